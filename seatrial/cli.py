@@ -1,0 +1,265 @@
+"""The command line: `seatrial --help`."""
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+
+from seatrial import conclude, expected, hosting, inventory
+from seatrial.environment import Arming, Environment
+from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
+from seatrial.outcome import Level
+from seatrial.platform import PlatformClient
+from seatrial.profile import Profile, find, load
+from seatrial.registry import load_faults, pick, sample
+from seatrial.report import OUT, site
+
+USAGE_ERROR = 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that exits 3 for wrong usage and suggests the nearest command."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print usage and what was meant."""
+        self.print_usage(sys.stderr)
+        print(f"{self.prog}: {message}", file=sys.stderr)
+        sys.exit(USAGE_ERROR)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="seatrial", description="Give a deployed environment its sea trial.")
+    parser.add_argument("--version", action="version", version=f"seatrial {conclude.harness_version()}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    def add(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        command = commands.add_parser(name, help=text, description=text)
+        command.set_defaults(run=run)
+        return command
+
+    def with_profile(command: argparse.ArgumentParser) -> None:
+        command.add_argument("--profile", help="name or file (default: SEATRIAL_PROFILE, else local)")
+
+    gate = add(
+        "gate", _gate, "check the environment and give the verdict (exit 0 GO, 1 NO-GO, 2 INCONCLUSIVE, 3 usage)"
+    )
+    with_profile(gate)
+    gate.add_argument(
+        "--arm", action="append", default=[], metavar="LEVEL=ENVIRONMENT", help="allow disrupt or destroy"
+    )
+    gate.add_argument("--suites", type=Path, default=Path("suites"), help="folder of suites (default: suites)")
+    gate.add_argument("only", nargs="*", metavar="SUITE|ID", help="only these suites or checks")
+
+    prove = add("prove", _prove, "break the environment on purpose and demand that each check notices")
+    with_profile(prove)
+    prove.add_argument("--arm", action="append", default=[], metavar="destroy=ENVIRONMENT")
+    prove.add_argument("--fault", action="append", default=[], metavar="ID", help="only this fault (may be repeated)")
+    prove.add_argument("--suite", help="only faults of this suite")
+    prove.add_argument("--suites", type=Path, default=Path("suites"))
+    prove.add_argument(
+        "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
+    )
+    prove.add_argument("--sample", type=int, metavar="N", help="only N faults, taken from every kind in turn")
+    prove.add_argument("--times", type=int, default=1, help="how often to go through the faults")
+
+    heal = add(
+        "heal", _heal, "replay the undo log after a trial was killed; starts the environment first if it is down"
+    )
+    with_profile(heal)
+
+    for name, text in (("up", "start the environment"), ("down", "stop it"), ("status", "show its parts")):
+        with_profile(add(name, _platform, text))
+    logs = add("logs", _logs, "print a part's last log lines")
+    with_profile(logs)
+    logs.add_argument("part", help="for example api-1")
+    logs.add_argument("--lines", type=int, default=100)
+
+    checks = add("checks", _checks, "list the checks")
+    checks.add_argument("--suites", type=Path, default=Path("suites"))
+    checks.add_argument("--faults", type=Path, action="append")
+    checks.add_argument("--json", action="store_true")
+    checks.add_argument(
+        "--write-expected", action="store_true", help="write SUITES/expected.toml from what is collected"
+    )
+    checks.add_argument("--write-pages", type=Path, metavar="DIR", help="write one page per check")
+    faults = add("faults", _faults, "list the faults")
+    faults.add_argument("--faults", type=Path, action="append")
+    faults.add_argument("--json", action="store_true")
+
+    profile = add("profile", _profile, "work with profiles")
+    actions = profile.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Parser)
+    check = actions.add_parser("check", help="report every problem of a profile with file and line")
+    check.add_argument("file")
+
+    report = add("report", _report, "build the Allure site from the last verdict's results")
+    report.add_argument("--out", type=Path, default=OUT)
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command and return its exit code."""
+    signal.signal(signal.SIGTERM, _terminated)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(given)
+    try:
+        code: int = options.run(options)
+    except UsageError as error:
+        print(f"seatrial: {error}", file=sys.stderr)
+        return USAGE_ERROR
+    except SeatrialError as error:
+        print(f"seatrial: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("seatrial: interrupted; what was struck has been undone", file=sys.stderr)
+        return 130
+    return code
+
+
+def _terminated(_number: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _open(options: argparse.Namespace) -> Environment:
+    profile = load(find(options.profile))
+    return Environment(profile, Arming.parse(getattr(options, "arm", []), profile))
+
+
+def _gate(options: argparse.Namespace) -> int:
+    from seatrial import gate  # noqa: PLC0415 - pytest is needed by two commands only
+
+    environment = _open(options)
+    verdict = gate.run(environment, options.suites, options.only, options.arm, Console(highlight=False))
+    conclude.publish(environment, verdict)
+    if note := site(OUT).note:
+        print(note, file=sys.stderr)
+    return verdict.ruling.exit_code
+
+
+def _prove(options: argparse.Namespace) -> int:
+    from seatrial import prove  # noqa: PLC0415 - pytest is needed by two commands only
+
+    environment, console = _open(options), Console(highlight=False)
+    profile = environment.profile
+    if environment.arming.level is None and profile.platform and profile.platform.disposable:
+        environment.arming = Arming.parse([f"destroy={profile.name}"], profile)
+    if reason := environment.refuses(Level.DESTROY):
+        raise UsageError(f"prove strikes: {reason}")
+    faults = load_faults(*(options.faults or [Path("faults")]))
+    chosen = [pick(faults, name) for name in options.fault] or list(faults.values())
+    if options.suite:
+        chosen = [fault for fault in chosen if fault.file.parent.name == options.suite]
+    if options.sample:
+        chosen = sample(chosen, options.sample)
+    if not chosen:
+        raise UsageError("no fault to prove")
+    prover = prove.Prover(environment, options.suites, expected.read(options.suites))
+    proofs: list[prove.Proven] = []
+    with hosting.booted(profile), environment.lock():
+        conclude.ready(environment)
+        environment.check_secrets()
+        if wrong := prover.baseline(chosen):
+            raise EnvironmentFault("not healthy before the first strike:\n  " + "\n  ".join(wrong))
+        try:
+            for _ in range(options.times):
+                for fault in chosen:
+                    proofs.append(prover.prove(fault))
+                    prove.show(proofs[-1:], console)
+        except KeyboardInterrupt:
+            environment.undo_strikes()
+            raise
+    caught = sum(proven.proof is prove.Proof.CAUGHT for proven in proofs)
+    OUT.mkdir(parents=True, exist_ok=True)
+    matrix = environment.redactor.clean([proven.to_json() for proven in proofs])
+    (OUT / "prove.json").write_text(json.dumps(matrix, indent=1) + "\n")
+    prove.matrix(proofs, console)
+    console.print(f"{caught} of {len(proofs)} faults caught, confirmed in effect and healed; {OUT / 'prove.json'}")
+    return 0 if caught == len(proofs) else 1
+
+
+def _heal(options: argparse.Namespace) -> int:
+    environment = _open(options)
+    profile = environment.profile
+    environment.arming = Arming(profile.max_impact)
+    if not environment.undo_log.pending():
+        print(f"nothing to heal on {profile.name}: no strike is waiting to be undone")
+        return 0
+    if not hosting.is_up(profile):
+        print(f"{profile.name} is down: starting it first")
+        if hosting.call(profile, "up"):
+            raise EnvironmentFault(f"{profile.name} did not start; its lines above say why")
+    with environment.lock():
+        for entry in environment.undo_strikes():
+            print(f"undone {entry}")
+    print(f"{profile.name} is whole again")
+    return 0
+
+
+def _platform(options: argparse.Namespace) -> int:
+    return hosting.call(_open(options).profile, options.command)
+
+
+def _logs(options: argparse.Namespace) -> int:
+    environment = _open(options)
+    lines = PlatformClient(hosting.section(environment.profile).socket).logs(options.part, options.lines)
+    print("\n".join(lines))
+    return 0
+
+
+def _checks(options: argparse.Namespace) -> int:
+    rows = inventory.collect(options.suites)
+    if options.write_expected:
+        print(f"wrote {expected.write(options.suites, [row.expected for row in rows])}: {len(rows)} checks")
+    elif options.write_pages:
+        faults = load_faults(*(options.faults or [Path("faults")]))
+        print(
+            f"wrote {inventory.write(rows, faults, options.suites, options.write_pages)} pages to {options.write_pages}"
+        )
+    elif options.json:
+        print(json.dumps([row.to_json() for row in rows], indent=1))
+    else:
+        for row in rows:
+            print(f"{row.expected.id:12} {row.expected.level!s:9} {row.expected.severity!s:8} {row.title}")
+    return 0
+
+
+def _faults(options: argparse.Namespace) -> int:
+    faults = load_faults(*(options.faults or [Path("faults")]))
+    if options.json:
+        rows = [
+            {
+                "id": fault.id,
+                "kind": fault.kind,
+                "title": fault.title,
+                "caught_by": sorted(fault.caught_by),
+                "file": str(fault.file),
+            }
+            for fault in faults.values()
+        ]
+        print(json.dumps(rows, indent=1))
+        return 0
+    for fault in faults.values():
+        print(f"{fault.id:34} {fault.kind:14} {','.join(sorted(fault.caught_by)):28} {fault.title}")
+    return 0
+
+
+def _profile(options: argparse.Namespace) -> int:
+    profile: Profile = load(Path(options.file))
+    print(
+        f"{options.file}: profile {profile.name} is well formed (grants up to {profile.max_impact}, expects {profile.expect.level})"
+    )
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    made = site(options.out)
+    print(made.index or made.note)
+    return 0 if made.index else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""From results to a verdict, the same way for `seatrial gate` and for raw pytest."""
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from seatrial import expected
+from seatrial.environment import Environment
+from seatrial.errors import EnvironmentFault, UsageError
+from seatrial.outcome import Result
+from seatrial.platform import PlatformClient
+from seatrial.report import OUT, previous, summary, write
+from seatrial.verdict import Verdict, rule
+
+
+def ready(environment: Environment) -> None:
+    """Raise UsageError unless the environment is up and nothing waits to be undone."""
+    profile = environment.profile
+    if profile.platform is None:
+        return
+    if not profile.platform.socket.exists():
+        raise UsageError(f"environment {profile.name} is down: run `seatrial up --profile {profile.name}`")
+    try:
+        PlatformClient(profile.platform.socket).status()
+    except EnvironmentFault as error:
+        raise UsageError(
+            f"environment {profile.name} is down ({error}): run `seatrial up --profile {profile.name}`"
+        ) from None
+    if pending := environment.undo_log.pending():
+        raise UsageError(
+            f"environment {profile.name} is still struck: {pending[0]}"
+            + (f" and {len(pending) - 1} more" if pending[1:] else "")
+            + f"; run `seatrial heal --profile {profile.name}`"
+        )
+
+
+def release_of(environment: Environment) -> str:
+    """Return the release under trial: what the profile expects, or what the platform calls current."""
+    profile = environment.profile
+    if profile.expect.release != "platform":
+        return profile.expect.release
+    if profile.platform is None:
+        return "unknown"
+    try:
+        return str(PlatformClient(profile.platform.socket).status().release)
+    except EnvironmentFault:
+        return "unknown"
+
+
+def scope_of_arguments(config: pytest.Config) -> expected.Scope:
+    """Return what a raw pytest call is about, from its path arguments."""
+    return expected.select_paths([str(argument) for argument in config.args])
+
+
+def filters(config: pytest.Config) -> list[str]:
+    """Name every option that made the run smaller than its scope."""
+    names = {
+        "keyword": "-k",
+        "markexpr": "-m",
+        "deselect": "--deselect",
+        "lf": "--lf",
+        "maxfail": "-x/--maxfail",
+        "stepwise": "--stepwise",
+        "ignore": "--ignore",
+        "ignore_glob": "--ignore-glob",
+        "collectonly": "--collect-only",
+        "setuponly": "--setup-only",
+        "setupplan": "--setup-plan",
+        "runxfail": "--runxfail",
+    }
+    return [f"the run was filtered by {flag}" for option, flag in names.items() if config.getoption(option, None)]
+
+
+def conclude(
+    environment: Environment,
+    results: Iterable[Result],
+    scope: expected.Scope,
+    problems: Iterable[str],
+    *,
+    started: float | None = None,
+    timings: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Rule on the results of a scope.
+
+    Args:
+        started: `time.time()` at the start of the trial; the first result's start when left out.
+        timings: stage name -> seconds, for the report.
+    """
+    profile, ended = environment.profile, tuple(sorted(results, key=lambda result: (result.suite, result.id)))
+    level = max(profile.expect.level, environment.arming.level or profile.expect.level)
+    required = [
+        row.id
+        for row in scope.rows
+        if row.required and row.level <= level and row.id not in profile.expect.not_applicable
+    ]
+    found = list(problems)
+    names = {row.id for row in scope.rows}
+    found += [f"{result.id} ran but is not in expected.toml" for result in ended if result.id not in names]
+    ruling, missing = rule(ended, required, found)
+    begin = started if started is not None else time.time() - sum(result.duration_s for result in ended)
+    return Verdict(
+        ruling=ruling,
+        environment=profile.name,
+        release=release_of(environment),
+        scope=scope.label,
+        level=str(level),
+        started_at=datetime.fromtimestamp(begin, UTC).isoformat(timespec="seconds"),
+        duration_s=time.time() - begin,
+        results=ended,
+        required=tuple(required),
+        missing=missing,
+        problems=tuple(found),
+        timings=dict(timings or {}),
+        harness=harness_version(),
+    )
+
+
+def harness_version() -> str:
+    """Return the version of the harness."""
+    try:
+        return version("seatrial")
+    except PackageNotFoundError:
+        return "source"
+
+
+def publish(environment: Environment, verdict: Verdict, out: Path = OUT) -> None:
+    """Write the reports and print the summary."""
+    write(verdict, out, previous(out, verdict.environment), redactor=environment.redactor)
+    summary(verdict, Console(highlight=False), out)

@@ -1,0 +1,170 @@
+"""One environment as one process sees it: what is granted, the credentials for it, the undo log, and the lock.
+
+Credentials above the granted level are never read, and environment variables that hold them are removed, so that a check
+cannot find them in its own process.
+"""
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from seatrial.errors import HarnessError, ProfileError, UsageError
+from seatrial.inverses import invert
+from seatrial.outcome import Level
+from seatrial.profile import REFERENCE, Profile
+from seatrial.redaction import Redactor
+from seatrial.scope import Credential, Meter, Scope
+from seatrial.undo import Entry, UndoLog
+
+
+@dataclass(frozen=True)
+class Arming:
+    """The levels that the caller armed, with the environment named beside each."""
+
+    level: Level | None = None
+
+    @classmethod
+    def parse(cls, texts: list[str], profile: Profile) -> "Arming":
+        """Read `LEVEL=ENVIRONMENT` arguments; raises UsageError for a wrong level, name or grant."""
+        armed: Level | None = None
+        for text in texts:
+            name, _, environment = text.partition("=")
+            try:
+                level = Level.parse(name)
+            except ValueError as error:
+                raise UsageError(f"--arm {text}: {error}") from None
+            if level < Level.DISRUPT:
+                raise UsageError(f"--arm {text}: only disrupt and destroy are armed")
+            if environment != profile.name:
+                raise UsageError(f"--arm {text}: this profile's environment is {profile.name!r}, not {environment!r}")
+            if level > profile.max_impact:
+                raise UsageError(f"--arm {text}: profile {profile.name} grants up to {profile.max_impact}")
+            armed = max(armed or level, level)
+        return cls(armed)
+
+
+@dataclass
+class Environment:
+    """What a process holds of an environment.
+
+    Args:
+        profile: the environment's description.
+        arming: what the caller armed; disrupt and destroy are refused without it.
+    """
+
+    profile: Profile
+    arming: Arming = Arming()
+    redactor: Redactor = field(default_factory=Redactor)
+    clients: dict[Any, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, sections in self.profile.credentials.items():
+            if Level.parse(name) > self.granted:
+                for section in sections.values():
+                    for reference in (section.user, section.password):
+                        if reference.startswith("env:"):
+                            os.environ.pop(reference.removeprefix("env:"), None)
+
+    @property
+    def granted(self) -> Level:
+        """The highest level that this process may use."""
+        ceiling = max(Level.EXERCISE, self.arming.level or Level.EXERCISE)
+        return min(ceiling, self.profile.max_impact)
+
+    def refuses(self, level: Level) -> str:
+        """Return why a level may not be used, or an empty text."""
+        if level > self.profile.max_impact:
+            return f"not granted: profile {self.profile.name} grants up to {self.profile.max_impact}"
+        if level > self.granted:
+            return f"not armed: needs --arm {level}={self.profile.name}"
+        return ""
+
+    def secret(self, reference: str) -> str:
+        """Return the value behind a secret reference and keep it out of every report."""
+        value = self.profile.secret(reference)
+        self.redactor.register(value)
+        return value
+
+    def credential(self, component: str, level: Level) -> Credential:
+        """Return the credential for a component at a level: the strongest one declared up to it."""
+        if reason := self.refuses(level):
+            raise HarnessError(f"no credential: {reason}")
+        declared = [
+            sections[component]
+            for name, sections in sorted(self.profile.credentials.items(), key=lambda item: Level.parse(item[0]))
+            if Level.parse(name) <= level and component in sections
+        ]
+        if not declared:
+            raise HarnessError(f"profile {self.profile.name} declares no credential for {component} up to {level}")
+        section = declared[-1]
+        user = self.secret(section.user) if REFERENCE.match(section.user) else section.user
+        return Credential(user, self.secret(section.password))
+
+    def check_secrets(self) -> None:
+        """Read every secret that the granted level may need; raises ProfileError listing all that are missing."""
+        problems = []
+        references = [account.password for account in self.profile.accounts] if self.granted >= Level.EXERCISE else []
+        for name, sections in self.profile.credentials.items():
+            if Level.parse(name) <= self.granted:
+                references += [ref for section in sections.values() for ref in (section.user, section.password)]
+        for reference in references:
+            if REFERENCE.match(reference):
+                try:
+                    self.secret(reference)
+                except ProfileError as error:
+                    problems.append(str(error))
+        if problems:
+            raise ProfileError("\n".join(problems))
+
+    @property
+    def undo_log(self) -> UndoLog:
+        """The environment's undo log; raises ProfileError where the profile names no place for it."""
+        if self.profile.platform is None:
+            raise ProfileError(
+                f"{self.profile.path}: platform.state is missing: strikes need an undo log that lives with the environment"
+            )
+        return UndoLog(self.profile.platform.state / "undo.jsonl")
+
+    def scope(self, level: Level, meter: Meter, by: str) -> Scope:
+        """Return what the facets of one handle may use; `by` names the check or fault in the undo log."""
+
+        def undo(do: str, args: dict[str, Any]) -> None:
+            self.undo_log.append(do, args, by)
+
+        return Scope(
+            profile=self.profile,
+            level=level,
+            credentials=lambda component: self.credential(component, level),
+            meter=meter,
+            undo=undo,
+            clients=self.clients,
+            secret=self.secret,
+        )
+
+    def undo_strikes(self, after: int = 0) -> list[Entry]:
+        """Replay the undo log above a number, newest first, with the destroy credentials."""
+        scope = self.scope(Level.DESTROY, Meter(), "undo")
+        return self.undo_log.replay(lambda do, args: invert(do, args, scope), after)
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Hold the environment: exclusively when armed, else shared with other unarmed runs.
+
+        Raises UsageError when another run holds it. The lock falls with the process, SIGKILL included.
+        """
+        platform = self.profile.platform
+        if platform is None or not platform.state.is_dir():
+            yield
+            return
+        with (platform.state / "trial.lock").open("a+") as file:
+            kind = fcntl.LOCK_EX if self.arming.level is not None else fcntl.LOCK_SH
+            try:
+                fcntl.flock(file, kind | fcntl.LOCK_NB)
+            except OSError:
+                raise UsageError(
+                    f"another trial is running on {self.profile.name}: wait for it to end (a strike needs the environment for itself)"
+                ) from None
+            yield

@@ -1,0 +1,121 @@
+"""Strikes through the platform, each with its inverse in the undo log before it acts."""
+
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from seatrial.errors import EnvironmentFault
+from seatrial.facets.platform._observe import ExercisePlatform, platform_client
+from seatrial.inverses import inverse
+from seatrial.platform import Deployed, Patch, Restarted
+from seatrial.scope import Scope
+
+RECOVER_S = 60.0
+# How long the platform may take to see that a process has gone.
+NOTICED_S = 2.0
+
+
+class DisruptPlatform(ExercisePlatform):
+    """Restarts, stops, freezes, kills and deploys."""
+
+    def restart(self, part: str, settings: Mapping[str, Any] | None = None, release: str | None = None) -> Restarted:
+        """Restart a part with these overrides alone (none: as shipped), on another release if one is given.
+
+        The inverse restarts it with the overrides and the release that it has now.
+        """
+        now = self._client.status().part(part)
+        self._strike("restart", part=part, settings=dict(now.settings), release=now.release if release else None)
+        return self._client.restart(part, settings, release)
+
+    def stop(self, part: str) -> None:
+        """Stop a part; the inverse starts it."""
+        self._strike("start", part=part)
+        self._client.stop(part)
+
+    def start(self, part: str) -> None:
+        """Start a stopped part; needs no inverse, since every part of an environment is meant to run."""
+        self._scope.meter.add(writes=1)
+        self._client.start(part)
+
+    def pause(self, part: str) -> None:
+        """Freeze a part; the inverse lets it go on."""
+        self._strike("resume", part=part)
+        self._client.pause(part)
+
+    def resume(self, part: str) -> None:
+        """Let a frozen part go on; needs no inverse."""
+        self._scope.meter.add(writes=1)
+        self._client.resume(part)
+
+    def kill(self, part: str, child: str | None = None, signal: Literal["KILL", "TERM"] = "KILL") -> None:
+        """Kill a part, or those of its children whose command contains `child`; the inverse waits until it is back."""
+        pid = None if child else self._client.status().part(part).pid
+        self._strike("recover", part=part, pid=pid)
+        self._client.kill(part, signal, child)
+
+    def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = ()) -> Deployed:
+        """Roll out a release built from a patched copy of the source; the inverse rolls back to the release of now."""
+        self._strike("rollback", release=self._client.status().release)
+        return self._client.deploy(patch, services)
+
+    def certificate(self, part: str, **how: Any) -> None:
+        """Give a part another certificate: `names`, `days`, `self_signed`; the inverse gives it a proper one."""
+        self._strike("certificate", part=part)
+        self._client.certificate(part, **how)
+
+    def _strike(self, name: str, **args: Any) -> None:
+        self._scope.undo(f"platform.{name}", args)
+        self._scope.meter.add(writes=1)
+
+
+@inverse("platform.restart")
+def _restart(scope: Scope, *, part: str, settings: dict[str, Any], release: str | None) -> None:
+    client = platform_client(scope)
+    now = client.status().part(part)
+    if now.state == "ready" and dict(now.settings) == settings and release in {None, now.release}:
+        return
+    back = client.restart(part, settings, release)
+    if not back.ready:
+        raise EnvironmentFault(f"{part} did not become ready with its settings of before: it is {back.state}")
+
+
+@inverse("platform.recover")
+def _recover(scope: Scope, *, part: str, pid: int | None) -> None:
+    """Wait for another process than `pid`; one that is ready all the same after a while was never killed."""
+    client = platform_client(scope)
+    began = time.monotonic()
+    while (waited_s := time.monotonic() - began) < RECOVER_S:
+        now = client.status().part(part)
+        if now.state == "ready" and (pid is None or now.pid != pid or waited_s > NOTICED_S):
+            return
+        if now.state in {"stopped", "failed"}:
+            client.start(part)
+        time.sleep(0.1)
+    raise EnvironmentFault(f"{part} was killed and is not ready {RECOVER_S:g} s later: it is {now.state}")
+
+
+@inverse("platform.start")
+def _start(scope: Scope, *, part: str) -> None:
+    client = platform_client(scope)
+    if client.status().part(part).state != "ready":
+        client.start(part)
+
+
+@inverse("platform.resume")
+def _resume(scope: Scope, *, part: str) -> None:
+    client = platform_client(scope)
+    if client.status().part(part).state == "paused":
+        client.resume(part)
+
+
+@inverse("platform.rollback")
+def _rollback(scope: Scope, *, release: str) -> None:
+    client = platform_client(scope)
+    now = client.status()
+    if now.release != release or any(part.release not in {None, release} for part in now.parts.values()):
+        client.rollback(release)
+
+
+@inverse("platform.certificate")
+def _certificate(scope: Scope, *, part: str) -> None:
+    platform_client(scope).certificate(part)

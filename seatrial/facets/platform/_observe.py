@@ -1,0 +1,79 @@
+"""What the platform says of itself, and what a check may ask it for as its own."""
+
+from pathlib import Path
+from typing import Any
+
+from seatrial.errors import Invalid
+from seatrial.platform import Listeners, PlatformClient, Process, Scratch, Status
+from seatrial.scope import Scope
+
+
+def platform_client(scope: Scope) -> PlatformClient:
+    """Return this process's client of the control socket; raises Invalid where the profile names no platform."""
+    socket = scope.profile.platform_socket
+    if socket is None:
+        raise Invalid("the profile names no [platform]")
+    key = ("platform", str(socket))
+    if key not in scope.clients:
+        scope.clients[key] = PlatformClient(socket)
+    client: PlatformClient = scope.clients[key]
+    return client
+
+
+class ObservePlatform:
+    """Reads of the control protocol; an answer that is missing or malformed is an EnvironmentFault."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    @property
+    def _client(self) -> PlatformClient:
+        self._scope.meter.add(requests=1)
+        return platform_client(self._scope)
+
+    def offers(self, call: str) -> bool:
+        """Say whether there is a platform that offers the call ("kill")."""
+        return self._scope.profile.platform_socket is not None and self._client.offers(call)
+
+    def status(self) -> Status:
+        """Return the parts, their states and the release."""
+        return self._client.status()
+
+    def logs(self, part: str, lines: int = 200) -> list[str]:
+        """Return the last lines of a part's log, oldest first."""
+        return self._client.logs(part, lines)
+
+    def processes(self) -> tuple[Process, ...]:
+        """Return every process of the environment."""
+        return self._client.processes()
+
+    def listeners(self) -> Listeners:
+        """Return the listening sockets of before `up` and of now."""
+        return self._client.listeners()
+
+    def config(self) -> dict[str, dict[str, str]]:
+        """Return part -> variable -> value, "<secret>" for secrets."""
+        return self._client.config()
+
+
+class ExercisePlatform(ObservePlatform):
+    """Adds what leaves the environment itself as it is: accounts and scratch servers."""
+
+    def account(self, email: str) -> Path:
+        """Make or reset an account and return the file with its password."""
+        self._scope.meter.add(writes=1)
+        return self._client.account(email)
+
+    def scratch(self) -> Scratch:
+        """Start an empty PostgreSQL server; give `drop_scratch` to the handle's cleanup."""
+        self._scope.meter.add(writes=1)
+        return self._client.scratch()
+
+    def drop_scratch(self, scratch_id: str) -> None:
+        """Remove a scratch server; one that is gone already is fine."""
+        self._client.drop_scratch(scratch_id)
+
+    def migrate(self, scratch_id: str) -> dict[str, Any]:
+        """Migrate a scratch server to head; {applied: [versions], head}."""
+        self._scope.meter.add(writes=1)
+        return self._client.migrate(scratch_id)

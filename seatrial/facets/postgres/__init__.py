@@ -1,0 +1,5 @@
+from seatrial.facets.postgres._destroy import DestroyPg
+from seatrial.facets.postgres._exercise import ExercisePg
+from seatrial.facets.postgres._observe import ObservePg
+
+__all__ = ["DestroyPg", "ExercisePg", "ObservePg"]

@@ -1,0 +1,120 @@
+"""PostgreSQL as a handle offers it: reading, and attempts to connect."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import errors
+from psycopg.rows import DictRow
+
+from seatrial.errors import Invalid, Unanswered
+from seatrial.outcome import Level
+from seatrial.probes import postgres
+from seatrial.probes.postgres import PgAnswer
+from seatrial.scope import PostgresPlace, Scope
+
+_REFUSALS = (
+    psycopg.OperationalError,
+    errors.InsufficientPrivilege,
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.UndefinedObject,
+)
+
+
+def place(scope: Scope) -> PostgresPlace:
+    """Return where the database answers; raises Invalid when the profile names none."""
+    if scope.profile.postgres is None:
+        raise Invalid("the profile names no [postgres]")
+    return scope.profile.postgres
+
+
+class ObservePg:
+    """Queries with the level's own credential, and connection attempts with any."""
+
+    def __init__(self, scope: Scope) -> None:
+        self._scope = scope
+
+    def rows(
+        self,
+        sql: str,
+        params: Sequence[object] | Mapping[str, object] = (),
+        *,
+        timeout_s: float = postgres.QUERY_TIMEOUT_S,
+    ) -> list[dict[str, Any]]:
+        """Return the rows of one query; `params` are `%s` or `%(name)s` values.
+
+        Raises Unanswered (a Failure) when the server cannot be reached, refuses, is late, or has no such table or
+        column. From `disrupt` on the session is read-only, because a change belongs into a primitive with an inverse.
+        """
+        connection = self._connection()
+        try:
+            return self._run(connection, sql, params, timeout_s)
+        except errors.ConnectionTimeout as error:
+            raise Unanswered(postgres.explain(error), "postgres") from None
+        except _REFUSALS as error:
+            if not connection.broken:
+                raise Unanswered(postgres.explain(error), "postgres") from None
+        # The kept session was lost, with the server or with its network: what counts is whether a new one answers.
+        try:
+            return self._run(self._connection(), sql, params, timeout_s)
+        except _REFUSALS as error:
+            raise Unanswered(postgres.explain(error), "postgres") from None
+
+    def attempt(
+        self,
+        *,
+        user: str | None = None,
+        password: str | None = None,
+        sslmode: str | None = None,
+        host: str | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> PgAnswer:
+        """Connect, run `select 1` and close.
+
+        Args:
+            user: another user; without it the level's own, with its password.
+            password: that user's; none is sent without it.
+            sslmode: libpq's word instead of verify-full.
+            host: another name to verify, at the same address.
+            options: further libpq keywords, such as require_auth; None removes one.
+        """
+        where = place(self._scope)
+        if user is None:
+            own = self._scope.credentials("postgres")
+            user, password = own.user, own.password if password is None else password
+        extra: dict[str, object] = dict(options or {})
+        if sslmode is not None:
+            extra["sslmode"] = sslmode
+        if host is not None:
+            extra |= {"host": host, "hostaddr": where.address or where.host}
+        self._scope.meter.add(connections=1, requests=1)
+        return postgres.attempt(where, user, password or "", extra)
+
+    def _connection(self) -> psycopg.Connection[DictRow]:
+        own = self._scope.credentials("postgres")
+        key = ("pg", own.user, self._scope.level >= Level.DISRUPT)
+        kept: psycopg.Connection[DictRow] | None = self._scope.clients.get(key)
+        if kept is not None and not kept.closed:
+            return kept
+        read_only = {"options": "-c default_transaction_read_only=on"} if key[2] else None
+        self._scope.meter.add(connections=1)
+        try:
+            made = postgres.connect(place(self._scope), own.user, own.password, read_only)
+        except psycopg.OperationalError as error:
+            raise Unanswered(postgres.explain(error), "postgres") from None
+        self._scope.clients[key] = made
+        return made
+
+    def _run(
+        self,
+        connection: psycopg.Connection[DictRow],
+        sql: str,
+        params: Sequence[object] | Mapping[str, object],
+        timeout_s: float,
+    ) -> list[dict[str, Any]]:
+        self._scope.meter.add(requests=1, bytes_sent=len(sql))
+        with postgres.within(connection, timeout_s), connection.cursor() as cursor:
+            cursor.execute(sql, params or None)
+            return cursor.fetchall() if cursor.description else []

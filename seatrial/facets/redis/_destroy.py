@@ -1,0 +1,98 @@
+"""Strikes on a live Redis, each with its inverse in the undo log before it acts."""
+
+import re
+from base64 import b64decode, b64encode
+from collections.abc import Mapping
+
+import redis as driver
+
+from seatrial.errors import HarnessError
+from seatrial.facets.redis._observe import ObserveRedis, own_client
+from seatrial.facets.redis._streams import StreamStrikes
+from seatrial.inverses import inverse
+from seatrial.scope import Scope
+
+# What ACL SETUSER's "reset" does, without the flag "sanitize-payload" that it would add to the user's line.
+_BLANK = ("off", "resetpass", "resetkeys", "resetchannels", "clearselectors", "nocommands")
+
+
+class DestroyRedis(StreamStrikes, ObserveRedis):
+    """Changes to settings, users, streams and keys."""
+
+    def config_set(self, name: str, value: str) -> None:
+        """CONFIG SET; the inverse sets the value of now."""
+        before = self.config(name)[name]
+        self._strike("config_set", name=name, value=before)
+        own_client(self._scope).config_set(name, value)
+
+    def acl_set(self, user: str, *rules: str) -> None:
+        """ACL SETUSER with these rules on top of the user's own; the inverse resets it to its line in ACL LIST."""
+        line = next((line for line in self.acl_list() if line.split()[1] == user), None)
+        self._strike("acl_set", user=user, line=line)
+        own_client(self._scope).execute_command("ACL SETUSER", user, *rules)
+
+    def delete_key(self, key: str) -> None:
+        """DEL a key; the inverse restores it with the time to live of now, unless it has been made anew."""
+        client = own_client(self._scope, decode=False)
+        payload, ttl_ms = client.dump(key), client.pttl(key)
+        if payload is None:
+            raise HarnessError(f"redis has no key {key!r}")
+        self._strike("restore", key=key, ttl_ms=max(int(ttl_ms), 0), payload=b64encode(payload).decode())
+        client.delete(key)
+
+    def set_key(self, key: str, value: str, ttl_s: int | None = None) -> None:
+        """Set a string key that is not there yet; the inverse deletes it."""
+        client = own_client(self._scope)
+        if client.exists(key):
+            raise HarnessError(f"redis already has the key {key!r}")
+        self._strike("delete", key=key)
+        client.set(key, value, ex=ttl_s)
+
+    def hash_set(self, key: str, fields: Mapping[str, str]) -> None:
+        """HSET fields of a hash; the inverse restores the whole key as it is."""
+        client = own_client(self._scope, decode=False)
+        payload, ttl_ms = client.dump(key), client.pttl(key)
+        if payload is None:
+            self._strike("delete", key=key)
+        else:
+            self._strike("replace", key=key, ttl_ms=max(int(ttl_ms), 0), payload=b64encode(payload).decode())
+        client.hset(key, mapping=dict(fields))
+
+
+def acl_rules(line: str) -> list[str]:
+    """Return the rules of an ACL LIST line, "user api on #<hash> ~jobs:* (~x +get)"; a selector is one rule."""
+    return re.findall(r"\([^)]*\)|\S+", line)[2:]
+
+
+@inverse("redis.config_set")
+def _undo_config_set(scope: Scope, *, name: str, value: str) -> None:
+    own_client(scope).config_set(name, value)
+
+
+@inverse("redis.acl_set")
+def _undo_acl_set(scope: Scope, *, user: str, line: str | None) -> None:
+    client = own_client(scope)
+    if line is None:
+        client.acl_deluser(user)
+    else:
+        client.execute_command("ACL SETUSER", user, *_BLANK, *acl_rules(line))
+
+
+@inverse("redis.restore")
+def _undo_delete_key(scope: Scope, *, key: str, ttl_ms: int, payload: str) -> None:
+    client = own_client(scope, decode=False)
+    try:
+        client.restore(key, ttl_ms, b64decode(payload))
+    except driver.ResponseError as error:
+        if "BUSYKEY" not in str(error):
+            raise
+
+
+@inverse("redis.replace")
+def _undo_hash_set(scope: Scope, *, key: str, ttl_ms: int, payload: str) -> None:
+    own_client(scope, decode=False).restore(key, ttl_ms, b64decode(payload), replace=True)
+
+
+@inverse("redis.delete")
+def _undo_set_key(scope: Scope, *, key: str) -> None:
+    own_client(scope).delete(key)

@@ -1,0 +1,147 @@
+"""`seatrial gate`: boot if needed, run the stages, rule, report."""
+
+import ctypes
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from seatrial import conclude, expected, hosting
+from seatrial.environment import Environment
+from seatrial.errors import HarnessError
+from seatrial.outcome import Level, Outcome, Result
+from seatrial.plugin import OWN_CONFIGURATION
+from seatrial.verdict import Verdict
+
+PARALLEL = 2
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Stages:
+    """What the stages of one trial brought."""
+
+    results: dict[str, Result] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+
+
+def run(environment: Environment, suites: Path, wanted: list[str], arm: list[str], console: Console) -> Verdict:
+    """Run the trial and return its verdict; the environment is booted and taken down if it was down."""
+    scope = expected.select(expected.read(suites), wanted)
+    started = time.time()
+    stages = Stages()
+    with hosting.booted(environment.profile) as boot:
+        if boot.seconds is not None:
+            stages.timings["cold start"] = boot.seconds
+        environment.check_secrets()
+        with environment.lock():
+            conclude.ready(environment)
+            _run_stages(environment, suites, scope, wanted, arm, stages, console)
+            verdict = conclude.conclude(
+                environment, stages.results.values(), scope, stages.problems, started=started, timings=stages.timings
+            )
+    return verdict
+
+
+def _run_stages(
+    environment: Environment,
+    suites: Path,
+    scope: expected.Scope,
+    wanted: list[str],
+    arm: list[str],
+    stages: Stages,
+    console: Console,
+) -> None:
+    paths = _paths(suites, scope, wanted)
+    serial = [row for row in scope.rows if row.alone or row.level >= Level.DISRUPT]
+    if parallel := len(scope.rows) - len(serial):
+        console.print(f"observe and exercise: {parallel} checks in {PARALLEL} workers")
+        _stage(
+            environment, paths, ["-n", str(PARALLEL), "--seatrial-stage", "parallel"], "observe and exercise", stages
+        )
+    if serial:
+        armed = [part for text in arm for part in ("--arm", text)]
+        console.print(f"serial: {len(serial)} checks, one at a time" + (f", armed {' '.join(arm)}" if arm else ""))
+        _stage(environment, paths, ["--seatrial-stage", "serial", *armed], "serial", stages)
+    _classify(environment, suites, scope, stages, console)
+
+
+def _paths(suites: Path, scope: expected.Scope, wanted: list[str]) -> list[str]:
+    """Return what pytest collects: whole folders where possible, so that an unlisted check is seen too."""
+    if not wanted:
+        return [str(suites)]
+    folders = [str(suites / name) for name in wanted if (suites / name).is_dir()]
+    nodes = [f"{suites / row.file}::{row.test}" for row in scope.rows if row.suite not in wanted]
+    return [*folders, *nodes]
+
+
+def _classify(environment: Environment, suites: Path, scope: expected.Scope, stages: Stages, console: Console) -> None:
+    """Repeat what failed below `disrupt` once: a check that passes then is marked FLAKY; its failure still counts."""
+    failed = {
+        name
+        for name, result in stages.results.items()
+        if result.outcome is Outcome.FAILED and result.level <= Level.EXERCISE
+    }
+    if not failed:
+        return
+    console.print(f"repeating {len(failed)} failed to classify: {', '.join(sorted(failed))}")
+    again = Stages()
+    nodes = [f"{suites / row.file}::{row.test}" for row in scope.rows if row.id in failed]
+    _stage(environment, nodes, [], "classify", again)
+    stages.timings |= again.timings
+    for result in again.results.values():
+        if result.outcome is Outcome.PASSED:
+            first = stages.results[result.id]
+            stages.results[result.id] = replace(first, marks=(*first.marks, "FLAKY"))
+
+
+def _stage(environment: Environment, paths: list[str], options: list[str], name: str, stages: Stages) -> None:
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
+        file = Path(folder) / "results.jsonl"
+        code = _pytest([*paths, "--profile", str(environment.profile.path), "--seatrial-results", str(file), *options])
+        results, problems = _read(file, code, name)
+        stages.results |= {result.id: result for result in results}
+        stages.problems += problems
+    stages.timings[name] = time.monotonic() - started
+
+
+def _die_with_parent() -> None:
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _pytest(arguments: list[str]) -> int:
+    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    command = [sys.executable, "-m", "pytest", *OWN_CONFIGURATION, "-q", "--no-header", *arguments]
+    process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 - one prctl, no locks
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        process.wait()
+        raise
+
+
+def _read(file: Path, code: int, stage: str) -> tuple[list[Result], list[str]]:
+    """Read a stage's results; a file without its end line, or an odd exit, is a problem of the run."""
+    if not file.exists():
+        return [], [f"stage {stage} left no results (pytest exit {code})"]
+    lines = file.read_text().splitlines()
+    try:
+        records = [json.loads(line) for line in lines]
+        end = records.pop()
+        results = [Result.from_json(record) for record in records]
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise HarnessError(f"stage {stage}: results cannot be read: {error}") from error
+    problems = [] if "end" in end else [f"stage {stage} ended early"]
+    problems += [f"stage {stage}: {problem}" for problem in end.get("problems", ())]
+    if code not in {0, 1}:
+        problems.append(f"stage {stage}: pytest exit {code}")
+    return results, problems

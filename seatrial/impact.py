@@ -1,0 +1,246 @@
+"""The four handles. What a check may do is what its fixture's type offers, and no more."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ParamSpec
+
+from seatrial.environment import Environment
+from seatrial.errors import Failure, Invalid
+from seatrial.facets.http import ExerciseHttp, ObserveHttp
+from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
+from seatrial.facets.postgres import DestroyPg, ExercisePg, ObservePg
+from seatrial.facets.redis import DestroyRedis, ObserveRedis
+from seatrial.facets.s3 import DestroyS3, ExerciseS3, ObserveS3
+from seatrial.facets.tls import ObserveTcp, ObserveTls
+from seatrial.outcome import Finding, Level
+from seatrial.profile import Account, Profile
+from seatrial.scope import Meter, Scope
+
+P = ParamSpec("P")
+
+
+class Cases:
+    """Collect the failures of many cases, so that one report names all of them."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.findings: list[Finding] = []
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        """Count one case; a failure inside is kept and the next case goes on."""
+        self.names.append(name)
+        try:
+            yield
+        except Failure as failure:
+            self.findings.append(Finding(failure.expected, str(failure.seen), failure.where or "", name))
+        except AssertionError as failure:
+            self.findings.append(Finding(name, str(failure), "", name))
+
+
+class CaseFailures(Failure):
+    """Several cases of one check failed."""
+
+    def __init__(self, findings: list[Finding], cases: int) -> None:
+        self.findings = tuple(findings)
+        first = findings[0]
+        super().__init__(
+            first.expected, f"{len(findings)} of {cases} cases failed, the first ({first.case}): {first.seen}"
+        )
+
+
+class Observe:
+    """Read-only: nothing that this handle offers changes the environment, nor could its credentials."""
+
+    LEVEL = Level.OBSERVE
+
+    def __init__(self, environment: Environment, by: str, worker: int = 0) -> None:
+        self._environment = environment
+        self._worker = worker
+        self._meter = Meter()
+        self._scope: Scope = environment.scope(self.LEVEL, self._meter, by)
+        self._evidence: dict[str, Any] = {}
+        self._undo_from = environment.undo_log.last() if self.LEVEL >= Level.DISRUPT else 0
+
+    @property
+    def profile(self) -> Profile:
+        """The environment's description."""
+        return self._environment.profile
+
+    @property
+    def tree(self) -> Path:
+        """The source tree that the profile names."""
+        return self.profile.tree
+
+    @cached_property
+    def http(self) -> ObserveHttp:
+        """Requests that only read."""
+        return ObserveHttp(self._scope)
+
+    @cached_property
+    def tls(self) -> ObserveTls:
+        """TLS handshakes."""
+        return ObserveTls(self._scope)
+
+    @cached_property
+    def tcp(self) -> ObserveTcp:
+        """TCP connects."""
+        return ObserveTcp(self._scope)
+
+    @cached_property
+    def pg(self) -> ObservePg:
+        """PostgreSQL with a role that can only read."""
+        return ObservePg(self._scope)
+
+    @cached_property
+    def redis(self) -> ObserveRedis:
+        """Redis with a user that can only read."""
+        return ObserveRedis(self._scope)
+
+    @cached_property
+    def s3(self) -> ObserveS3:
+        """The object store with an identity that can only read."""
+        return ObserveS3(self._scope)
+
+    @cached_property
+    def platform(self) -> ObservePlatform:
+        """What the platform says of itself."""
+        return ObservePlatform(self._scope)
+
+    def target(self, name: str) -> Any:
+        """Return a figure from the profile's [targets]; without it nothing can be judged, so the check is INVALID."""
+        if name not in self.profile.targets:
+            raise Invalid(f"the profile has no targets.{name}")
+        return self.profile.targets[name]
+
+    def evidence(self, name: str, value: Any) -> None:
+        """Keep what was seen for the report: JSON values; secrets are redacted."""
+        self._evidence[name] = value
+
+    @contextmanager
+    def cases(self, at_least: int) -> Iterator[Cases]:
+        """Run many cases in one check; fewer than `at_least` is INVALID, any failed case fails the check."""
+        cases = Cases()
+        yield cases
+        self.evidence("cases", {"count": len(cases.names), "failed": len(cases.findings)})
+        if cases.findings:
+            raise CaseFailures(cases.findings, len(cases.names))
+        if len(cases.names) < at_least:
+            raise Invalid(f"{len(cases.names)} cases were tried, at least {at_least} were expected")
+
+    def close(self) -> None:
+        """End the handle; nothing to give back at this level."""
+
+
+class Exercise(Observe):
+    """May create data of its own, marked, and removes it."""
+
+    LEVEL = Level.EXERCISE
+
+    def __init__(self, environment: Environment, by: str, worker: int = 0) -> None:
+        super().__init__(environment, by, worker)
+        self.marker = f"seatrial-{uuid.uuid4().hex[:12]}"
+        self._cleanups: list[Callable[[], object]] = []
+
+    @cached_property
+    def http(self) -> ExerciseHttp:
+        """Requests of every method."""
+        return ExerciseHttp(self._scope)
+
+    @cached_property
+    def pg(self) -> ExercisePg:
+        """PostgreSQL, with the check's own scratch servers."""
+        return ExercisePg(self._scope)
+
+    @cached_property
+    def s3(self) -> ExerciseS3:
+        """The object store, with the keys of the services."""
+        return ExerciseS3(self._scope)
+
+    @cached_property
+    def platform(self) -> ExercisePlatform:
+        """The platform, with scratch servers that belong to this check."""
+        return ExercisePlatform(self._scope)
+
+    @property
+    def account(self) -> tuple[str, str]:
+        """E-mail and password of the account that is this worker's own."""
+        return self.account_number(self._worker)
+
+    def account_number(self, number: int) -> tuple[str, str]:
+        """Return e-mail and password of another declared account, counted from 0."""
+        accounts: tuple[Account, ...] = self.profile.accounts
+        if not accounts:
+            raise Invalid("the profile declares no [[accounts]]")
+        account = accounts[number % len(accounts)]
+        return account.email, self._environment.secret(account.password)
+
+    def cleanup(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call the function when the check ends, last given first."""
+        self._cleanups.append(lambda: function(*args, **kwargs))
+
+    def close(self) -> None:
+        """Remove what the check made; every removal is tried, and the first error is raised."""
+        errors = []
+        while self._cleanups:
+            try:
+                self._cleanups.pop()()
+            except Exception as error:  # noqa: BLE001 - all removals are tried before the first error is raised
+                errors.append(error)
+        if errors:
+            raise Invalid(f"own data could not be removed: {errors[0]}") from errors[0]
+        super().close()
+
+
+class Disrupt(Exercise):
+    """May restart, deploy and fail over; the service may dip. Every act's inverse is in the undo log before it."""
+
+    LEVEL = Level.DISRUPT
+
+    @cached_property
+    def platform(self) -> DisruptPlatform:
+        """The platform's controls."""
+        return DisruptPlatform(self._scope)
+
+    def undo(self) -> None:
+        """Take back what this handle struck, newest first."""
+        self._environment.undo_strikes(after=self._undo_from)
+
+    def close(self) -> None:
+        """Undo what is still struck, then remove own data."""
+        try:
+            self.undo()
+        finally:
+            super().close()
+
+
+class Destroy(Disrupt):
+    """May lose data and instances: for environments that can be thrown away."""
+
+    LEVEL = Level.DESTROY
+
+    @cached_property
+    def pg(self) -> DestroyPg:
+        """PostgreSQL with a superuser's role."""
+        return DestroyPg(self._scope)
+
+    @cached_property
+    def redis(self) -> DestroyRedis:
+        """Redis with an administrator's user."""
+        return DestroyRedis(self._scope)
+
+    @cached_property
+    def s3(self) -> DestroyS3:
+        """The object store with an administrator's identity."""
+        return DestroyS3(self._scope)
+
+
+HANDLES: dict[Level, type[Observe]] = {
+    Level.OBSERVE: Observe,
+    Level.EXERCISE: Exercise,
+    Level.DISRUPT: Disrupt,
+    Level.DESTROY: Destroy,
+}

@@ -1,0 +1,205 @@
+"""The one client of the control protocol that every platform serves: HTTP and JSON on a unix socket."""
+
+import socket
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import httpx2
+
+from seatrial.errors import EnvironmentFault
+from seatrial.platform_answers import (
+    Deployed,
+    Listener,
+    Listeners,
+    Part,
+    Patch,
+    Process,
+    Restarted,
+    Scratch,
+    Status,
+    listeners_of,
+    part_of,
+    shaped,
+)
+from seatrial.probes.text import describe, one_line
+
+__all__ = [
+    "Deployed",
+    "Listener",
+    "Listeners",
+    "Part",
+    "Patch",
+    "PlatformClient",
+    "Process",
+    "Restarted",
+    "Scratch",
+    "Status",
+]
+
+READ_TIMEOUT_S = 15.0
+CHANGE_TIMEOUT_S = 240.0
+
+
+class PlatformClient:
+    """Speaks to the control socket; a refusal or silence of the platform is an EnvironmentFault with its line."""
+
+    def __init__(self, path: Path) -> None:
+        self.socket = path
+        self._http = httpx2.Client(
+            transport=httpx2.HTTPTransport(uds=str(path)), base_url="http://platform", trust_env=False
+        )
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._http.close()
+
+    def offers(self, call: str) -> bool:
+        """Say whether the platform offers the call ("kill")."""
+        return call in self.status().calls
+
+    def status(self) -> Status:
+        """Return the parts, their states and the calls offered."""
+        data = self._ask("GET", "status")
+        return shaped(
+            "status",
+            lambda: Status(
+                environment=data["environment"],
+                ready=data["ready"],
+                release=data["release"],
+                public_address=data["public_address"],
+                calls=frozenset(data["calls"]),
+                parts=MappingProxyType({part["name"]: part_of(part) for part in data["parts"]}),
+                declared_ports=listeners_of(data["declared_ports"]),
+                timings=MappingProxyType(dict(data["timings"])),
+            ),
+        )
+
+    def logs(self, part: str, lines: int = 200) -> list[str]:
+        """Return the last lines of a part's log, oldest first."""
+        data = self._ask("GET", "logs", params={"part": part, "lines": str(lines)})
+        return shaped("logs", lambda: [str(line) for line in data["lines"]])
+
+    def processes(self) -> tuple[Process, ...]:
+        """Return every process of the environment."""
+        data = self._ask("GET", "processes")
+        return shaped(
+            "processes",
+            lambda: tuple(Process(row["part"], row["pid"], row["ppid"], row["command"]) for row in data["processes"]),
+        )
+
+    def listeners(self) -> Listeners:
+        """Return the listening sockets of before `up` and of now."""
+        data = self._ask("GET", "listeners")
+        return shaped("listeners", lambda: Listeners(listeners_of(data["before"]), listeners_of(data["now"])))
+
+    def config(self) -> dict[str, dict[str, str]]:
+        """Return part -> variable -> value, "<secret>" for secrets."""
+        data = self._ask("GET", "config")
+        return shaped("config", lambda: {part: dict(values) for part, values in data["parts"].items()})
+
+    def restart(self, part: str, settings: Mapping[str, Any] | None = None, release: str | None = None) -> Restarted:
+        """Restart a part with these overrides alone (none: as shipped), on another release if one is given."""
+        asked = {"part": part, "settings": dict(settings or {})} | ({} if release is None else {"release": release})
+        data = self._ask("POST", "restart", asked)
+        return Restarted(bool(data.get("ready", True)), str(data.get("state", "ready")))
+
+    def start(self, part: str) -> None:
+        """Start a stopped part and wait until it is ready."""
+        self._ask("POST", "start", {"part": part})
+
+    def stop(self, part: str) -> None:
+        """Stop a part; it stays down."""
+        self._ask("POST", "stop", {"part": part})
+
+    def pause(self, part: str) -> None:
+        """Freeze a part's processes (SIGSTOP)."""
+        self._ask("POST", "pause", {"part": part})
+
+    def resume(self, part: str) -> None:
+        """Let a frozen part go on (SIGCONT)."""
+        self._ask("POST", "resume", {"part": part})
+
+    def kill(self, part: str, signal: Literal["KILL", "TERM"] = "KILL", child: str | None = None) -> None:
+        """Signal a part, or those of its children whose command contains `child`."""
+        self._ask("POST", "kill", {"part": part, "signal": signal} | ({"child": child} if child else {}))
+
+    def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = ()) -> Deployed:
+        """Build a release from a patched copy of the source and roll it out to the services (none named: all)."""
+        asked: dict[str, Any] = {"patch": list(patch)} | ({"services": list(services)} if services else {})
+        data = self._ask("POST", "deploy", asked)
+        return shaped("deploy", lambda: Deployed(data["release"], data["previous"]))
+
+    def rollback(self, release: str) -> str:
+        """Roll every service to an earlier release and return it."""
+        data = self._ask("POST", "rollback", {"release": release})
+        return shaped("rollback", lambda: str(data["release"]))
+
+    def certificate(self, part: str, **how: Any) -> None:
+        """Give a part a new certificate: `names`, `days`, `self_signed`; without any of them the proper one."""
+        self._ask("POST", "certificate", {"part": part, **how})
+
+    def account(self, email: str) -> Path:
+        """Make or reset an account and return the file with its password."""
+        data = self._ask("POST", "account", {"email": email})
+        return shaped("account", lambda: Path(data["password_file"]))
+
+    def migrate(self, database: str | None = None) -> dict[str, Any]:
+        """Migrate the live database, or the scratch server of that id, to head; {applied: [versions], head}."""
+        return self._ask("POST", "migrate", {"database": database} if database else {})
+
+    def scratch(self) -> Scratch:
+        """Start an empty PostgreSQL server of the environment's major version."""
+        data = self._ask("POST", "scratch", {})
+        return shaped(
+            "scratch",
+            lambda: Scratch(
+                data["id"], data["host"], data["port"], data["dbname"], data["user"], Path(data["password_file"])
+            ),
+        )
+
+    def drop_scratch(self, scratch_id: str) -> None:
+        """Remove a scratch server; one that is gone already is fine."""
+        self._ask("DELETE", f"scratch/{scratch_id}", missing_ok=True)
+
+    def _knock(self, call: str) -> None:
+        # httpcore2 leaves its socket open when a unix socket cannot be connected, so that is tried first.
+        with socket.socket(socket.AF_UNIX) as door:
+            try:
+                door.connect(str(self.socket))
+            except OSError as error:
+                raise EnvironmentFault(f"platform {call}: {describe(error)} ({self.socket})") from None
+
+    def _ask(
+        self,
+        method: str,
+        call: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        params: Mapping[str, str] | None = None,
+        missing_ok: bool = False,
+    ) -> dict[str, Any]:
+        limit_s = READ_TIMEOUT_S if method == "GET" else CHANGE_TIMEOUT_S
+        self._knock(call)
+        try:
+            answer = self._http.request(method, f"/v1/{call}", json=body, params=params, timeout=limit_s)
+        except httpx2.TimeoutException:
+            raise EnvironmentFault(f"platform {call}: no answer within {limit_s:g} s ({self.socket})") from None
+        except httpx2.HTTPError as error:
+            raise EnvironmentFault(f"platform {call}: {describe(error)} ({self.socket})") from None
+        if missing_ok and answer.status_code == httpx2.codes.NOT_FOUND:
+            return {}
+        return _object(call, answer)
+
+
+def _object(call: str, answer: httpx2.Response) -> dict[str, Any]:
+    try:
+        data = answer.json() if answer.content else {}
+    except ValueError:
+        data = None
+    if not isinstance(data, dict):
+        raise EnvironmentFault(f"platform {call}: {answer.status_code}, not a JSON object: {one_line(answer.text)!r}")
+    if answer.is_error:
+        raise EnvironmentFault(f"platform {call}: {one_line(data.get('error') or answer.status_code)}")
+    return data

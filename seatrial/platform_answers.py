@@ -1,0 +1,150 @@
+"""What a platform answers, as typed values."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, TypedDict, TypeVar
+
+from seatrial.errors import EnvironmentFault
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A listening socket; `pid` and `part` where the platform knows them."""
+
+    address: str
+    port: int
+    pid: int | None = None
+    part: str | None = None
+
+
+@dataclass(frozen=True)
+class Part:
+    """One supervised part of the environment.
+
+    Attributes:
+        name: "api-1"; service: "api".
+        state: starting, ready, stopped, paused or failed.
+        release: None for a part that is not ours, such as postgres.
+        restarts: how often it was started again since `up`.
+        settings: overrides in force; empty as shipped.
+    """
+
+    name: str
+    service: str
+    state: str
+    pid: int | None = None
+    address: str | None = None
+    port: int | None = None
+    release: str | None = None
+    restarts: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Status:
+    """What the platform says of the environment; `calls` are the calls that it offers."""
+
+    environment: str
+    ready: bool
+    release: str
+    public_address: str
+    calls: frozenset[str]
+    parts: Mapping[str, Part]
+    declared_ports: tuple[Listener, ...]
+    timings: Mapping[str, float]
+
+    def part(self, name: str) -> Part:
+        """Return that part; raises EnvironmentFault naming the parts there are."""
+        if name not in self.parts:
+            raise EnvironmentFault(f"the platform has no part {name!r} (there are: {', '.join(self.parts)})")
+        return self.parts[name]
+
+    def instances(self, service: str) -> tuple[Part, ...]:
+        """Return the parts of that service, in the platform's order."""
+        return tuple(part for part in self.parts.values() if part.service == service)
+
+
+@dataclass(frozen=True)
+class Process:
+    """One process of the environment's tree."""
+
+    part: str
+    pid: int
+    ppid: int
+    command: str
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Listening sockets: those that were there before `up`, which are not the system's, and those of now."""
+
+    before: tuple[Listener, ...]
+    now: tuple[Listener, ...]
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """What a part came to after a restart; `ready` False when its settings keep it from becoming ready."""
+
+    ready: bool
+    state: str
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A release that was rolled out, and the one before."""
+
+    release: str
+    previous: str
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """An empty throw-away PostgreSQL server; the password stands in `password_file`."""
+
+    id: str
+    host: str
+    port: int
+    dbname: str
+    user: str
+    password_file: Path
+
+
+class Patch(TypedDict):
+    """One literal replacement in a copy of the source; `find` occurs exactly once."""
+
+    file: str
+    find: str
+    replace: str
+
+
+def shaped(call: str, build: Callable[[], T]) -> T:
+    """Build a typed answer; raises EnvironmentFault naming what the platform's answer lacks."""
+    try:
+        return build()
+    except (KeyError, TypeError, AttributeError) as error:
+        raise EnvironmentFault(f"platform {call}: the answer lacks {error}") from None
+
+
+def part_of(row: Mapping[str, Any]) -> Part:
+    """Return a part from its row of `status`."""
+    return Part(
+        name=row["name"],
+        service=row["service"],
+        state=row["state"],
+        pid=row.get("pid"),
+        address=row.get("address"),
+        port=row.get("port"),
+        release=row.get("release"),
+        restarts=row.get("restarts", 0),
+        settings=MappingProxyType(dict(row.get("settings") or {})),
+    )
+
+
+def listeners_of(rows: Sequence[Mapping[str, Any]]) -> tuple[Listener, ...]:
+    """Return listeners from their rows."""
+    return tuple(Listener(row["address"], row["port"], row.get("pid"), row.get("part")) for row in rows)

@@ -1,0 +1,334 @@
+"""The pytest plugin: fixtures that are the levels, outcomes, and the verdict as the exit code.
+
+Everything here is inert for items that are no checks, so that the project's own tests run under the same configuration.
+"""
+
+import contextlib
+import json
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+
+from seatrial import conclude
+from seatrial.environment import Arming, Environment
+from seatrial.errors import HarnessError, Invalid, SeatrialError
+from seatrial.impact import HANDLES, Observe
+from seatrial.outcome import Level, Outcome, Result
+from seatrial.profile import find, load
+from seatrial.session import NotRun, Trial, check_of, level_of
+from seatrial.verdict import Verdict
+
+P = TypeVar("P")
+OWN_CONFIGURATION = ("-c", str(Path(__file__).with_name("pytest.toml")), "--rootdir", ".")
+TRIAL = pytest.StashKey[Trial]()
+STATE = pytest.StashKey["State"]()
+VERDICT = pytest.StashKey[Verdict]()
+
+
+class State:
+    """What one pytest process knows: the environment, the collected checks and their results."""
+
+    def __init__(self, environment: Environment, *, stage: str, quiet: bool, results: Path | None) -> None:
+        self.environment = environment
+        self.rules = not quiet and results is None
+        self.stage = stage
+        self.results_file = results
+        self.collected: dict[str, pytest.Item] = {}
+        self.results: dict[str, Result] = {}
+        self.problems: list[str] = []
+        self.locks = contextlib.ExitStack()
+
+
+class Given:
+    """Hands an already open environment to a pytest session in the same process, as `seatrial prove` does."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+        self.results: dict[str, Result] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Keep each result."""
+        if text := getattr(report, "seatrial", None):
+            result = Result.from_json(json.loads(text))
+            self.results[result.id] = result
+
+
+class Listing:
+    """Asks a pytest session for its checks only: nothing is opened and nothing runs."""
+
+    def __init__(self) -> None:
+        self.items: list[pytest.Item] = []
+
+
+def _plugin(config: pytest.Config, kind: type[P]) -> P | None:
+    return next((plugin for plugin in config.pluginmanager.get_plugins() if isinstance(plugin, kind)), None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options of the harness."""
+    group = parser.getgroup("seatrial")
+    group.addoption("--profile", help="profile name or file (default: SEATRIAL_PROFILE, else local)")
+    group.addoption("--arm", action="append", default=[], metavar="LEVEL=ENVIRONMENT", help="allow disrupt or destroy")
+    group.addoption(
+        "--seatrial-stage", choices=("all", "parallel", "serial"), default="all", help="part of the checks to run"
+    )
+    group.addoption(
+        "--seatrial-results",
+        type=Path,
+        metavar="FILE",
+        help="write results as JSON lines and leave the verdict to the caller",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register marks that tools may select by."""
+    config.addinivalue_line("markers", "impact(level): what a check may do; set by its fixtures")
+    if config.getoption("--arm") and _is_parallel(config):
+        raise pytest.UsageError("an armed run strikes: leave out -n")
+
+
+def _open(config: pytest.Config) -> State:
+    if STATE in config.stash:
+        return config.stash[STATE]
+    given = _plugin(config, Given)
+    try:
+        if given:
+            environment = given.environment
+        else:
+            profile = load(find(config.getoption("--profile")))
+            environment = Environment(profile, Arming.parse(config.getoption("--arm"), profile))
+            environment.check_secrets()
+    except SeatrialError as error:
+        raise pytest.UsageError(str(error)) from None
+    state = State(
+        environment,
+        stage=config.getoption("--seatrial-stage"),
+        quiet=bool(given),
+        results=config.getoption("--seatrial-results"),
+    )
+    config.stash[STATE] = state
+    return state
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Open the environment if there are checks, refuse what cannot be trusted, and order by stage."""
+    checks = [item for item in items if check_of(item)]
+    if not checks:
+        return
+    if listing := _plugin(config, Listing):
+        listing.items = checks
+        items[:] = []
+        return
+    if others := [item.nodeid for item in items if not check_of(item)]:
+        raise pytest.UsageError(f"tests without @check beside checks: {', '.join(others[:5])}")
+    state = _open(config)
+    for item in checks:
+        _register(state, item)
+    if state.rules:
+        try:
+            state.locks.enter_context(state.environment.lock())
+            conclude.ready(state.environment)
+        except SeatrialError as error:
+            raise pytest.UsageError(str(error)) from None
+    wanted = {"all": (False, True), "parallel": (False,), "serial": (True,)}[state.stage]
+    items[:] = sorted(
+        (item for item in items if _serial(item) in wanted), key=lambda item: (_serial(item), level_of(item) or 0)
+    )
+
+
+def _register(state: State, item: pytest.Item) -> None:
+    check, level = check_of(item), level_of(item)
+    assert check is not None  # noqa: S101 - the caller passes checks only
+    if level is None:
+        raise pytest.UsageError(
+            f"{item.nodeid}: a check takes one of observe, exercise, disrupt, destroy in its signature"
+        )
+    if hasattr(item, "callspec"):
+        raise pytest.UsageError(
+            f"{item.nodeid}: a check is one pytest item: collect its cases inside, not by parametrize"
+        )
+    if twin := state.collected.get(check.id):
+        raise pytest.UsageError(f"check id {check.id} stands twice: {twin.nodeid} and {item.nodeid}")
+    item.add_marker(pytest.mark.impact(str(level)))
+    state.collected[check.id] = item
+
+
+def _serial(item: pytest.Item) -> bool:
+    check = check_of(item)
+    return bool(check and check.alone) or (level_of(item) or Level.OBSERVE) >= Level.DISRUPT
+
+
+def _is_parallel(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput") or bool(config.getoption("numprocesses", None))
+
+
+def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
+    item, config = request.node, request.config
+    check = check_of(item)
+    if check is None:
+        raise HarnessError(f"{item.nodeid} asks for {level} without @check")
+    if level > (level_of(item) or Level.OBSERVE):
+        raise HarnessError(f"{level} asked for at run time: name it in the signature")
+    state = _open(config)
+    if reason := state.environment.refuses(level):
+        raise NotRun(reason)
+    if check.alone and _is_parallel(config):
+        raise NotRun("alone: it disturbs others or is disturbed; run it without -n, or by seatrial gate")
+    worker = int(getattr(config, "workerinput", {}).get("workerid", "gw0").removeprefix("gw"))
+    handle = HANDLES[level](state.environment, check.id, worker)
+    item.stash[TRIAL].handles.append(handle)
+    try:
+        yield handle
+    finally:
+        handle.close()
+
+
+@pytest.fixture
+def observe(request: pytest.FixtureRequest) -> Iterator[Observe]:
+    """Read-only handle."""
+    yield from _handle(request, Level.OBSERVE)
+
+
+@pytest.fixture
+def exercise(request: pytest.FixtureRequest) -> Iterator[Observe]:
+    """Handle that may create its own marked data."""
+    yield from _handle(request, Level.EXERCISE)
+
+
+@pytest.fixture
+def disrupt(request: pytest.FixtureRequest) -> Iterator[Observe]:
+    """Handle that may restart, deploy and fail over."""
+    yield from _handle(request, Level.DISRUPT)
+
+
+@pytest.fixture
+def destroy(request: pytest.FixtureRequest) -> Iterator[Observe]:
+    """Handle that may lose data and instances."""
+    yield from _handle(request, Level.DESTROY)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start the check's record before any fixture runs."""
+    check, level = check_of(item), level_of(item)
+    if check is not None and level is not None:
+        item.stash[TRIAL] = Trial.of(item, check, level, _repeat_options(item.config, level))
+
+
+def _repeat_options(config: pytest.Config, level: Level) -> str:
+    profile = _open(config).environment.profile
+    arm = f" --arm {level}={profile.name}" if level >= Level.DISRUPT else ""
+    name = config.getoption("--profile") or profile.name
+    return f"--profile {name}{arm}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn each phase into the check's outcome and hang the result on the last report."""
+    report = yield
+    trial = item.stash.get(TRIAL, None)
+    if trial is None:
+        return report
+    error = call.excinfo.value if call.excinfo else None
+    if isinstance(error, pytest.skip.Exception | pytest.xfail.Exception):
+        error = Invalid(f"a check may not skip itself: {error}")
+        report.outcome, report.longrepr = "failed", str(error)
+    elif hasattr(report, "wasxfail"):
+        del report.wasxfail
+        report.outcome, error = "failed", Invalid("a check may not be marked xfail")
+    trial.note(call.when, error)
+    trial.duration_s += call.duration
+    if isinstance(error, NotRun):
+        report.outcome = "skipped"
+        report.longrepr = (str(item.path), item.reportinfo()[1] or 0, f"NOT-RUN: {error}")
+    elif error is not None and call.when == "call":
+        report.longrepr = _open(item.config).environment.redactor.text(_told(trial))
+    if call.when == "teardown":
+        result = trial.result(_open(item.config).environment.redactor)
+        if (
+            result.outcome is Outcome.INVALID
+            and report.outcome == "passed"
+            and trial.reason.startswith("nothing was measured")
+        ):
+            report.outcome, report.longrepr = "failed", f"INVALID: {result.id} {result.reason}"
+        report.seatrial = json.dumps(result.to_json(), default=str)  # type: ignore[attr-defined]  # xdist carries text only
+    return report
+
+
+def _told(trial: Trial) -> str:
+    """Say expected, seen, where, repeat and runbook, as a person on call wants to read it."""
+    lines = [f"{trial.outcome}: {trial.check.id} {trial.title}"]
+    for finding in trial.findings:
+        lines += [f"  case      {finding.case}"] if finding.case else []
+        lines += [f"  expected  {finding.expected}", f"  seen      {finding.seen}", f"  where     {finding.where}"]
+    lines += [f"  reason    {trial.reason}"] if trial.reason else []
+    lines += [f"  repeat    {trial.repeat}", f"  runbook   docs/runbooks/{trial.suite}.md#{trial.check.id.lower()}"]
+    return "\n".join(lines + ([trial.log] if trial.log else []))
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Show INVALID and NOT-RUN under their own names."""
+    text = getattr(report, "seatrial", None)
+    if text and json.loads(text)["outcome"] == Outcome.INVALID:
+        return "invalid", "I", "INVALID"
+    return None
+
+
+class _Collector:
+    """Keeps the results that the controller (or the only process) receives."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        text = getattr(report, "seatrial", None)
+        if text and not hasattr(self.config, "workerinput"):
+            result = Result.from_json(json.loads(text))
+            _open(self.config).results[result.id] = result
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Note a worker that did not end well: its checks are lost."""
+        if error:
+            _open(self.config).problems.append(f"worker {node.gateway.id} ended early: {error}")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Watch the reports of this session."""
+    session.config.pluginmanager.register(_Collector(session.config), "seatrial-collector")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
+    """Leave the results to the caller, or rule on them and make the verdict the exit code."""
+    config = session.config
+    state = config.stash.get(STATE, None)
+    if state is None or hasattr(config, "workerinput"):
+        return
+    if not state.rules:
+        if state.results_file is not None:
+            lines = [json.dumps(result.to_json()) for result in state.results.values()]
+            end = {"end": int(exitstatus), "problems": state.problems, "collected": sorted(state.collected)}
+            state.results_file.write_text("\n".join([*lines, json.dumps(end)]) + "\n")
+        return
+    if int(exitstatus) in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        scope = conclude.scope_of_arguments(config)
+        problems = [*state.problems, *conclude.filters(config)]
+        verdict = conclude.conclude(state.environment, state.results.values(), scope, problems)
+        config.stash[VERDICT] = verdict
+        session.exitstatus = {0: pytest.ExitCode.OK, 1: pytest.ExitCode.TESTS_FAILED}.get(
+            verdict.ruling.exit_code, pytest.ExitCode.INTERRUPTED
+        )
+    state.locks.close()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Write the reports and make the verdict the last line."""
+    if verdict := config.stash.get(VERDICT, None):
+        conclude.publish(config.stash[STATE].environment, verdict)

@@ -1,0 +1,177 @@
+"""HTTP as it was answered: status, headers and body, or the one line that says why there is none."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import httpx2
+
+from seatrial.errors import Failure
+from seatrial.probes.text import describe, one_line
+from seatrial.probes.wire import BUDGET, Budget
+from seatrial.scope import Meter
+
+Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+
+READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
+_CALLERS_FAULT = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """One exchange.
+
+    Attributes:
+        status: the status code; None when no complete answer came.
+        headers: case-insensitive; `headers.get_list(name)` for repeated ones.
+        body: the bytes as sent, content encoding included; what came so far when the answer broke off.
+        elapsed_s: from the call to the last byte.
+        error: one line when no complete answer came; None otherwise.
+    """
+
+    method: str
+    url: str
+    status: int | None
+    headers: httpx2.Headers = field(repr=False)
+    body: bytes = field(repr=False)
+    elapsed_s: float
+    error: str | None
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8; bytes that are none become replacement characters."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the body as JSON; raises Failure when it is none, since that is the answerer's fault."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            raise Failure(f"a JSON body from {self.method} {self.url}", f"{self}: {one_line(self.text)!r}") from None
+
+    def __str__(self) -> str:
+        if self.error is not None:
+            return f"{self.method} {self.url}: no answer: {self.error}"
+        return f"{self.method} {self.url}: {self.status} ({len(self.body)} bytes in {self.elapsed_s:.3f} s)"
+
+
+@dataclass(frozen=True)
+class HttpStream:
+    """An answer whose body is still coming; `lines` raises Failure when it breaks off or the deadline passes."""
+
+    status: int | None
+    headers: httpx2.Headers
+    lines: Iterator[str]
+    error: str | None
+
+
+def request(
+    client: httpx2.Client,
+    method: str,
+    url: str,
+    *,
+    meter: Meter,
+    headers: Headers | None = None,
+    content: bytes | None = None,
+    timeout_s: float = 5.0,
+) -> HttpAnswer:
+    """Make one exchange and return the answer; the path and query of `url` go out byte by byte as written.
+
+    `timeout_s` bounds the whole exchange. A read that met a kept connection which the server had just closed is sent
+    once more on a new one (RFC 9110, section 9.2.2). Raises only for a request that cannot be expressed.
+    """
+    started = time.monotonic()
+    budget = Budget(started + timeout_s, meter)
+    while True:
+        opened = budget.opened
+        status, seen, body, error = _exchange(client, _build(client, method, url, headers, content), budget)
+        stale = isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError) and budget.opened == opened
+        if not (stale and status is None and method.upper() in READS and not body):
+            break
+    text = None if error is None else describe(error)
+    if isinstance(error, httpx2.TimeoutException):
+        text = f"timed out after {timeout_s:g} s"
+    return HttpAnswer(
+        method, url, None if error else status, seen, body, elapsed_s=time.monotonic() - started, error=text
+    )
+
+
+@contextmanager
+def stream(
+    client: httpx2.Client,
+    method: str,
+    url: str,
+    *,
+    meter: Meter,
+    headers: Headers | None = None,
+    timeout_s: float = 30.0,
+) -> Iterator[HttpStream]:
+    """Open an answer and read it line by line, within `timeout_s` for all of it."""
+    asked = _build(client, method, url, headers, None)
+    token = BUDGET.set(Budget(time.monotonic() + timeout_s, meter))
+    meter.add(requests=1)
+    try:
+        answer = client.send(asked, stream=True)
+    except _CALLERS_FAULT:
+        raise
+    except httpx2.HTTPError as error:
+        yield HttpStream(None, httpx2.Headers(), iter(()), describe(error))
+    else:
+        try:
+            yield HttpStream(answer.status_code, answer.headers, _lines(answer, url), None)
+        finally:
+            answer.close()
+    finally:
+        BUDGET.reset(token)
+
+
+def _lines(answer: httpx2.Response, url: str) -> Iterator[str]:
+    try:
+        yield from answer.iter_lines()
+    except httpx2.HTTPError as error:
+        raise Failure(f"the stream of {url} to go on", describe(error)) from None
+
+
+def _build(
+    client: httpx2.Client, method: str, url: str, headers: Headers | None, content: bytes | None
+) -> httpx2.Request:
+    parts = urlsplit(url)
+    rest = url.partition("://")[2]
+    target = rest[len(parts.netloc) :].partition("#")[0] or "/"
+    raw = quote(target if target.startswith("/") else "/" + target, safe=_PRINTABLE).encode()
+    return client.build_request(
+        method,
+        f"{parts.scheme}://{parts.netloc}/",
+        headers=headers if headers is None or isinstance(headers, Mapping) else list(headers),
+        content=content,
+        extensions={"target": raw},
+    )
+
+
+def _exchange(
+    client: httpx2.Client, asked: httpx2.Request, budget: Budget
+) -> tuple[int | None, httpx2.Headers, bytes, httpx2.HTTPError | None]:
+    token = BUDGET.set(budget)
+    budget.meter.add(requests=1, writes=0 if asked.method.upper() in READS else 1)
+    status, headers, body = None, httpx2.Headers(), bytearray()
+    try:
+        answer = client.send(asked, stream=True)
+        try:
+            status, headers = answer.status_code, answer.headers
+            for part in answer.iter_raw():
+                body += part
+        finally:
+            answer.close()
+    except _CALLERS_FAULT:
+        raise
+    except httpx2.HTTPError as error:
+        return status, headers, bytes(body), error
+    else:
+        return status, headers, bytes(body), None
+    finally:
+        BUDGET.reset(token)

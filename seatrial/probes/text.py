@@ -1,0 +1,51 @@
+"""One clear line for whatever went wrong on the wire."""
+
+import socket
+import ssl
+from collections.abc import Iterator
+
+LIMIT = 300
+
+
+def one_line(text: object) -> str:
+    """Return the text on one line, shortened to 300 characters."""
+    line = " ".join(str(text).split())
+    return line if len(line) <= LIMIT else line[: LIMIT - 1] + "…"
+
+
+def describe(error: BaseException) -> str:
+    """Return what went wrong in the words of a reader, from the deepest cause that says it."""
+    for cause in reversed(list(_chain(error))):
+        if text := _known(cause):
+            return text
+    return one_line(error) or type(error).__name__
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _known(error: BaseException) -> str | None:
+    match error:
+        case ssl.SSLCertVerificationError():
+            text = f"certificate verify failed: {error.verify_message}"
+        case ssl.SSLEOFError():
+            text = "TLS: closed by the other side during the handshake"
+        case ssl.SSLError():
+            text = f"TLS: {error.reason or error}"
+        case socket.gaierror():
+            text = f"name not resolved: {error.strerror}"
+        case TimeoutError():
+            text = "timed out"
+        case ConnectionRefusedError():
+            text = "connection refused"
+        case ConnectionResetError() | BrokenPipeError():
+            text = "connection reset"
+        case OSError(strerror=str(reason)):
+            text = reason
+        case _:
+            return None
+    return one_line(text)

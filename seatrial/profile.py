@@ -1,0 +1,324 @@
+"""Read a profile: the TOML file that describes one environment.
+
+Every problem is reported at once, each with file, line and, where a key was probably mistyped, the key that was meant.
+A secret is never written into a profile; it is named by reference and read when it is needed:
+`env:NAME`, `file:PATH` (relative to the profile) or `sops:PATH#KEY`.
+"""
+
+import difflib
+import ipaddress
+import os
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, get_args
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from seatrial.errors import ProfileError
+from seatrial.outcome import Level
+
+REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|sops:.+#.+)$")
+
+
+def _level(value: object) -> Level:
+    if isinstance(value, Level):
+        return value
+    return Level.parse(str(value))
+
+
+def _reference(value: str) -> str:
+    if not REFERENCE.match(value):
+        raise ValueError("a secret is named by reference, never inline: env:NAME, file:PATH or sops:PATH#KEY")
+    return value
+
+
+def _address(value: str) -> str:
+    return str(ipaddress.ip_address(value))
+
+
+def _https(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("a base URL such as https://api.example.com, without a path")
+    return value.rstrip("/")
+
+
+Impact = Annotated[Level, BeforeValidator(_level)]
+SecretRef = Annotated[str, AfterValidator(_reference)]
+Address = Annotated[str, AfterValidator(_address)]
+BaseUrl = Annotated[str, AfterValidator(_https)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+
+class Expect(_Section):
+    """What a verdict asks for.
+
+    Attributes:
+        level: checks up to this level are required.
+        release: the release id every instance must run, or "platform" for what the platform calls current.
+        not_applicable: check id -> why this environment does not need it.
+    """
+
+    level: Impact = Level.OBSERVE
+    release: str = "platform"
+    not_applicable: dict[str, str] = Field(default_factory=dict)
+
+
+class Service(_Section):
+    """One deployed service and the private addresses of its instances, as far as the harness can reach them."""
+
+    instances: dict[str, str] = Field(default_factory=dict)
+    live: str = "/livez"
+    ready: str = "/readyz"
+    version: str = "/version"
+
+
+class PostgresEndpoint(_Section):
+    """Where the database answers; `address` overrides what `host` resolves to."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    database: str
+    ca: Path
+    address: Address | None = None
+
+
+class RedisEndpoint(_Section):
+    """Where Redis or Valkey answers."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    tls: bool = True
+    ca: Path | None = None
+    address: Address | None = None
+
+
+class S3Endpoint(_Section):
+    """Where the object store answers; `buckets` maps a role (staging, masters, ...) to a bucket's name."""
+
+    endpoint: BaseUrl
+    region: str
+    buckets: dict[str, str]
+
+
+class PlatformSection(_Section):
+    """What runs the environment.
+
+    Attributes:
+        command: program that serves the control interface; `up`, `down` and `status` are appended.
+        socket: the control interface's unix socket.
+        state: folder that lives and dies with the environment; the undo log stands in it.
+        disposable: the environment may be broken by `seatrial prove` without `--arm`.
+    """
+
+    command: tuple[str, ...]
+    socket: Path
+    state: Path
+    disposable: bool = False
+
+
+class CredentialSection(_Section):
+    """A user and the reference to its password."""
+
+    user: str
+    password: SecretRef
+
+
+class Account(_Section):
+    """A sign-in for `exercise` checks; each parallel worker takes its own."""
+
+    email: str
+    password: SecretRef
+
+
+class Profile(_Section):
+    """One environment. Paths are absolute once read; units stand in the names."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
+    max_impact: Impact
+    urls: dict[str, BaseUrl]
+    resolve: dict[str, Address] = Field(default_factory=dict)
+    ca: Path | None = None
+    tree: Path = Path()
+    expect: Expect = Expect()
+    targets: dict[str, float | int | str | list[str]] = Field(default_factory=dict)
+    services: dict[str, Service] = Field(default_factory=dict)
+    postgres: PostgresEndpoint | None = None
+    redis: RedisEndpoint | None = None
+    s3: S3Endpoint | None = None
+    platform: PlatformSection | None = None
+    credentials: dict[
+        Annotated[str, AfterValidator(lambda name: str(Level.parse(name)))], dict[str, CredentialSection]
+    ] = Field(default_factory=dict)
+    accounts: tuple[Account, ...] = ()
+    path: Path
+
+    @model_validator(mode="after")
+    def _no_credential_above_the_grant(self) -> "Profile":
+        above = [name for name in self.credentials if Level.parse(name) > self.max_impact]
+        if above:
+            raise ValueError(
+                f"credentials.{above[0]} is above max_impact {self.max_impact}: a profile holds no credential for a level it does not grant"
+            )
+        if self.expect.level > self.max_impact:
+            raise ValueError(f"expect.level {self.expect.level} is above max_impact {self.max_impact}")
+        return self
+
+    @property
+    def platform_socket(self) -> Path | None:
+        """The control interface's socket, if the profile names a platform."""
+        return self.platform.socket if self.platform else None
+
+    def secret(self, reference: str) -> str:
+        """Return the value behind a reference; raises ProfileError naming the reference, never the value."""
+        kind, _, rest = reference.partition(":")
+        if kind == "env":
+            if not (value := os.environ.get(rest, "")):
+                raise ProfileError(f"{self.path}: secret {reference} is missing: set the environment variable {rest}")
+            return value
+        if kind == "file":
+            return _read_secret(self.path, reference, self.path.parent / rest)
+        file, _, key = rest.rpartition("#")
+        return _sops(self.path, reference, self.path.parent / file, key)
+
+
+def _read_secret(profile: Path, reference: str, path: Path) -> str:
+    try:
+        value = path.read_text().strip()
+    except OSError as error:
+        raise ProfileError(f"{profile}: secret {reference} is missing: {error.strerror} ({path})") from None
+    if not value:
+        raise ProfileError(f"{profile}: secret {reference} is empty ({path})")
+    return value
+
+
+def _sops(profile: Path, reference: str, path: Path, key: str) -> str:
+    try:
+        done = subprocess.run(
+            ["sops", "decrypt", "--extract", f'["{key}"]', str(path)],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    except FileNotFoundError:
+        raise ProfileError(f"{profile}: secret {reference} needs the program sops on PATH") from None
+    if done.returncode or not done.stdout.strip():
+        last = done.stderr.strip().splitlines()[-1:] or ["no value"]
+        raise ProfileError(f"{profile}: secret {reference} could not be decrypted: {last[0]}")
+    return done.stdout.strip()
+
+
+def load(path: Path) -> Profile:
+    """Read and validate the profile at `path`; raises ProfileError with every problem at once."""
+    try:
+        text = path.read_text()
+    except OSError as error:
+        raise ProfileError(f"{path}: cannot read the profile: {error.strerror}") from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ProfileError(f"{path}: not TOML: {error}") from None
+    try:
+        profile = Profile.model_validate({**data, "path": path.resolve()})
+    except ValidationError as error:
+        lines = _line_numbers(text)
+        problems = sorted({_describe(path, lines, problem) for problem in error.errors()}, key=_line_of)
+        raise ProfileError("\n".join(problems)) from None
+    return _absolute(profile)
+
+
+def find(name: str | None) -> Path:
+    """Return the profile file for a name or path; without one, `SEATRIAL_PROFILE`, else `local`."""
+    wanted = name or os.environ.get("SEATRIAL_PROFILE") or "local"
+    path = Path(wanted)
+    if path.suffix == ".toml" or "/" in wanted:
+        return path
+    known = sorted(file.stem for file in Path("profiles").glob("*.toml"))
+    if wanted not in known:
+        close = difflib.get_close_matches(wanted, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ProfileError(f"no profile {wanted!r} in profiles/ (there are: {', '.join(known) or 'none'}){hint}")
+    return Path("profiles") / f"{wanted}.toml"
+
+
+def _absolute(profile: Profile) -> Profile:
+    base = profile.path.parent
+
+    def rooted(section: BaseModel) -> dict[str, Any]:
+        changed: dict[str, Any] = {}
+        for name, value in section:
+            if isinstance(value, Path):
+                changed[name] = (base / value).resolve()
+            elif isinstance(value, BaseModel):
+                changed[name] = value.model_copy(update=rooted(value))
+        return changed
+
+    return profile.model_copy(update=rooted(profile))
+
+
+def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
+    """Map each dotted key of the TOML text to the line it stands on; array tables count from 0."""
+    lines: dict[tuple[str, ...], int] = {}
+    table: tuple[str, ...] = ()
+    counts: dict[str, int] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := re.match(r"^\s*\[\[\s*([^\]]+?)\s*\]\]", line):
+            index = counts.get(header[1], -1) + 1
+            counts[header[1]] = index
+            table = (*_dotted(header[1]), str(index))
+            lines[table] = number
+        elif header := re.match(r"^\s*\[\s*([^\]]+?)\s*\]", line):
+            table = _dotted(header[1])
+            lines[table] = number
+        elif key := re.match(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"))*)\s*=""", line):
+            lines[(*table, *_dotted(key[1]))] = number
+    return lines
+
+
+def _dotted(text: str) -> tuple[str, ...]:
+    return tuple(part.strip("\"'") for part in re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", text))
+
+
+def _describe(path: Path, lines: dict[tuple[str, ...], int], problem: Any) -> str:
+    place = tuple(str(part) for part in problem["loc"] if part != "[key]")
+    line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 1)
+    name = ".".join(place) or "profile"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        close = difflib.get_close_matches(place[-1], _known_keys(place[:-1]), n=1)
+        message = "unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
+    elif problem["type"] == "missing":
+        message = "is missing"
+    return f"{path}:{line}: {name}: {message}"
+
+
+def _known_keys(place: tuple[str, ...]) -> list[str]:
+    model: type[BaseModel] = Profile
+    for part in place:
+        if part not in model.model_fields:
+            continue
+        candidates = [
+            part_type for part_type in _types(model.model_fields[part].annotation) if issubclass(part_type, BaseModel)
+        ]
+        if candidates:
+            model = candidates[0]
+    return [name for name in model.model_fields if name != "path"]
+
+
+def _types(annotation: Any) -> list[type]:
+    return (
+        [annotation]
+        if isinstance(annotation, type)
+        else [found for part in get_args(annotation) for found in _types(part)]
+    )
+
+
+def _line_of(problem: str) -> int:
+    return int(problem.split(":")[1]) if problem.split(":")[1].isdigit() else 0

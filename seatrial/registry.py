@@ -1,0 +1,168 @@
+"""What is registered: checks by id, faults by name; the decorators that put them there."""
+
+import difflib
+import importlib.util
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Protocol, TypeVar, cast
+
+from seatrial.errors import UsageError
+from seatrial.outcome import Outcome, Severity
+
+CHECK_ATTRIBUTE = "__seatrial_check__"
+CHECK_ID = re.compile(r"^[A-Z]{2,5}(-[A-Z0-9]{2,6})?-\d{2}$")
+KINDS = ("configuration", "data", "network", "TLS", "code", "time", "disk", "process", "cloud objects", "live state")
+
+F = TypeVar("F", bound=Callable[..., None])
+C = TypeVar("C", bound=type)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check as its decorator declares it; level, title and place come from the collected function."""
+
+    id: str
+    severity: Severity
+    component: str
+    alone: bool
+
+
+class Strike(Protocol):
+    """What a fault class must offer."""
+
+    def strike(self, destroy: Any) -> None:
+        """Break the environment through the handle's primitives."""
+
+    def in_effect(self, observe: Any) -> bool:
+        """Ask another probe whether the environment really is broken."""
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a fault does to one check: the outcome it must have and the words it must say."""
+
+    outcome: Outcome
+    words: str
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One way to break an environment.
+
+    Attributes:
+        caught_by: check id -> the outcome and words it must end with.
+        takes_s: how long it may take until `in_effect` answers yes.
+    """
+
+    id: str
+    kind: str
+    caught_by: Mapping[str, Expected]
+    takes_s: float
+    strike: Strike
+    title: str
+    file: Path
+
+
+FAULTS: dict[str, Fault] = {}
+
+
+def check(check_id: str, *, severity: Severity, component: str, alone: bool = False) -> Callable[[F], F]:
+    """Mark a test function as the check with that id.
+
+    Args:
+        severity: blocker and major checks are required for GO; minor ones are reported.
+        component: what is at fault when it fails and the failure names nothing closer.
+        alone: it disturbs others or is disturbed, so that it runs in the serial stage.
+    """
+    if not CHECK_ID.match(check_id):
+        raise UsageError(f"check id {check_id!r} is not of the form INF-PG-01")
+
+    def mark(function: F) -> F:
+        setattr(function, CHECK_ATTRIBUTE, Check(check_id, severity, component, alone))
+        return function
+
+    return mark
+
+
+def fault(
+    fault_id: str, *, kind: str, caught_by: Mapping[str, str | tuple[str, str]], takes_s: float = 10.0
+) -> Callable[[C], C]:
+    """Register a class with `strike(destroy)` and `in_effect(observe)` as a fault.
+
+    Args:
+        kind: one of `KINDS`.
+        caught_by: check id -> words that its finding must contain, or (outcome, words) where it must end INVALID.
+        takes_s: seconds until the strike must be in effect.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"fault {fault_id}: unknown kind {kind!r}: one of {', '.join(KINDS)}")
+    if not caught_by:
+        raise UsageError(f"fault {fault_id} names no check that catches it")
+    expected = {
+        check_id: Expected(Outcome.FAILED, words) if isinstance(words, str) else Expected(Outcome(words[0]), words[1])
+        for check_id, words in caught_by.items()
+    }
+
+    def register(cls: C) -> C:
+        file = Path(sys.modules[cls.__module__].__file__ or "?")
+        known = FAULTS.get(fault_id)
+        if known and known.file.resolve() != file.resolve():
+            raise UsageError(f"fault {fault_id} is declared twice: {known.file} and {file}")
+        title = next(iter((cls.__doc__ or "").strip().splitlines()), "")
+        if not title:
+            raise UsageError(f"fault {fault_id} has no docstring that says what it is and where it comes from")
+        FAULTS[fault_id] = Fault(fault_id, kind, expected, takes_s, cast(Strike, cls()), title, file)
+        return cls
+
+    return register
+
+
+def load_faults(*roots: Path) -> dict[str, Fault]:
+    """Import every fault file under the roots and return the registry; raises UsageError naming the file at fault."""
+    for root in roots:
+        if not root.is_dir():
+            raise UsageError(f"no folder of faults at {root}")
+        for file in sorted(root.rglob("*.py")):
+            if not file.name.startswith("_"):
+                _import(file, root)
+    return FAULTS
+
+
+def _import(file: Path, root: Path) -> None:
+    name = "seatrial_faults." + ".".join((*root.resolve().parts[1:], *file.relative_to(root).with_suffix("").parts))
+    if name in sys.modules:
+        return
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{file}: cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except UsageError:
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise UsageError(f"{file}: {type(error).__name__}: {error}") from error
+
+
+def pick(faults: Mapping[str, Fault], wanted: str) -> Fault:
+    """Return the fault of that name; raises UsageError with the nearest name."""
+    if wanted in faults:
+        return faults[wanted]
+    close = difflib.get_close_matches(wanted, faults, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else ""
+    raise UsageError(f"no fault {wanted!r}{hint}")
+
+
+def sample(faults: Iterable[Fault], size: int) -> list[Fault]:
+    """Return up to `size` faults, taken from every kind in turn, always the same ones."""
+    kinds: dict[str, list[Fault]] = {}
+    for each in sorted(faults, key=lambda each: each.id):
+        kinds.setdefault(each.kind, []).append(each)
+    turns = [each for turn in zip_longest(*kinds.values()) for each in turn if each is not None]
+    return turns[:size]

@@ -1,0 +1,24 @@
+"""Reports of a verdict: JSON, JUnit, one HTML page, Allure, the terminal, and pages about checks."""
+
+from seatrial.report._changes import Change, Changes, compare, previous
+from seatrial.report._site import Site, site
+from seatrial.report._write import OUT, write
+from seatrial.report.pages import CheckPage, FaultLine, render, render_all, write_pages
+from seatrial.report.terminal import summary
+
+__all__ = [
+    "OUT",
+    "Change",
+    "Changes",
+    "CheckPage",
+    "FaultLine",
+    "Site",
+    "compare",
+    "previous",
+    "render",
+    "render_all",
+    "site",
+    "summary",
+    "write",
+    "write_pages",
+]

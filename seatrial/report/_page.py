@@ -1,0 +1,89 @@
+"""verdict.html: one page for the person who decides, with nothing to load and nothing to run."""
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+
+from seatrial.outcome import Footprint, Outcome, Result
+from seatrial.report._changes import Changes
+from seatrial.report._digest import digest, seconds, size
+from seatrial.report._files import json_text, printable
+from seatrial.verdict import Ruling, Verdict
+
+_WIDTH = 1000
+_MEANING = {
+    Ruling.GO: "This release may go on.",
+    Ruling.NO_GO: "This release must not go on.",
+    Ruling.INCONCLUSIVE: "Nobody can say yet whether this release may go on; that counts as a no.",
+}
+
+
+def page(verdict: Verdict, changes: Changes | None) -> str:
+    """Return the page; every value is escaped, and its content policy allows no script at all."""
+    required = set(verdict.required)
+    return printable(
+        _template().render(
+            verdict=verdict,
+            meaning=_MEANING[verdict.ruling],
+            digest=digest(verdict),
+            changes=changes,
+            required=required,
+            stages=_stages(verdict.timings),
+            suites=_suites(verdict.results),
+        )
+    )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "seconds": seconds,
+        "evidence": json_text,
+        "footprint": _footprint,
+        "css": _css,
+        "moment": _moment,
+    }
+    return environment.get_template("page.html.j2")
+
+
+def _css(outcome: Outcome | Ruling | str) -> str:
+    return str(outcome).lower()
+
+
+def _moment(text: str) -> str:
+    return text.replace("T", " ").replace("+00:00", " UTC")
+
+
+def _stages(timings: dict[str, float]) -> list[tuple[str, float, float, float]]:
+    """Return (name, seconds, left, width) of each stage, on a bar `_WIDTH` units long."""
+    total = sum(timings.values()) or 1.0
+    stages, left = [], 0.0
+    for name, value in timings.items():
+        width = value / total * _WIDTH
+        stages.append((name, value, round(left, 1), round(width, 1)))
+        left += width
+    return stages
+
+
+def _suites(results: Iterable[Result]) -> dict[str, list[Result]]:
+    suites: dict[str, list[Result]] = {}
+    for result in sorted(results, key=lambda result: (result.suite, result.id)):
+        suites.setdefault(result.suite, []).append(result)
+    return suites
+
+
+def _footprint(footprint: Footprint) -> str:
+    counts = [(footprint.requests, "request"), (footprint.connections, "connection"), (footprint.writes, "write")]
+    parts = [f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number]
+    parts += [f"{size(footprint.bytes_sent)} sent"] if footprint.bytes_sent else []
+    parts += [f"{size(footprint.bytes_received)} received"] if footprint.bytes_received else []
+    return ", ".join(parts) or "none"

@@ -1,0 +1,112 @@
+"""The verdict on a terminal, in a log file, and in a CI job's output."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from seatrial.outcome import Outcome, Result
+from seatrial.report._digest import digest, seconds
+from seatrial.report._files import printable
+from seatrial.verdict import Ruling, Verdict
+
+_RULING = {Ruling.GO: "bold green", Ruling.NO_GO: "bold red", Ruling.INCONCLUSIVE: "bold yellow"}
+_OUTCOME = {
+    Outcome.PASSED: "green",
+    Outcome.FAILED: "bold red",
+    Outcome.INVALID: "bold yellow",
+    Outcome.NOT_RUN: "dim",
+}
+_REPORTS = ("verdict.html", "verdict.json", "junit.xml", "allure/index.html")
+
+
+def summary(verdict: Verdict, console: Console, out: Path | None = None) -> None:
+    """Print the verdict: its line first and last, and between them what is not PASSED and why.
+
+    Args:
+        verdict: what to tell.
+        console: colours only where it is a terminal and NO_COLOR is not set (rich's own rule).
+        out: the folder of reports; those that are there are listed.
+    """
+    facts = digest(verdict)
+    _line(console, verdict.line, _RULING[verdict.ruling])
+    _line(console, facts.sentence)
+    for problem in verdict.problems:
+        _line(console, f"problem: {problem}", "bold yellow")
+    troubled = [result for result in verdict.results if result.outcome in (Outcome.FAILED, Outcome.INVALID)]
+    order = [Outcome.FAILED, Outcome.INVALID]
+    troubled.sort(key=lambda result: (order.index(result.outcome), result.id not in verdict.required, result.id))
+    table = _table(("outcome", "check", "what"))
+    for result in troubled:
+        table.add_row(_outcome(result), printable(result.id), _what(result, verdict))
+    for name in verdict.missing:
+        table.add_row(Text("MISSING", "bold yellow"), printable(name), Text("required, but there is no result"))
+    for gap in facts.gaps:
+        ids = gap.required or gap.ids
+        named = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
+        weight = f"{len(gap.required)} of {len(gap.ids)} required" if gap.required else f"{len(gap.ids)}, none required"
+        style = _OUTCOME[Outcome.INVALID if gap.required else Outcome.NOT_RUN]
+        table.add_row(Text("NOT-RUN", style), Text(weight), Text(printable(f"{gap.reason}\n{named}")))
+    if table.row_count:
+        console.print(table)
+    counts = [f"{number} {outcome}" for outcome, number in facts.counts.items() if number]
+    counts += [f"{len(verdict.missing)} MISSING"] if verdict.missing else []
+    _pairs(console, {"checks": ", ".join(counts) or "none", "took": _took(verdict), **_paths(out)})
+    _line(console, verdict.line, _RULING[verdict.ruling])
+
+
+def _outcome(result: Result) -> Text:
+    text = Text(str(result.outcome), _OUTCOME[result.outcome])
+    for mark in result.marks:
+        text.append(f"\n{printable(mark)}", "bold")
+    return text
+
+
+def _what(result: Result, verdict: Verdict) -> Text:
+    weight = f"{result.severity}{'' if result.id in verdict.required else ', not required'}, {result.component}"
+    text = Text(printable(result.title), "bold").append(f"  ({printable(weight)})", "dim not bold")
+    lines = [("", result.reason)] if result.reason else []
+    for finding in result.findings:
+        lines += [("case      ", finding.case)] if finding.case else []
+        lines += [("expected  ", finding.expected), ("saw       ", finding.seen), ("where     ", finding.where)]
+    if waiver := verdict.waivers.get(result.id):
+        lines.append(("waived    ", f"by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"))
+    lines += [("repeat    ", result.repeat)] if result.repeat else []
+    lines += [("runbook   ", result.runbook)] if result.runbook else []
+    for label, value in lines:
+        text.append(f"\n{label}", "dim not bold").append(printable(_short(value)), "not bold")
+    return text
+
+
+def _short(value: str, limit: int = 600) -> str:
+    return value if len(value) <= limit else f"{value[:limit]}… ({len(value)} characters, all of them in verdict.json)"
+
+
+def _took(verdict: Verdict) -> str:
+    stages = ", ".join(f"{name} {seconds(value)}" for name, value in verdict.timings.items())
+    return seconds(verdict.duration_s) + (f" ({stages})" if stages else "")
+
+
+def _paths(out: Path | None) -> dict[str, str]:
+    there = [str(out / name) for name in _REPORTS if (out / name).is_file()] if out else []
+    return {"reports": "\n".join(there)} if there else {}
+
+
+def _pairs(console: Console, values: dict[str, str]) -> None:
+    width = max(map(len, values))
+    for name, value in values.items():
+        for number, line in enumerate(printable(value).splitlines()):
+            _line(console, f"{'' if number else name:<{width}}  {line}")
+
+
+def _table(columns: tuple[str, ...]) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 1, 0), pad_edge=False)
+    for name in columns:
+        table.add_column(name, no_wrap=name != "what", overflow="fold")
+    return table
+
+
+def _line(console: Console, text: str, style: str = "") -> None:
+    # soft_wrap keeps a line whole: the first and the last are read by programs and by people with grep.
+    console.print(Text(printable(text), style), soft_wrap=True)

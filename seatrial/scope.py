@@ -1,0 +1,143 @@
+"""What a facet works in: the profile, the level, the credentials of that level, the meter, the undo log."""
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from seatrial.outcome import Footprint, Level
+
+
+@dataclass(frozen=True)
+class Credential:
+    """A user and its password; the password is in no repr."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+class Meter:
+    """Counts what a check costs the environment; safe to share between threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._footprint = Footprint()
+
+    def add(
+        self,
+        *,
+        requests: int = 0,
+        connections: int = 0,
+        bytes_sent: int = 0,
+        bytes_received: int = 0,
+        writes: int = 0,
+    ) -> None:
+        """Add to the counters."""
+        with self._lock:
+            seen = self._footprint
+            self._footprint = Footprint(
+                requests=seen.requests + requests,
+                connections=seen.connections + connections,
+                bytes_sent=seen.bytes_sent + bytes_sent,
+                bytes_received=seen.bytes_received + bytes_received,
+                writes=seen.writes + writes,
+            )
+
+    def footprint(self) -> Footprint:
+        """Return the counts so far."""
+        return self._footprint
+
+
+class PostgresPlace(Protocol):
+    """Where the profile says that the database answers; `address` overrides what `host` resolves to."""
+
+    @property
+    def host(self) -> str: ...  # noqa: D102
+    @property
+    def port(self) -> int: ...  # noqa: D102
+    @property
+    def database(self) -> str: ...  # noqa: D102
+    @property
+    def ca(self) -> Path: ...  # noqa: D102
+    @property
+    def address(self) -> str | None: ...  # noqa: D102
+
+
+class RedisPlace(Protocol):
+    """Where the profile says that Redis answers."""
+
+    @property
+    def host(self) -> str: ...  # noqa: D102
+    @property
+    def port(self) -> int: ...  # noqa: D102
+    @property
+    def tls(self) -> bool: ...  # noqa: D102
+    @property
+    def ca(self) -> Path | None: ...  # noqa: D102
+    @property
+    def address(self) -> str | None: ...  # noqa: D102
+
+
+class S3Place(Protocol):
+    """Where the profile says that the object store answers; `buckets` maps a role to a bucket's name."""
+
+    @property
+    def endpoint(self) -> str: ...  # noqa: D102
+    @property
+    def region(self) -> str: ...  # noqa: D102
+    @property
+    def buckets(self) -> Mapping[str, str]: ...  # noqa: D102
+
+
+class Places(Protocol):
+    """What facets read of a profile."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def urls(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def resolve(self) -> Mapping[str, str]: ...  # noqa: D102
+    @property
+    def ca(self) -> Path | None: ...  # noqa: D102
+    @property
+    def postgres(self) -> PostgresPlace | None: ...  # noqa: D102
+    @property
+    def redis(self) -> RedisPlace | None: ...  # noqa: D102
+    @property
+    def s3(self) -> S3Place | None: ...  # noqa: D102
+    @property
+    def platform_socket(self) -> Path | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What one handle gives to its facets.
+
+    Attributes:
+        profile: the environment's description.
+        level: the handle's level.
+        credentials: component ("postgres", "redis", "s3") -> the level's credential; raises HarnessError without one.
+        meter: counts the handle's footprint.
+        undo: appends an inverse (name, JSON arguments) to the undo log, durably; called before a strike acts.
+        clients: opened clients of this process, by a key of the facet that opened them.
+        secret: reference -> value.
+    """
+
+    profile: Places
+    level: Level
+    credentials: Callable[[str], Credential]
+    meter: Meter
+    undo: Callable[[str, dict[str, Any]], None]
+    clients: dict[Any, Any]
+    secret: Callable[[str], str]
+
+
+def close_clients(clients: dict[Any, Any]) -> None:
+    """Close every cached client and empty the cache; a client that is already broken counts as closed."""
+    while clients:
+        _, client = clients.popitem()
+        with contextlib.suppress(Exception):
+            client.close()

@@ -1,0 +1,104 @@
+"""A small environment to try the harness on: one open port, one profile, suites written by the test."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from seatrial import expected
+from seatrial.outcome import Level, Severity
+
+CHECK = re.compile(r"@check\(['\"]([A-Z0-9-]+)['\"], severity=(\w+)(.*)\)\n(?:@.*\n)*def (\w+)\((.*)\)")
+WORDS = re.compile("observe|exercise|disrupt|destroy")
+HEAD = "from seatrial import *\nfrom seatrial import BLOCKER, MINOR\nimport pytest\n"
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a command ended."""
+
+    code: int
+    output: str
+    verdict: dict[str, Any] | None
+
+    def outcome(self, check: str) -> str:
+        """Return a check's outcome from verdict.json."""
+        assert self.verdict, self.output
+        return next((row["outcome"] for row in self.verdict["results"] if row["id"] == check), "MISSING")
+
+    def reason(self, check: str) -> str:
+        """Return why a check was INVALID or NOT-RUN."""
+        assert self.verdict, self.output
+        return next(str(row["reason"]) for row in self.verdict["results"] if row["id"] == check)
+
+
+class Bench:
+    """Writes suites and runs the gate or pytest on them, from outside."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder
+        self.port = port
+        self.profile('max_impact = "exercise"')
+
+    def profile(self, *lines: str) -> None:
+        """Write the profile."""
+        body = "\n".join(lines)
+        (self.folder / "here.toml").write_text(f'name = "here"\n{body}\n[urls]\n[targets]\nport = {self.port}\n')
+
+    def suite(self, body: str, name: str = "infra/test_port.py", *, expect: bool = True) -> None:
+        """Write a suite file, and the expected list from what stands there now."""
+        file = self.folder / "suites" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(HEAD + body)
+        if expect:
+            self.expect()
+
+    def expect(self) -> None:
+        """Write expected.toml from the texts of the suites."""
+        root, rows = self.folder / "suites", []
+        for file in sorted(root.rglob("*.py")):
+            for name, severity, rest, test, fixtures in CHECK.findall(file.read_text()):
+                level = max((Level.parse(word) for word in WORDS.findall(fixtures)), default=Level.OBSERVE)
+                place = str(file.relative_to(root))
+                rows.append(
+                    expected.Row(name, place, test, Severity(severity.lower()), level, alone="alone=True" in rest)
+                )
+        expected.write(root, rows)
+
+    def gate(self, *arguments: str) -> Run:
+        """Run `seatrial gate`."""
+        return self.run("-m", "seatrial", "gate", "--profile", "here.toml", "--suites", "suites", *arguments)
+
+    def pytest(self, *arguments: str, env: dict[str, str] | None = None) -> Run:
+        """Run raw pytest on the suites."""
+        base = (
+            "-m",
+            "pytest",
+            "-c",
+            str(Path("pyproject.toml").resolve()),
+            "--rootdir",
+            str(self.folder),
+            "--profile",
+            "here.toml",
+        )
+        return self.run(*base, *(arguments or ("suites",)), env=env)
+
+    def run(self, *arguments: str, env: dict[str, str] | None = None) -> Run:
+        """Run Python with the arguments in the bench's folder."""
+        verdict = self.folder / "reports/out/verdict.json"
+        verdict.unlink(missing_ok=True)
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd()), **(env or {})},
+        )
+        data = json.loads(verdict.read_text()) if verdict.exists() else None
+        return Run(done.returncode, done.stdout + done.stderr, data)

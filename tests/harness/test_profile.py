@@ -1,0 +1,135 @@
+"""Profiles: every problem at once, with its line; secrets by reference only."""
+
+from pathlib import Path
+
+import pytest
+
+from seatrial.errors import ProfileError
+from seatrial.outcome import Level
+from seatrial.profile import find, load
+
+GOOD = """\
+name = "here"
+max_impact = "exercise"
+ca = "ca.crt"
+
+[urls]
+api = "https://api.example.test"
+
+[credentials.observe]
+postgres = { user = "observer", password = "env:OBSERVER_PASSWORD" }
+
+[[accounts]]
+email = "a@example.test"
+password = "file:secret"
+"""
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    path = tmp_path / "here.toml"
+    path.write_text(GOOD)
+    return path
+
+
+def errors_of(path: Path, text: str) -> list[str]:
+    path.write_text(text)
+    with pytest.raises(ProfileError) as raised:
+        load(path)
+    return [line.removeprefix(f"{path}:") for line in str(raised.value).splitlines()]
+
+
+def test_a_good_profile_is_typed_and_its_paths_are_absolute(written: Path) -> None:
+    profile = load(written)
+
+    assert profile.max_impact is Level.EXERCISE
+    assert profile.ca == written.parent / "ca.crt"
+    assert profile.urls["api"] == "https://api.example.test"
+
+
+def test_the_shipped_profiles_are_well_formed() -> None:
+    names = [load(path).name for path in sorted(Path("profiles").glob("*.toml"))]
+
+    assert "local" in names
+
+
+def test_every_problem_is_reported_at_once_with_its_line(written: Path) -> None:
+    text = (
+        GOOD.replace("max_impact", "max_impct")
+        .replace("https://api.example.test", "ftp://x")
+        .replace("file:secret", "hunter2")
+    )
+
+    found = errors_of(written, text)
+
+    assert [line.split(":")[0] for line in found] == ["1", "2", "6", "13"]
+    assert "did you mean 'max_impact'?" in found[1]
+    assert "never inline" in found[3]
+    assert "hunter2" not in "".join(found)
+
+
+def test_an_unknown_key_in_a_section_is_named_with_its_neighbour(written: Path) -> None:
+    [found] = errors_of(written, GOOD + "\n[expect]\nlevl = 'observe'\n")
+
+    assert found.startswith("16: expect.levl: unknown key; did you mean 'level'?")
+
+
+def test_an_unknown_level_names_the_four(written: Path) -> None:
+    [found] = errors_of(written, GOOD.replace('"exercise"', '"everything"'))
+
+    assert "one of observe, exercise, disrupt, destroy" in found
+
+
+def test_a_credential_above_the_grant_is_refused(written: Path) -> None:
+    [found] = errors_of(written, GOOD + '\n[credentials.destroy]\npostgres = { user = "a", password = "env:X" }\n')
+
+    assert "above max_impact exercise" in found
+
+
+def test_an_expected_level_above_the_grant_is_refused(written: Path) -> None:
+    [found] = errors_of(written, GOOD + '\n[expect]\nlevel = "destroy"\n')
+
+    assert "above max_impact" in found
+
+
+def test_a_file_that_is_not_toml_says_where(written: Path) -> None:
+    [found] = errors_of(written, "name = \n")
+
+    assert "not TOML" in found
+    assert "line 1" in found
+
+
+def test_a_missing_profile_names_those_that_are_there() -> None:
+    with pytest.raises(ProfileError, match=r"no profile 'locl'.*did you mean 'local'"):
+        find("locl")
+
+
+def test_the_environment_variable_names_the_default_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEATRIAL_PROFILE", "/somewhere/else.toml")
+
+    assert find(None) == Path("/somewhere/else.toml")
+
+
+def test_secrets_are_read_by_reference(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    profile = load(written)
+    monkeypatch.setenv("OBSERVER_PASSWORD", "correct horse")
+    (written.parent / "secret").write_text("battery staple\n")
+
+    assert profile.secret("env:OBSERVER_PASSWORD") == "correct horse"
+    assert profile.secret("file:secret") == "battery staple"
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("env:NOT_THERE", "set the environment variable NOT_THERE"),
+        ("file:not-there", "No such file"),
+        ("file:empty", "is empty"),
+        ("sops:not-there#key", "sops"),
+    ],
+)
+def test_a_missing_secret_is_named_by_its_reference(written: Path, reference: str, message: str) -> None:
+    (written.parent / "empty").touch()
+
+    with pytest.raises(ProfileError, match=message):
+        load(written).secret(reference)

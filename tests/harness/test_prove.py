@@ -1,0 +1,274 @@
+"""Prove, heal and the life of a booted environment, on a platform with one port."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.harness.bench import Bench, Run
+from tests.harness.test_plugin import OPEN
+
+PLATFORM = Path(__file__).with_name("tiny_platform.py")
+FAULT = """
+from seatrial import fault
+
+@fault("port-stopped", kind="process", caught_by={"INF-TC-01": "closed"})
+class PortStopped:
+    '''The port's process is stopped.'''
+    def strike(self, destroy): destroy.platform.stop("port")
+    def in_effect(self, observe): return observe.platform.status().part("port").state == "stopped"
+"""
+
+
+class Tiny(Bench):
+    """A bench with a platform of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            super().__init__(folder, free.getsockname()[1])
+        self.state = folder / "state"
+        self.profile(
+            'max_impact = "destroy"',
+            f'[platform]\ncommand = ["python", "{PLATFORM}", "{self.state}", "{self.port}"]',
+            f'socket = "{self.state}/control.sock"\nstate = "{self.state}"\ndisposable = true',
+        )
+        self.suite(OPEN)
+        self.fault(FAULT)
+
+    def fault(self, text: str, name: str = "infra/port.py") -> None:
+        """Write a fault file."""
+        file = self.folder / "faults" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+
+    def seatrial(self, *arguments: str) -> Run:
+        """Run a command of the harness with the bench's profile."""
+        return self.run("-m", "seatrial", *arguments, "--profile", "here.toml")
+
+    def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start a command of the harness and go on."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "seatrial", *arguments, "--profile", "here.toml"],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        )
+
+    def is_open(self) -> bool:
+        """Tell whether the part's port accepts."""
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Tiny]:
+    bench = Tiny(tmp_path)
+    yield bench
+    bench.seatrial("down")
+
+
+def wait_for(state: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + 20
+    while not state():
+        assert time.monotonic() < deadline, f"waited 20 s for: {what}"
+        os.sched_yield()
+
+
+def test_a_fault_is_caught_confirmed_and_healed(tiny: Tiny) -> None:
+    assert tiny.seatrial("up").code == 0
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code == 0, run.output
+    assert "CAUGHT   port-stopped" in run.output
+    assert tiny.is_open()
+
+
+@pytest.mark.parametrize(
+    ("change", "proof", "reason"),
+    [
+        (('destroy.platform.stop("port")', "pass"), "INVALID", "not in effect within"),
+        (('"closed"', '"something else"'), "MISSED", "for another reason"),
+        (('"closed"', '("INVALID", "closed")'), "MISSED", "was FAILED, not INVALID"),
+        (('destroy.platform.stop("port")', "1 / 0"), "INVALID", "ZeroDivisionError"),
+        (('.state == "stopped"', '.nothing == "stopped"'), "INVALID", "nothing"),
+        (('.state == "stopped"', '.state != "unknown"'), "INVALID", "still in effect"),
+    ],
+)
+def test_a_fault_that_proves_nothing_is_never_caught(
+    tiny: Tiny, change: tuple[str, str], proof: str, reason: str
+) -> None:
+    tiny.fault(FAULT.replace(*change))
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code != 0, run.output
+    assert f"{proof:8} port-stopped" in run.output
+    assert reason in run.output
+    assert tiny.is_open()
+
+
+def test_a_check_that_cannot_see_the_fault_is_missed(tiny: Tiny) -> None:
+    tiny.suite(OPEN.replace('== "open"', '!= ""'))
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code == 1, run.output
+    assert "INF-TC-01 was PASSED, not FAILED" in run.output
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (FAULT.replace('"process"', '"magic"'), "unknown kind 'magic'"),
+        (FAULT.replace('{"INF-TC-01": "closed"}', "{}"), "names no check"),
+        (FAULT.replace("'''The port's process is stopped.'''", "pass"), "no docstring"),
+        (FAULT.replace("INF-TC-01", "INF-TC-77"), "not in expected.toml"),
+        ("import nothing_like_this", "ModuleNotFoundError"),
+    ],
+)
+def test_a_fault_file_that_is_wrong_is_refused_with_its_reason(tiny: Tiny, text: str, message: str) -> None:
+    tiny.fault(text)
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code in {2, 3}, run.output
+    assert message in run.output
+
+
+def test_prove_refuses_an_environment_that_is_ill_already(tiny: Tiny) -> None:
+    tiny.seatrial("up")
+    tiny.suite(OPEN.replace('== "open"', '== "shut"'))
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code == 2, run.output
+    assert "not healthy before the first strike" in run.output
+
+
+def test_prove_needs_arming_where_the_environment_is_not_disposable(tiny: Tiny) -> None:
+    text = (tiny.folder / "here.toml").read_text()
+    (tiny.folder / "here.toml").write_text(text.replace("disposable = true", ""))
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code == 3, run.output
+    assert "needs --arm destroy=here" in run.output
+
+
+def struck(tiny: Tiny) -> "subprocess.Popen[bytes]":
+    """Start a prove that hangs in mid-strike, with the port down."""
+    tiny.fault(
+        FAULT.replace('.state == "stopped"', '.state == "never"').replace('"process",', '"process", takes_s=60,')
+    )
+    tiny.seatrial("up")
+    process = tiny.start("prove", "--faults", "faults", "--suites", "suites")
+    wait_for(lambda: (tiny.state / "undo.jsonl").exists() and not tiny.is_open(), "the strike")
+    return process
+
+
+def test_heal_restores_what_a_killed_prove_left(tiny: Tiny) -> None:
+    process = struck(tiny)
+    process.kill()
+    process.wait()
+
+    refused = tiny.gate()
+    healed = tiny.seatrial("heal")
+
+    assert refused.code == 3, refused.output
+    assert "seatrial heal" in refused.output
+    assert healed.code == 0, healed.output
+    assert "undone #1 platform.start (struck by port-stopped" in healed.output
+    assert tiny.is_open()
+    assert tiny.gate().code == 0
+    assert "nothing to heal" in tiny.seatrial("heal").output
+
+
+def test_heal_starts_a_dead_environment_first(tiny: Tiny) -> None:
+    process = struck(tiny)
+    process.kill()
+    process.wait()
+    os.kill(int((tiny.state / "pid").read_text()), signal.SIGKILL)
+
+    run = tiny.seatrial("heal")
+
+    assert run.code == 0, run.output
+    assert "starting it first" in run.output
+    assert tiny.is_open()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_prove_undoes_its_strike(tiny: Tiny, number: signal.Signals) -> None:
+    process = struck(tiny)
+    process.send_signal(number)
+
+    assert process.wait(30) == 130
+    assert tiny.is_open()
+    assert "nothing to heal" in tiny.seatrial("heal").output
+
+
+def test_two_trials_do_not_strike_the_same_environment(tiny: Tiny) -> None:
+    process = struck(tiny)
+
+    run = tiny.gate()
+
+    process.send_signal(signal.SIGINT)
+    process.wait(30)
+    assert run.code == 3, run.output
+    assert "another trial is running on here" in run.output
+
+
+def test_the_gate_boots_a_dead_environment_and_takes_it_down(tiny: Tiny) -> None:
+    run = tiny.gate()
+
+    assert run.code == 0, run.output
+    assert run.verdict
+    assert run.verdict["timings"]["cold start"] > 0
+    assert not tiny.is_open()
+    assert not tiny.state.exists()
+
+
+def test_the_gate_leaves_an_environment_up_that_was_up(tiny: Tiny) -> None:
+    tiny.seatrial("up")
+
+    assert tiny.gate().code == 0
+    assert tiny.is_open()
+
+
+def test_raw_pytest_boots_nothing_and_says_how(tiny: Tiny) -> None:
+    run = tiny.pytest()
+
+    assert run.code == 4, run.output
+    assert "environment here is down: run `seatrial up --profile here`" in run.output
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_a_gate_that_ends_early_leaves_nothing_running(tiny: Tiny, number: signal.Signals) -> None:
+    tiny.suite(OPEN.replace("    require(", "    import time; time.sleep(60)\n    require("))
+    process = tiny.start("gate", "--suites", "suites")
+    wait_for(tiny.is_open, "the gate's own environment")
+    process.send_signal(number)
+    process.wait(30)
+
+    wait_for(lambda: not tiny.is_open(), "the environment to be gone")
+    tiny.suite(OPEN)
+    assert tiny.gate().code == 0
+
+
+def test_an_environment_that_does_not_come_up_is_no_verdict(tiny: Tiny) -> None:
+    with socket.create_server(("127.0.0.1", tiny.port)):
+        run = tiny.gate()
+
+    assert (run.code, run.verdict) == (2, None), run.output
+    assert "did not come up" in run.output

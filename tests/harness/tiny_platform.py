@@ -1,0 +1,147 @@
+"""A platform with one part, a listening port: serves the control protocol, so that trials can be tried in a second.
+
+python tiny_platform.py STATE PORT up [--lifeline FD] | down
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from socketserver import ThreadingUnixStreamServer
+from typing import Any
+
+CALLS = ["status", "start", "stop"]
+
+
+class Port:
+    """The one part."""
+
+    def __init__(self, port: int) -> None:
+        self.port = port
+        self.socket: socket.socket | None = None
+
+    def start(self) -> None:
+        if self.socket is None:
+            self.socket = socket.create_server(("127.0.0.1", self.port))
+
+    def stop(self) -> None:
+        if self.socket is not None:
+            self.socket.close()
+            self.socket = None
+
+    def status(self) -> dict[str, Any]:
+        part = {
+            "name": "port",
+            "service": "port",
+            "pid": os.getpid(),
+            "address": "127.0.0.1",
+            "port": self.port,
+            "state": "ready" if self.socket else "stopped",
+        }
+        return {
+            "environment": "tiny",
+            "ready": self.socket is not None,
+            "release": "r1",
+            "public_address": "127.0.0.1",
+            "calls": CALLS,
+            "parts": [part],
+            "declared_ports": [],
+            "timings": {},
+        }
+
+
+def serve(state: Path, number: int, lifeline: int | None) -> None:
+    """Serve until killed, or until the lifeline closes."""
+    port = Port(number)
+    port.start()
+
+    class Handler(BaseHTTPRequestHandler):
+        def address_string(self) -> str:
+            return "unix"
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+        def do_GET(self) -> None:
+            self.answer(port.status())
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            {"start": port.start, "stop": port.stop}[self.path.rpartition("/")[2]]()
+            self.answer({})
+
+        def answer(self, data: dict[str, Any]) -> None:
+            body = json.dumps(data).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    sock = state / "control.sock"
+    sock.unlink(missing_ok=True)
+    server = ThreadingUnixStreamServer(str(sock), Handler)
+    (state / "pid").write_text(str(os.getpid()))
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    if lifeline is not None:
+        threading.Thread(target=lambda: (select.select([lifeline], [], []), os._exit(0)), daemon=True).start()
+    server.serve_forever()
+
+
+def up(state: Path, number: int, lifeline: int | None) -> int:
+    """Start the server in the background and wait until it answers."""
+    state.mkdir(parents=True, exist_ok=True)
+    keep = () if lifeline is None else (lifeline,)
+    command = [
+        sys.executable,
+        __file__,
+        str(state),
+        str(number),
+        "serve",
+        *(["--lifeline", str(lifeline)] if keep else []),
+    ]
+    process = subprocess.Popen(
+        command, pass_fds=keep, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        with socket.socket(socket.AF_UNIX) as probe:
+            if probe.connect_ex(str(state / "control.sock")) == 0:
+                return 0
+        if process.poll() is not None:
+            print("the port is taken", file=sys.stderr)
+            return 1
+        select.select([], [], [], 0.02)
+    return 1
+
+
+def down(state: Path) -> int:
+    """Stop the server."""
+    if (state / "pid").exists():
+        pid = int((state / "pid").read_text())
+        try:
+            os.kill(pid, signal.SIGTERM)
+        except ProcessLookupError:
+            return 0
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+            select.select([], [], [], 0.02)
+        (state / "pid").unlink()
+        (state / "control.sock").unlink(missing_ok=True)
+    return 0
+
+
+if __name__ == "__main__":
+    where, chosen, verb, *rest = sys.argv[1:]
+    given = int(rest[1]) if rest else None
+    if verb == "up":
+        sys.exit(up(Path(where), int(chosen), given))
+    if verb == "down":
+        sys.exit(down(Path(where)))
+    serve(Path(where), int(chosen), given)

@@ -1,0 +1,234 @@
+import json
+import socketserver
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from seatrial.errors import EnvironmentFault, HarnessError, Invalid
+from seatrial.facets.platform import DisruptPlatform, ObservePlatform
+from seatrial.inverses import INVERSES, invert
+from seatrial.outcome import Level
+from seatrial.platform import PlatformClient
+from seatrial.scope import Scope
+
+Build = Callable[..., Scope]
+
+
+class FakePlatform:
+    """The control protocol over one part, held in memory; `acts` is what was asked of it."""
+
+    def __init__(self) -> None:
+        self.part: dict[str, Any] = {
+            "name": "api-1",
+            "service": "api",
+            "state": "ready",
+            "pid": 7,
+            "release": "r1",
+            "settings": {},
+        }
+        self.release = "r1"
+        self.acts: list[tuple[str, dict[str, Any]]] = []
+        self.answers: dict[str, tuple[int, bytes]] = {}
+        self.after_kill: list[dict[str, Any]] = []
+
+    def answer(self, call: str, asked: dict[str, Any]) -> tuple[int, bytes]:
+        if call in self.answers:
+            return self.answers[call]
+        if call == "status":
+            if self.acts and self.after_kill:
+                self.part |= self.after_kill.pop(0)
+            return self.say(
+                environment="local",
+                ready=True,
+                release=self.release,
+                public_address="127.0.0.1",
+                calls=["kill", "restart"],
+                parts=[self.part],
+                declared_ports=[],
+                timings={},
+            )
+        self.acts.append((call, asked))
+        if call == "restart":
+            self.part |= {"settings": asked["settings"], "state": "ready"}
+            self.part["release"] = asked.get("release", self.part["release"])
+        elif call in {"stop", "pause", "start", "resume"}:
+            self.part["state"] = {"stop": "stopped", "pause": "paused"}.get(call, "ready")
+            self.part["pid"] = self.part["pid"] or 8
+        elif call in {"deploy", "rollback"}:
+            previous, self.release = self.release, asked.get("release", "r2")
+            self.part["release"] = self.release
+            return self.say(release=self.release, previous=previous)
+        return self.say()
+
+    @staticmethod
+    def say(**data: Any) -> tuple[int, bytes]:
+        return 200, json.dumps(data).encode()
+
+
+class _UnixServer(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
+    daemon_threads = True
+
+
+@pytest.fixture
+def platform(tmp_path: Path) -> Iterator[tuple[FakePlatform, Path]]:
+    fake = FakePlatform()
+
+    class Handler(BaseHTTPRequestHandler):
+        def answer(self) -> None:
+            asked = json.loads(self.rfile.read(int(self.headers.get("Content-Length") or 0)) or b"{}")
+            status, body = fake.answer(self.path.split("?")[0].removeprefix("/v1/"), asked)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_GET = do_POST = do_DELETE = answer  # noqa: N815 - http.server calls them by these names
+
+        def log_message(self, *_: object) -> None: ...
+
+    path = tmp_path / "control.sock"
+    with _UnixServer(str(path), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield fake, path
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def client(platform: tuple[FakePlatform, Path]) -> Iterator[PlatformClient]:
+    made = PlatformClient(platform[1])
+    yield made
+    made.close()
+
+
+def test_status_is_typed(client: PlatformClient) -> None:
+    status = client.status()
+    assert (status.release, status.part("api-1").state, status.instances("api")[0].name) == ("r1", "ready", "api-1")
+    assert (client.offers("kill"), client.offers("clock")) == (True, False)
+    with pytest.raises(EnvironmentFault, match=r"no part 'api-9'.*api-1"):
+        status.part("api-9")
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ((409, b'{"error": "part is down"}'), "platform status: part is down"),
+        ((500, b"Traceback"), "500, not a JSON object: 'Traceback'"),
+        ((200, b"[]"), "not a JSON object"),
+        ((200, b'{"environment": "local"}'), "the answer lacks 'ready'"),
+    ],
+)
+def test_an_answer_outside_of_the_protocol_is_the_environments_fault(
+    platform: tuple[FakePlatform, Path], client: PlatformClient, answer: tuple[int, bytes], words: str
+) -> None:
+    platform[0].answers["status"] = answer
+    with pytest.raises(EnvironmentFault, match=words):
+        client.status()
+
+
+def test_a_platform_that_is_down_is_the_environments_fault(tmp_path: Path) -> None:
+    client = PlatformClient(tmp_path / "none.sock")
+    with pytest.raises(EnvironmentFault, match=r"platform status: No such file or directory \(.*none.sock\)"):
+        client.status()
+    client.close()
+
+
+def test_a_scratch_server_that_is_gone_may_be_dropped(
+    platform: tuple[FakePlatform, Path], client: PlatformClient
+) -> None:
+    platform[0].answers["scratch/s1"] = (404, b'{"error": "no scratch s1"}')
+    client.drop_scratch("s1")
+
+
+def test_a_profile_without_a_platform_offers_nothing(scope: Build) -> None:
+    facet = ObservePlatform(scope())
+    assert facet.offers("kill") is False
+    with pytest.raises(Invalid, match="names no"):
+        facet.status()
+
+
+STRIKES: list[tuple[str, Callable[[DisruptPlatform], object]]] = [
+    ("restart", lambda it: it.restart("api-1", {"LOG_LEVEL": "debug"}, release="r0")),
+    ("stop", lambda it: it.stop("api-1")),
+    ("pause", lambda it: it.pause("api-1")),
+    ("deploy", lambda it: it.deploy([{"file": "a.py", "find": "x", "replace": "y"}], ["api"])),
+]
+
+
+@pytest.mark.parametrize(("name", "strike"), STRIKES, ids=[name for name, _ in STRIKES])
+def test_a_strike_is_logged_before_it_acts_and_its_inverse_acts_once(
+    platform: tuple[FakePlatform, Path], scope: Build, name: str, strike: Callable[[DisruptPlatform], object]
+) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any], int]] = []
+    before = dict(fake.part), fake.release
+
+    def undo(do: str, args: dict[str, Any]) -> None:
+        log.append((do, json.loads(json.dumps(args)), len(fake.acts)))
+
+    inside = scope(Level.DESTROY, undo=undo, platform_socket=path)
+    strike(DisruptPlatform(inside))
+    assert [act for act, _ in fake.acts] == [name]
+    (do, args, acts_when_logged) = log[0]
+    assert acts_when_logged == 0
+    for _ in range(2):
+        invert(do, args, inside)
+    assert (dict(fake.part), fake.release) == before
+    assert len(fake.acts) == 2
+
+
+def test_a_killed_part_is_waited_for_and_started_where_it_stays_down(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
+    DisruptPlatform(inside).kill("api-1")
+    fake.after_kill = [{"state": "ready"}, {"state": "failed", "pid": None}]
+    for _ in range(2):
+        invert(*log[0], inside)
+    assert [act for act, _ in fake.acts] == ["kill", "start"]
+    assert (fake.part["state"], fake.part["pid"]) == ("ready", 8)
+
+
+def test_an_inverse_that_did_not_bring_the_part_back_says_so(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    fake, path = platform
+    fake.answers["restart"] = fake.say(ready=False, state="starting")
+    args = {"part": "api-1", "settings": {"A": "b"}, "release": None}
+    with pytest.raises(EnvironmentFault, match="api-1 did not become ready"):
+        invert("platform.restart", args, scope(Level.DESTROY, platform_socket=path))
+
+
+@pytest.mark.parametrize(
+    "strike", [lambda it: it.kill("api-1"), lambda it: it.certificate("api-1", days=0)], ids=["kill", "certificate"]
+)
+def test_a_strike_on_what_heals_itself_is_logged_too(
+    platform: tuple[FakePlatform, Path], scope: Build, strike: Callable[[DisruptPlatform], object]
+) -> None:
+    log: list[str] = []
+    strike(DisruptPlatform(scope(Level.DISRUPT, undo=lambda do, _: log.append(do), platform_socket=platform[1])))
+    assert log
+    assert set(log) <= set(INVERSES)
+
+
+def test_nothing_is_struck_when_the_undo_log_cannot_be_written(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    def full(*_: object) -> None:
+        raise EnvironmentFault("the undo log cannot be written: No space left on device")
+
+    facet = DisruptPlatform(scope(Level.DISRUPT, undo=full, platform_socket=platform[1]))
+    for _, strike in STRIKES:
+        with pytest.raises(EnvironmentFault, match="undo log"):
+            strike(facet)
+    assert platform[0].acts == []
+
+
+def test_an_unknown_inverse_names_those_there_are(scope: Build) -> None:
+    with pytest.raises(HarnessError, match=r"no inverse is named 'redis.flush'.*redis.config_set"):
+        invert("redis.flush", {}, scope())
