@@ -1,0 +1,1 @@
+"""Hold the system under test: four services and what they share."""

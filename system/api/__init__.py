@@ -1,0 +1,1 @@
+"""Serve accounts, sessions and assets: the product's HTTP API."""

@@ -1,0 +1,88 @@
+"""List, read, rename and delete assets."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from system.api.claims import claim
+from system.api.documents import errors
+from system.api.models import Asset, AssetChange, AssetPage
+from system.api.rows import AssetId, asset_of, find_asset, poster_key, preview_key, staging_key
+from system.api.services import Service
+from system.api.sessions import Caller
+from system.api.storage import remove_objects
+from system.common.problem import Problem
+
+__all__ = ["router"]
+
+router = APIRouter(prefix="/v1/assets", tags=["assets"])
+
+# Microseconds since 1970 and the id of the last item; every value of this form is a valid place in the list.
+CURSOR_PATTERN = r"^[0-9]{1,16}-[0-9a-f]{32}$"
+
+
+@router.get("", responses=errors(401, 422))
+async def list_assets(
+    caller: Caller,
+    services: Service,
+    limit: Annotated[int, Query(ge=1, le=100)] = 50,
+    cursor: Annotated[str | None, Query(pattern=CURSOR_PATTERN)] = None,
+) -> AssetPage:
+    """List the caller's assets, newest first."""
+    microseconds, last_id = (cursor or f"{10**16 - 1}-{'f' * 32}").split("-")
+    async with services.database() as connection:
+        found = await connection.execute(
+            """select *, (extract(epoch from created_at) * 1000000)::bigint as microseconds from assets
+               where account_id = %s
+                 and (created_at, id) < (timestamptz 'epoch' + %s * interval '1 microsecond', %s::uuid)
+               order by created_at desc, id desc limit %s""",
+            (caller.account_id, int(microseconds), last_id, limit + 1),
+        )
+        rows = await found.fetchall()
+    page = rows[:limit]
+    next_cursor = f"{page[-1]['microseconds']}-{page[-1]['id'].hex}" if len(rows) > limit else None
+    return AssetPage(items=[asset_of(row) for row in page], next_cursor=next_cursor)
+
+
+@router.get("/{asset_id}", responses=errors(401, 404))
+async def read_asset(asset_id: AssetId, caller: Caller, services: Service) -> Asset:
+    """Read one asset."""
+    return asset_of(await find_asset(services, caller.account_id, asset_id))
+
+
+@router.patch("/{asset_id}", responses=errors(400, 401, 404, 408, 413, 422))
+async def rename_asset(asset_id: AssetId, change: AssetChange, caller: Caller, services: Service) -> Asset:
+    """Give an asset another title."""
+    row = await services.row(
+        "update assets set title = %s where id = %s and account_id = %s returning *",
+        (change.title, asset_id, caller.account_id),
+    )
+    if row is None:
+        raise Problem(404, "There is no such asset.")
+    return asset_of(row)
+
+
+@router.delete("/{asset_id}", status_code=204, responses=errors(401, 404, 409))
+async def delete_asset(asset_id: AssetId, caller: Caller, services: Service) -> Response:
+    """Remove an asset and all its objects; a master that is still retained forbids it."""
+    await find_asset(services, caller.account_id, asset_id)
+    async with claim(services, caller.account_id, asset_id) as held:
+        row = held.row
+        if row is None:
+            raise Problem(
+                409, "The asset is being promoted or deleted by another request.", headers={"Retry-After": "1"}
+            )
+        retained_until = row["master_retained_until"]
+        if retained_until is not None and retained_until > datetime.now(UTC):
+            raise Problem(
+                409, "The master is still retained.", retained_until=retained_until.isoformat(timespec="seconds")
+            )
+        storage = services.settings.storage
+        staged = (storage.staging, staging_key(asset_id))
+        objects = [staged, (storage.previews, preview_key(asset_id)), (storage.previews, poster_key(asset_id))]
+        upload = (*staged, row["upload_id"]) if row["status"] == "awaiting_upload" and row["upload_id"] else None
+        master = (row["master_bucket"], row["master_key"], row["master_version_id"]) if row["master_key"] else None
+        await services.bulk.run(lambda s3: remove_objects(s3, objects, upload=upload, master=master))
+        await services.row("delete from assets where id = %s and claim_owner = %s", (asset_id, held.owner))
+    return Response(status_code=204)

@@ -1,0 +1,92 @@
+"""Tell a browser how far a preview is, as server-sent events."""
+
+import json
+import time
+from collections.abc import AsyncIterator
+
+from fastapi import APIRouter, Response
+from fastapi.responses import StreamingResponse
+from redis.exceptions import RedisError
+
+from system.api.documents import errors
+from system.api.rows import AssetId, find_asset
+from system.api.services import Service, Services
+from system.api.sessions import Caller
+from system.common.lifecycle import wait_or_draining
+from system.common.logging import get_logger
+from system.common.problem import Problem
+
+__all__ = ["router"]
+
+POLL_S = 0.25
+HEARTBEAT_S = 10.0
+LONGEST_S = 600.0  # browsers reconnect by themselves
+STREAMS = 100
+
+log = get_logger("api.events")
+router = APIRouter(prefix="/v1/assets", tags=["assets"])
+open_streams: set[str] = set()
+
+
+class EventStream(StreamingResponse):
+    """Stream server-sent events."""
+
+    media_type = "text/event-stream"
+
+
+@router.get(
+    "/{asset_id}/events",
+    response_class=EventStream,
+    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **errors(401, 404)},
+)
+async def follow_asset(asset_id: AssetId, caller: Caller, services: Service) -> Response:
+    """Follow status and progress until the asset is ready or failed."""
+    row = await find_asset(services, caller.account_id, asset_id)
+    if len(open_streams) >= STREAMS:
+        raise Problem(503, "Too many are watching; try again.", headers={"Retry-After": "5"})
+    events = _events(services, asset_id, {"status": row["status"], "progress": row["progress"]})
+    return EventStream(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+
+async def _events(services: Services, asset_id: str, state: dict[str, object]) -> AsyncIterator[str]:
+    me = f"{asset_id} {id(state)}"
+    open_streams.add(me)
+    try:
+        started_s = spoke_s = time.monotonic()
+        yield f"retry: 1000\n{_event(state)}"
+        while state["status"] not in {"ready", "failed"} and time.monotonic() - started_s < LONGEST_S:
+            if await wait_or_draining(POLL_S):
+                return
+            latest = await _state(services, asset_id)
+            if latest is None:
+                return
+            if latest != state:
+                state, spoke_s = latest, time.monotonic()
+                yield _event(state)
+            elif time.monotonic() - spoke_s > HEARTBEAT_S:
+                spoke_s = time.monotonic()
+                yield ": still here\n\n"
+    finally:
+        open_streams.discard(me)
+
+
+def _event(state: dict[str, object]) -> str:
+    return f"event: asset\ndata: {json.dumps(state)}\n\n"
+
+
+async def _state(services: Services, asset_id: str) -> dict[str, object] | None:
+    """Take the status from Postgres, and the progress of a running job from Redis, where it is fresher."""
+    row = await services.row("select status, progress from assets where id = %s", (asset_id,))
+    if row is None:
+        return None
+    state: dict[str, object] = {"status": row["status"], "progress": row["progress"]}
+    if row["status"] == "processing":
+        try:
+            fresh = json.loads(await services.redis.get(f"progress:{asset_id}") or "{}")
+        except (RedisError, json.JSONDecodeError) as error:
+            log.debug("no progress from redis", extra={"reason": type(error).__name__})
+            return state
+        progress = fresh.get("progress") if isinstance(fresh, dict) else None
+        if isinstance(progress, int):
+            state["progress"] = max(row["progress"], min(100, progress))
+    return state

@@ -1,0 +1,59 @@
+"""Write a job and its message in one transaction, and hand the message to the stream right after it."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+from redis.exceptions import RedisError
+
+from system.api import counters
+from system.api.services import Services
+from system.common.logging import get_logger, trace_id
+
+__all__ = ["Message", "enqueue", "send"]
+
+KIND = "preview"
+TIMEOUT_S = 1.0
+
+log = get_logger("api.outbox")
+
+
+@dataclass(frozen=True)
+class Message:
+    """Hold an outbox row and the stream it belongs on."""
+
+    outbox_id: int
+    job_id: str
+    asset_id: str
+    trace: str
+    stream: str
+
+
+async def enqueue(connection: AsyncConnection[DictRow], asset_id: str) -> Message:
+    """Insert job and outbox row, inside the caller's transaction."""
+    cursor = await connection.execute(
+        """with job as (insert into jobs (asset_id, kind) values (%s, %s) returning id, kind),
+                message as (insert into outbox (job_id, trace) select id, %s from job returning id, job_id, trace)
+           select message.id as outbox_id, message.job_id::text, message.trace, job_kinds.stream
+           from message, job join job_kinds using (kind)""",
+        (asset_id, KIND, trace_id.get()),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise RuntimeError(f"no stream is configured for jobs of kind {KIND!r}")
+    return Message(row["outbox_id"], row["job_id"], asset_id, row["trace"], row["stream"])
+
+
+async def send(services: Services, message: Message) -> None:
+    """Try once; what fails here stays unsent in the outbox, and the relay sends it."""
+    fields: dict[Any, Any] = {"job_id": message.job_id, "asset_id": message.asset_id, "trace": message.trace}
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            await services.redis.xadd(message.stream, fields)
+    except (RedisError, TimeoutError) as error:
+        counters.outbox_deferred.inc()
+        log.warning("job left to the relay", extra={"job_id": message.job_id, "reason": type(error).__name__})
+        return
+    await services.row("update outbox set sent_at = now() where id = %s", (message.outbox_id,))

@@ -1,0 +1,74 @@
+"""Make a ready asset a master: one locked, verified copy, however often and from wherever it is asked for."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+from fastapi import APIRouter
+from psycopg.rows import DictRow
+
+from system.api import counters
+from system.api.claims import Claim, claim
+from system.api.documents import errors
+from system.api.models import Asset
+from system.api.rows import AssetId, asset_of, find_asset, staging_key
+from system.api.services import Service, Services
+from system.api.sessions import Caller
+from system.api.storage import copy_once, lock_version, stated_sha256
+from system.common.logging import get_logger
+from system.common.problem import Problem
+
+__all__ = ["router"]
+
+WAIT_S = 20.0
+POLL_S = 0.1
+
+log = get_logger("api.promotion")
+router = APIRouter(prefix="/v1/assets", tags=["masters"])
+
+
+@router.post("/{asset_id}/promote", responses=errors(401, 404, 409))
+async def promote(asset_id: AssetId, caller: Caller, services: Service) -> Asset:
+    """Copy the original to the masters, locked against deletion; repeating it changes nothing."""
+    deadline = asyncio.get_running_loop().time() + WAIT_S
+    while asyncio.get_running_loop().time() < deadline:
+        row = await find_asset(services, caller.account_id, asset_id)
+        if row["master_key"] is not None:
+            return asset_of(row)
+        if row["status"] != "ready":
+            raise Problem(409, f"Only a ready asset can be promoted; this one is {row['status']}.")
+        async with claim(services, caller.account_id, asset_id) as held:
+            if held.row is not None and held.row["master_key"] is not None:
+                return asset_of(held.row)
+            if held.row is not None:
+                return asset_of(await _write_master(services, held, held.row))
+        await asyncio.sleep(POLL_S)
+    raise Problem(503, "Another request is still promoting this asset; try again.", headers={"Retry-After": "2"})
+
+
+async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRow:
+    storage = services.settings.storage
+    bucket, key = storage.masters, f"masters/{row['id']}"
+    source = (storage.staging, staging_key(row["id"]))
+    retain_until = datetime.now(UTC).replace(microsecond=0) + timedelta(
+        seconds=services.settings.master_retention_s + 1
+    )
+    if await services.store.run(lambda s3: stated_sha256(s3, *source)) is None:
+        raise Problem(409, "The original has expired from staging; upload it again.")
+    version_id = await services.bulk.run(lambda s3: copy_once(s3, source, (bucket, key), retain_until=retain_until))
+    found = await services.object_sha256(bucket, key, version_id)
+    if found != (row["size_bytes"], row["sha256"]):
+        await services.bulk.run(lambda s3: s3.delete_object(Bucket=bucket, Key=key, VersionId=version_id))
+        raise Problem(409, "The original in staging is no longer what was uploaded; upload it again.")
+    retained_until = await services.bulk.run(
+        lambda s3: lock_version(s3, bucket, key, version_id, retain_until=retain_until)
+    )
+    promoted = await services.row(
+        """update assets set master_bucket = %s, master_key = %s, master_version_id = %s, master_retained_until = %s
+           where id = %s and claim_owner = %s and master_key is null returning *""",
+        (bucket, key, version_id, retained_until, row["id"], held.owner),
+    )
+    if promoted is None:
+        raise Problem(503, "The promotion took too long and was taken over; try again.", headers={"Retry-After": "2"})
+    counters.promotions.inc()
+    log.info("master written", extra={"asset_id": str(row["id"]), "version_id": version_id})
+    return promoted

@@ -1,0 +1,106 @@
+"""Hold what the routes work with: pools, stores, keys; opened and closed with the application."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow
+
+from system.api.settings import ApiSettings
+from system.api.storage import read_sha256, stated_sha256
+from system.common.database import Pool, Redis, open_redis, postgres_pool, time_limit
+from system.common.health import Readiness
+from system.common.logging import get_logger
+from system.common.s3 import ObjectStore
+
+__all__ = ["Service", "Services", "open_services"]
+
+DATABASE_TIMEOUT_S = 5.0  # for everything a request does in one go
+
+log = get_logger("api")
+
+
+@dataclass(frozen=True)
+class Services:
+    """Hold the open clients. `bulk` is for copies and checksums, which may take a minute."""
+
+    settings: ApiSettings
+    pool: Pool
+    redis: Redis
+    store: ObjectStore
+    bulk: ObjectStore
+    readiness: Readiness
+
+    async def object_sha256(self, bucket: str, key: str, version_id: str | None = None) -> tuple[int, str] | None:
+        """Give size and SHA-256 (hex) of an object, None when it is not there."""
+        found = await self.store.run(lambda s3: stated_sha256(s3, bucket, key, version_id))
+        if found is None:
+            return None
+        size_bytes, stated = found
+        if stated is None:
+            stated = await self.bulk.run(lambda s3: read_sha256(s3, bucket, key, version_id))
+        return size_bytes, stated
+
+    @asynccontextmanager
+    async def database(self) -> AsyncIterator[AsyncConnection[DictRow]]:
+        """Lend a connection in autocommit mode; statements that belong together go into `connection.transaction()`."""
+        async with self.pool.connection() as connection, time_limit(connection, DATABASE_TIMEOUT_S):
+            yield connection
+
+    async def row(self, query: Any, values: tuple[object, ...]) -> DictRow | None:
+        """Run one statement and give its first row."""
+        async with self.database() as connection:
+            cursor = await connection.execute(query, values)
+            return await cursor.fetchone() if cursor.description else None
+
+
+def _of(request: Request) -> Services:
+    return cast("Services", request.app.state.services)
+
+
+Service = Annotated[Services, Depends(_of)]
+
+
+@asynccontextmanager
+async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
+    """Open everything without waiting for it: the instance listens at once, and is ready when its dependencies are."""
+    name = settings.service.instance
+    pool = postgres_pool(settings.database, name=name, max_size=settings.database_pool_size)
+    # The probe has a connection of its own, so that a busy pool does not take the instance out of the balancer.
+    probe_pool = postgres_pool(settings.database, name=f"{name} probe", max_size=1, wait_s=1.0)
+    redis = open_redis(settings.redis)
+    store = ObjectStore(settings.storage)
+    bulk = ObjectStore(settings.storage, threads=4, read_timeout_s=30.0, attempts=1, limit_s=90.0)
+
+    async def postgres() -> None:
+        async with probe_pool.connection() as connection:
+            row = await (await connection.execute("select pg_is_in_recovery() as standby")).fetchone()
+            if not row or row["standby"]:
+                raise ConnectionError("the server is a standby")
+
+    async def ping() -> None:
+        await redis.ping()
+
+    readiness = Readiness({"postgres": postgres, "redis": ping, "s3": lambda: store.probe(settings.storage.staging)})
+    await pool.open()
+    await probe_pool.open()
+    warming = asyncio.create_task(_warm(store), name="warm the S3 client")
+    try:
+        yield Services(settings, pool, redis, store, bulk, readiness)
+    finally:
+        warming.cancel()
+        await asyncio.gather(pool.close(2.0), probe_pool.close(2.0), redis.aclose(), return_exceptions=True)
+        store.close()
+        bulk.close()
+
+
+async def _warm(store: ObjectStore) -> None:
+    """Import boto3 and build the clients before the first upload asks for them."""
+    key = secrets.token_hex(8)
+    await store.run(lambda _client: None)
+    await store.presign(lambda s3: s3.generate_presigned_url("get_object", Params={"Bucket": "warm", "Key": key}))

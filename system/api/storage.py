@@ -1,0 +1,173 @@
+"""Do what the API asks of the object store: blocking functions, to be run through ObjectStore."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from system.api.models import UploadedPart
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+__all__ = [
+    "assemble_parts",
+    "copy_once",
+    "error_code",
+    "lock_version",
+    "presign_parts",
+    "presign_put",
+    "read_sha256",
+    "remove_objects",
+    "stated_sha256",
+]
+
+CHUNK_BYTES = 1024 * 1024
+MISSING = frozenset({"NoSuchKey", "NotFound", "404"})
+
+
+def error_code(error: Exception) -> str:
+    """Give the store's code for a botocore ClientError, '' for any other error."""
+    response = getattr(error, "response", None)
+    return str(response.get("Error", {}).get("Code", "")) if isinstance(response, dict) else ""
+
+
+def presign_put(
+    s3: "S3Client", bucket: str, key: str, *, content_type: str, size_bytes: int, sha256: str, expires_s: int
+) -> tuple[str, dict[str, str]]:
+    """Sign a PUT of exactly these bytes; give the URL and the headers to send (the length is sent by any client)."""
+    checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
+    parameters = {
+        "Bucket": bucket,
+        "Key": key,
+        "ContentLength": size_bytes,
+        "ContentType": content_type,
+        "ChecksumSHA256": checksum,
+    }
+    url = s3.generate_presigned_url("put_object", Params=parameters, ExpiresIn=expires_s)
+    return url, {"Content-Type": content_type, "x-amz-checksum-sha256": checksum}
+
+
+def presign_parts(
+    s3: "S3Client", bucket: str, key: str, *, upload_id: str, count: int, expires_s: int
+) -> list[tuple[int, str]]:
+    """Sign a PUT for each part; give part numbers and URLs."""
+    parameters: dict[str, Any] = {"Bucket": bucket, "Key": key, "UploadId": upload_id}
+    return [
+        (
+            number,
+            s3.generate_presigned_url("upload_part", Params={**parameters, "PartNumber": number}, ExpiresIn=expires_s),
+        )
+        for number in range(1, count + 1)
+    ]
+
+
+def assemble_parts(s3: "S3Client", bucket: str, key: str, *, upload_id: str, parts: Sequence[UploadedPart]) -> None:
+    """Complete a multipart upload; one that is complete already is left as it is."""
+    ordered = sorted(parts, key=lambda part: part.part_number)
+    try:
+        s3.complete_multipart_upload(
+            Bucket=bucket,
+            Key=key,
+            UploadId=upload_id,
+            MultipartUpload={"Parts": [{"PartNumber": part.part_number, "ETag": part.etag} for part in ordered]},
+        )
+    except s3.exceptions.ClientError as error:
+        if error_code(error) != "NoSuchUpload":
+            raise
+
+
+def stated_sha256(
+    s3: "S3Client", bucket: str, key: str, version_id: str | None = None
+) -> tuple[int, str | None] | None:
+    """Ask for size and SHA-256 (hex) of an object; None when it is not there.
+
+    The store knows the checksum of what came in one piece; of what came in parts it knows at most a checksum of
+    checksums, which does not count.
+    """
+    try:
+        head = s3.head_object(**_which(bucket, key, version_id), ChecksumMode="ENABLED")
+    except s3.exceptions.ClientError as error:
+        if error_code(error) in MISSING:
+            return None
+        raise
+    known = head.get("ChecksumSHA256", "")
+    return head["ContentLength"], base64.b64decode(known).hex() if known and "-" not in known else None
+
+
+def read_sha256(s3: "S3Client", bucket: str, key: str, version_id: str | None = None) -> str:
+    """Read an object and hash it."""
+    digest = hashlib.sha256()
+    for chunk in s3.get_object(**_which(bucket, key, version_id))["Body"].iter_chunks(CHUNK_BYTES):
+        digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _which(bucket: str, key: str, version_id: str | None) -> dict[str, Any]:
+    return {"Bucket": bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
+
+
+def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str], *, retain_until: datetime) -> str:
+    """Copy inside the store unless the target exists; give the version of the one copy.
+
+    `If-None-Match: *` makes the store itself refuse a second master.
+    """
+    (source_bucket, source_key), (bucket, key) = source, target
+    try:
+        copied = s3.copy_object(
+            Bucket=bucket,
+            Key=key,
+            CopySource={"Bucket": source_bucket, "Key": source_key},
+            MetadataDirective="COPY",
+            ChecksumAlgorithm="SHA256",
+            ObjectLockMode="COMPLIANCE",
+            ObjectLockRetainUntilDate=retain_until,
+            IfNoneMatch="*",
+        )
+    except s3.exceptions.ClientError as error:
+        if error_code(error) != "PreconditionFailed":
+            raise
+        return s3.head_object(Bucket=bucket, Key=key)["VersionId"]
+    return copied["VersionId"]
+
+
+def lock_version(s3: "S3Client", bucket: str, key: str, version_id: str, *, retain_until: datetime) -> datetime:
+    """Put COMPLIANCE retention on a version and give the date that the store then states.
+
+    Asked for explicitly and read back: SeaweedFS 4.48 answers 200 to a copy with lock headers, and does not lock.
+    """
+    s3.put_object_retention(
+        Bucket=bucket,
+        Key=key,
+        VersionId=version_id,
+        Retention={"Mode": "COMPLIANCE", "RetainUntilDate": retain_until},
+    )
+    retention = s3.get_object_retention(Bucket=bucket, Key=key, VersionId=version_id)["Retention"]
+    stated = retention.get("RetainUntilDate")
+    if retention.get("Mode") != "COMPLIANCE" or stated is None or stated < retain_until:
+        raise RuntimeError(f"the store did not lock {bucket}/{key}: it states {retention}")
+    return stated
+
+
+def remove_objects(
+    s3: "S3Client",
+    objects: Sequence[tuple[str, str]],
+    *,
+    upload: tuple[str, str, str] | None,
+    master: tuple[str, str, str] | None,
+) -> None:
+    """Remove objects (bucket, key), an unfinished upload (bucket, key, upload id) and a master (bucket, key, version).
+
+    Removing what is gone is no error.
+    """
+    if upload:
+        try:
+            s3.abort_multipart_upload(Bucket=upload[0], Key=upload[1], UploadId=upload[2])
+        except s3.exceptions.ClientError as error:
+            if error_code(error) != "NoSuchUpload":
+                raise
+    if master:
+        s3.delete_object(Bucket=master[0], Key=master[1], VersionId=master[2])
+    for bucket, key in objects:
+        s3.delete_object(Bucket=bucket, Key=key)

@@ -1,0 +1,200 @@
+"""Announce uploads and complete them."""
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from math import ceil
+from typing import Annotated
+
+import psycopg
+from fastapi import APIRouter, Header
+from psycopg.rows import DictRow
+
+from system.api import counters
+from system.api.documents import errors
+from system.api.models import Asset, AssetCreated, Completion, MultipartUpload, NewAsset, SingleUpload, UploadPart
+from system.api.outbox import enqueue, send
+from system.api.rows import AssetId, asset_of, find_asset, staging_key
+from system.api.services import Service, Services
+from system.api.sessions import Caller
+from system.api.storage import assemble_parts, error_code, presign_parts, presign_put
+from system.common.problem import Problem
+
+__all__ = ["router"]
+
+Connection = psycopg.AsyncConnection[DictRow]
+
+UPLOAD_LIFETIME = timedelta(minutes=15)
+PART_SIZE_BYTES = 8 * 1024 * 1024
+BAD_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML", "InvalidRequest"})
+
+router = APIRouter(prefix="/v1/assets", tags=["uploads"])
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=128,
+        pattern=r"^[A-Za-z0-9_.:-]+$",
+        description="Repeating a request under the same key gives the same asset.",
+    ),
+]
+
+
+@router.post("", status_code=201, responses=errors(400, 401, 408, 413, 422))
+async def create_asset(
+    new: NewAsset, caller: Caller, services: Service, idempotency_key: IdempotencyKey = None
+) -> AssetCreated:
+    """Announce an upload; the answer says where to send the file."""
+    row = await _insert_once(services, caller.account_id, new, idempotency_key)
+    return AssetCreated(asset=asset_of(row), upload=await _upload_of(services, row))
+
+
+async def _insert_once(services: Services, account_id: str, new: NewAsset, key: str | None) -> DictRow:
+    digest = hashlib.sha256(new.model_dump_json().encode()).digest()
+    async with services.database() as connection:
+        first = await _by_key(connection, account_id, key)
+        if first is None:
+            async with connection.transaction():
+                row = await _insert(connection, account_id, new)
+                if key is None or await _take_key(connection, account_id, key, digest, row["id"]):
+                    return row
+                raise psycopg.Rollback  # another request with this key was faster; its asset counts
+            first = await _by_key(connection, account_id, key)
+    if first is None:
+        raise Problem(503, "The first request under this key was just undone; try again.", headers={"Retry-After": "1"})
+    if bytes(first["request_sha256"]) != digest:
+        raise Problem(422, "This Idempotency-Key was used for another request.")
+    return first
+
+
+async def _by_key(connection: Connection, account_id: str, key: str | None) -> DictRow | None:
+    cursor = await connection.execute(
+        """select k.request_sha256, a.* from idempotency_keys k join assets a on a.id = k.asset_id
+           where k.account_id = %s and k.key = %s""",
+        (account_id, key),
+    )
+    return await cursor.fetchone()
+
+
+async def _insert(connection: Connection, account_id: str, new: NewAsset) -> DictRow:
+    cursor = await connection.execute(
+        """insert into assets (account_id, title, filename, content_type, size_bytes, sha256, multipart)
+           values (%s, %s, %s, %s, %s, %s, %s) returning *""",
+        (account_id, new.title, new.filename, new.content_type, new.size_bytes, new.sha256, new.multipart),
+    )
+    row = await cursor.fetchone()
+    if row is None:
+        raise RuntimeError("insert returned no row")
+    return row
+
+
+async def _take_key(connection: Connection, account_id: str, key: str, digest: bytes, asset_id: object) -> bool:
+    taken = await connection.execute(
+        """insert into idempotency_keys (account_id, key, request_sha256, asset_id) values (%s, %s, %s, %s)
+           on conflict do nothing""",
+        (account_id, key, digest, asset_id),
+    )
+    return taken.rowcount == 1
+
+
+async def _upload_of(services: Services, row: DictRow) -> SingleUpload | MultipartUpload | None:
+    if row["status"] != "awaiting_upload":
+        return None
+    bucket, key = services.settings.storage.staging, staging_key(row["id"])
+    expires_s, expires_at = int(UPLOAD_LIFETIME.total_seconds()), datetime.now(UTC) + UPLOAD_LIFETIME
+    if not row["multipart"]:
+        url, headers = await services.store.presign(
+            lambda s3: presign_put(
+                s3,
+                bucket,
+                key,
+                content_type=row["content_type"],
+                size_bytes=row["size_bytes"],
+                sha256=row["sha256"],
+                expires_s=expires_s,
+            )
+        )
+        return SingleUpload(url=url, headers=headers, expires_at=expires_at)
+    upload_id = row["upload_id"] or await _begin_multipart(services, row)
+    count = max(1, ceil(row["size_bytes"] / PART_SIZE_BYTES))
+    urls = await services.store.presign(
+        lambda s3: presign_parts(s3, bucket, key, upload_id=upload_id, count=count, expires_s=expires_s)
+    )
+    return MultipartUpload(
+        upload_id=upload_id,
+        part_size_bytes=PART_SIZE_BYTES,
+        parts=[UploadPart(part_number=number, url=url) for number, url in urls],
+        expires_at=expires_at,
+    )
+
+
+async def _begin_multipart(services: Services, row: DictRow) -> str:
+    """Open a multipart upload for the asset; of two repeated requests at once, the second takes the first's."""
+    bucket, key = services.settings.storage.staging, staging_key(row["id"])
+    begun = await services.store.run(
+        lambda s3: s3.create_multipart_upload(Bucket=bucket, Key=key, ContentType=row["content_type"])
+    )
+    upload_id = begun["UploadId"]
+    kept = await services.row(
+        "update assets set upload_id = coalesce(upload_id, %s) where id = %s returning upload_id",
+        (upload_id, row["id"]),
+    )
+    if kept is None:
+        raise Problem(404, "There is no such asset.")
+    if kept["upload_id"] != upload_id:
+        await services.store.run(lambda s3: s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id))
+    return str(kept["upload_id"])
+
+
+@router.post("/{asset_id}/complete", status_code=202, responses=errors(400, 401, 404, 408, 409, 413, 422))
+async def complete_upload(
+    asset_id: AssetId, caller: Caller, services: Service, body: Completion | None = None
+) -> Asset:
+    """Verify what was sent and queue its preview; repeating it changes nothing."""
+    row = await find_asset(services, caller.account_id, asset_id)
+    if row["status"] != "awaiting_upload":
+        return asset_of(row)
+    await _verify(services, row, body or Completion())
+    async with services.database() as connection, connection.transaction():
+        cursor = await connection.execute(
+            """update assets set status = 'queued'
+               where id = %s and account_id = %s and status = 'awaiting_upload' returning *""",
+            (asset_id, caller.account_id),
+        )
+        queued = await cursor.fetchone()
+        message = await enqueue(connection, asset_id) if queued else None
+    if queued is None or message is None:
+        return asset_of(await find_asset(services, caller.account_id, asset_id))
+    counters.uploads.inc()
+    await send(services, message)
+    return asset_of(queued)
+
+
+async def _verify(services: Services, row: DictRow, body: Completion) -> None:
+    """Raise Problem 409 unless the object has the announced size and checksum."""
+    bucket, key, upload_id, parts = (
+        services.settings.storage.staging,
+        staging_key(row["id"]),
+        row["upload_id"],
+        body.parts,
+    )
+    if row["multipart"] and upload_id:
+        if parts is None:
+            raise Problem(422, "This is a multipart upload: name its parts.")
+        try:
+            await services.bulk.run(lambda s3: assemble_parts(s3, bucket, key, upload_id=upload_id, parts=parts))
+        except Exception as error:
+            if error_code(error) in BAD_PARTS:
+                raise Problem(
+                    409, "The store refuses these parts: one is missing, too small or has another ETag."
+                ) from error
+            raise
+    found = await services.object_sha256(bucket, key)
+    if found is None:
+        raise Problem(409, "Nothing has been uploaded yet.")
+    size_bytes, sha256 = found
+    if size_bytes != row["size_bytes"]:
+        raise Problem(409, f"The upload has {size_bytes} bytes, {row['size_bytes']} were announced.")
+    if sha256 != row["sha256"]:
+        raise Problem(409, "The upload has another SHA-256 than was announced.")

@@ -1,0 +1,1 @@
+"""Hold what the four services share: configuration, logs, probes, errors, links, metrics, serving."""

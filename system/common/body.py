@@ -1,0 +1,49 @@
+"""Bound what a request may send: how many bytes, and how long it may take over them."""
+
+import asyncio
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from system.common.problem import problem
+
+__all__ = ["BodyLimit"]
+
+
+class BodyLimit:
+    """Answer 413 to a body over `max_bytes`, at once where its length is announced; 408 to one that trickles."""
+
+    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float = 20.0) -> None:
+        self.app, self.max_bytes, self.max_seconds = app, max_bytes, max_seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "")
+        if announced.isdecimal() and int(announced) > self.max_bytes:
+            answer = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
+            await answer(scope, receive, send)
+            return
+        received, more = 0, True
+        deadline = asyncio.get_running_loop().time() + self.max_seconds
+
+        async def limited() -> Message:
+            nonlocal received, more
+            if not more:
+                return await receive()  # what follows the body is the wait for the caller to leave
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await receive()
+            except TimeoutError:
+                raise HTTPException(HTTPStatus.REQUEST_TIMEOUT, headers={"Connection": "close"}) from None
+            received += len(message.get("body", b""))
+            more = bool(message.get("more_body", False))
+            if received > self.max_bytes:
+                raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
+            return message
+
+        await self.app(scope, limited, send)

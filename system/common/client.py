@@ -1,0 +1,39 @@
+"""Tell who the caller is, believing `X-Forwarded-For` only from our own proxies."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+from starlette.requests import Request
+
+__all__ = ["PRIVATE_NETWORKS", "Networks", "client_address", "parse_networks"]
+
+Networks = Sequence[IPv4Network | IPv6Network]
+PRIVATE_NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fd00::/8"
+
+
+def parse_networks(text: str) -> Networks:
+    """Read a comma-separated list of networks; raises ValueError."""
+    return tuple(ip_network(part.strip()) for part in text.split(","))
+
+
+def client_address(request: Request, trusted: Networks) -> str:
+    """Give the address that our outermost proxy saw.
+
+    A trusted peer appends what it saw, so the last entry is the true one, and those before it are the caller's claims.
+    """
+    peer = request.client.host if request.client else "unknown"
+    forwarded = request.headers.getlist("x-forwarded-for")
+    if not forwarded or not _within(peer, trusted):
+        return peer
+    claimed = forwarded[-1].rsplit(",", 1)[-1].strip()
+    try:
+        return str(ip_address(claimed))
+    except ValueError:
+        return peer
+
+
+def _within(address: str, networks: Networks) -> bool:
+    try:
+        return any(ip_address(address) in network for network in networks)
+    except ValueError:
+        return False

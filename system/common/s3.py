@@ -1,0 +1,123 @@
+"""Talk to the object store through boto3, which is imported in a thread on first use (it costs a second of start-up).
+
+SigV4, path style, checksums only where they are asked for (Wasabi and SeaweedFS refuse newer defaults), time-outs,
+and a small thread pool of its own, so that a store which hangs holds nothing else up.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from system.common.config import StorageSettings
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+__all__ = ["ObjectStore", "StoreUnavailableError"]
+
+T = TypeVar("T")
+
+
+class StoreUnavailableError(Exception):
+    """Say that the store did not answer, answered too late, or failed inside (5xx)."""
+
+
+class ObjectStore:
+    """Run S3 calls in threads: `await store.run(lambda s3: s3.head_object(Bucket=..., Key=...))`.
+
+    A store that cannot be had raises StoreUnavailableError; what it refuses raises botocore's ClientError. `threads`
+    bounds how many calls are under way (more wait), `attempts` how often one is tried, `limit_s` how long a caller
+    waits altogether.
+    """
+
+    def __init__(
+        self,
+        settings: StorageSettings,
+        *,
+        threads: int = 8,
+        read_timeout_s: float = 3.0,
+        attempts: int = 2,
+        limit_s: float = 6.0,
+    ) -> None:
+        self.settings = settings
+        self._read_timeout_s, self._attempts, self._limit_s = read_timeout_s, attempts, limit_s
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="s3")
+        self._probe_thread = ThreadPoolExecutor(1, thread_name_prefix="s3-probe")
+        self._building = threading.Lock()
+
+    @cached_property
+    def client(self) -> "S3Client":
+        """Give the client for the private endpoint; blocking on first use."""
+        return self._build(self.settings.endpoint, self._read_timeout_s, self._attempts)
+
+    @cached_property
+    def presigner(self) -> "S3Client":
+        """Give the client whose presigned URLs name the public endpoint; it sends nothing itself."""
+        return self._build(self.settings.public_endpoint, self._read_timeout_s, 1)
+
+    @cached_property
+    def _prober(self) -> "S3Client":
+        return self._build(self.settings.endpoint, 1.0, 1)
+
+    def _build(self, endpoint: str, read_timeout_s: float, attempts: int) -> "S3Client":
+        import boto3  # noqa: PLC0415 - see the module's first line
+        from botocore.config import Config  # noqa: PLC0415
+
+        with self._building:
+            return boto3.client(
+                "s3",
+                endpoint_url=endpoint,
+                region_name=self.settings.region,
+                aws_access_key_id=self.settings.access_key,
+                aws_secret_access_key=self.settings.secret_key,
+                config=Config(
+                    signature_version="s3v4",
+                    s3={"addressing_style": "path"},
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    connect_timeout=1.0,
+                    read_timeout=read_timeout_s,
+                    retries={"mode": "standard", "total_max_attempts": attempts},
+                    max_pool_connections=16,
+                    proxies={},
+                ),
+            )
+
+    async def run(self, call: Callable[["S3Client"], T]) -> T:
+        """Run a call on the private endpoint in a thread."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._limit_s):
+                return await loop.run_in_executor(self._threads, self._translated, call)
+        except TimeoutError as error:
+            raise StoreUnavailableError(f"no answer within {self._limit_s:g} s") from error
+
+    def _translated(self, call: Callable[["S3Client"], T]) -> T:
+        from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError  # noqa: PLC0415
+
+        try:
+            return call(self.client)
+        except ClientError as error:
+            if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
+                raise StoreUnavailableError(str(error)) from error
+            raise
+        except (BotoCoreError, HTTPClientError) as error:
+            raise StoreUnavailableError(str(error)) from error
+
+    async def presign(self, call: Callable[["S3Client"], T]) -> T:
+        """Run a presigning call, which computes only, in a thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(self.presigner))
+
+    async def probe(self, bucket: str) -> None:
+        """Raise unless the bucket can be listed within a second."""
+        await asyncio.get_running_loop().run_in_executor(
+            self._probe_thread, lambda: self._prober.list_objects_v2(Bucket=bucket, MaxKeys=1)
+        )
+
+    def close(self) -> None:
+        """Let the threads end when their calls have."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._probe_thread.shutdown(wait=False, cancel_futures=True)

@@ -1,0 +1,1 @@
+"""Serve the product's pages: sign in, upload, watch, promote."""

@@ -1,0 +1,139 @@
+"""Ask the api: every instance of it, within a time limit, and never the same thing twice unless that is harmless."""
+
+import secrets
+import ssl
+import time
+from functools import cache
+from typing import Any
+
+import httpx2
+
+from system.common.logging import get_logger, request_id, trace_id
+
+__all__ = ["Api", "ApiUnavailable", "detail"]
+
+TIMEOUT = httpx2.Timeout(5.0, connect=1.0, pool=2.0)
+EVENTS_TIMEOUT = httpx2.Timeout(60.0, connect=1.0, pool=2.0)
+LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30.0)
+AVOID_S = 5.0  # how long an instance that did not answer is asked last
+
+log = get_logger("frontend.api")
+
+
+class ApiUnavailable(Exception):  # noqa: N818 - what the reader is told
+    """No instance of the api answered."""
+
+
+@cache
+def _authorities() -> ssl.SSLContext:
+    # Reading the authorities takes a tenth of a second, and every client would do it again.
+    return httpx2.create_ssl_context(trust_env=False)
+
+
+class Instance:
+    """One instance of the api and when it may be asked first again."""
+
+    def __init__(self, url: str) -> None:
+        self.url, self.avoid_until_s = url, 0.0
+        self.http = httpx2.AsyncClient(
+            base_url=url, timeout=TIMEOUT, limits=LIMITS, trust_env=False, verify=_authorities()
+        )
+
+
+class Api:
+    """Share the instances of the api evenly, and go on with the next one when one is lost."""
+
+    def __init__(self, urls: tuple[str, ...]) -> None:
+        self._instances = [Instance(url) for url in urls]
+        self._turn = 0
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for instance in self._instances:
+            await instance.http.aclose()
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str = "",
+        client: str = "",
+        headers: dict[str, str] | None = None,
+        repeatable: bool = True,
+        **body: Any,
+    ) -> httpx2.Response:
+        """Make one request and return the answer, whatever its status; raises ApiUnavailable.
+
+        Args:
+            method: GET, POST, ...
+            path: below the instance's URL.
+            token: the caller's access token.
+            client: the address of the browser, for the api's throttle.
+            headers: more of them.
+            repeatable: may be sent to a second instance although the first may have acted on it.
+            body: `json` or `params`, as httpx takes them.
+
+        """
+        sent = {**_context(token, client), **(headers or {})}
+        for instance in self._order():
+            try:
+                return await instance.http.request(method, path, headers=sent, **body)
+            except httpx2.TransportError as error:
+                self._lost(instance, error)
+                if not repeatable and not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+                    break
+        raise ApiUnavailable
+
+    async def open(self, path: str, *, token: str, client: str) -> httpx2.Response:
+        """Begin a stream of events, which the caller closes; raises ApiUnavailable."""
+        headers = _context(token, client)
+        for instance in self._order():
+            request = instance.http.build_request("GET", path, headers=headers, timeout=EVENTS_TIMEOUT)
+            try:
+                return await instance.http.send(request, stream=True)
+            except httpx2.TransportError as error:
+                self._lost(instance, error)
+        raise ApiUnavailable
+
+    async def probe(self) -> None:
+        """Return when an instance lives; raises ApiUnavailable.
+
+        Liveness, not readiness: with its database away the api still answers, and our pages can say what is wrong.
+        """
+        response = await self.call("GET", "/livez")
+        if response.status_code != 200:
+            raise ApiUnavailable
+
+    def _order(self) -> list[Instance]:
+        self._turn += 1
+        start, now_s = self._turn % len(self._instances), time.monotonic()
+        turned = self._instances[start:] + self._instances[:start]
+        return sorted(turned, key=lambda instance: instance.avoid_until_s > now_s)
+
+    @staticmethod
+    def _lost(instance: Instance, error: httpx2.TransportError) -> None:
+        instance.avoid_until_s = time.monotonic() + AVOID_S
+        log.warning("api instance lost", extra={"dependency": instance.url, "reason": type(error).__name__})
+
+
+def _context(token: str, client: str) -> dict[str, str]:
+    headers = {"X-Request-Id": request_id.get() or secrets.token_hex(16)}
+    if trace := trace_id.get():
+        headers["traceparent"] = f"00-{trace}-{secrets.token_hex(8)}-01"
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    if client:
+        headers["X-Forwarded-For"] = client
+    return headers
+
+
+def detail(response: httpx2.Response) -> str:
+    """Return what the api's problem document says to the caller, one sentence."""
+    try:
+        problem = response.json()
+        said = problem["detail"]
+    except (ValueError, KeyError, TypeError):
+        return "The service could not do that."
+    wrong = [f"{item['location'].removeprefix('body.')}: {item['message']}" for item in problem.get("errors", [])]
+    return " ".join([str(said), *(f"{line}." for line in wrong)])

@@ -1,0 +1,55 @@
+"""Run the migrations: `python -m system.migrations up|down|status`."""
+
+import argparse
+import json
+import os
+import sys
+
+import psycopg
+
+from system.common.config import ConfigError, Reader, read_database
+from system.migrations.files import MigrationError, load_migrations
+from system.migrations.runner import Runner
+
+
+def main() -> int:
+    """Exit 0 when done, 1 with one line on stderr when not."""
+    parser = argparse.ArgumentParser(prog="python -m system.migrations", description=__doc__)
+    parser.add_argument("action", choices=("up", "down", "status"))
+    parser.add_argument("--steps", type=int, default=1, help="how many migrations `down` reverts (default 1)")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    arguments = parser.parse_args()
+    reader = Reader(os.environ)
+    database = read_database(reader)
+    try:
+        reader.finish()
+        migrations = load_migrations()
+        with psycopg.connect(
+            database.url,
+            password=database.password,
+            autocommit=True,
+            connect_timeout=5,
+            application_name="migrations",
+        ) as connection:
+            say = (lambda line: print(line, file=sys.stderr)) if arguments.json else print
+            runner = Runner(connection, migrations, say)
+            versions: list[str] = []
+            if arguments.action == "up":
+                versions = runner.up()
+            elif arguments.action == "down":
+                versions = runner.down(arguments.steps)
+            pending = [migration.version for migration in runner.verify()]
+            applied = [row.version for row in runner.applied()]
+    except (ConfigError, MigrationError, psycopg.Error) as error:
+        print(f"migrations: {error}".rstrip(), file=sys.stderr)
+        return 1
+    head = applied[-1] if applied else None
+    if arguments.json:
+        print(json.dumps({"changed": versions, "applied": applied, "pending": pending, "head": head}))
+    else:
+        print(f"head {head or 'none'}, {len(applied)} applied, {len(pending)} pending")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""The api's instances: shared evenly, and lost one at a time."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from system.common.config import ConfigError
+from system.frontend.app import make_app
+from system.frontend.settings import read_settings
+from tests.frontend.bench import ASSET_ID, Browser, FakeApi, Running, environment
+
+
+@pytest.fixture
+def closed() -> str:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def rude() -> Iterator[tuple[str, list[bytes]]]:
+    """Read each request and hang up without an answer: nobody can know whether it was acted on."""
+    heard: list[bytes] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def hang_up() -> None:
+            while True:
+                try:
+                    connection, _ = listener.accept()
+                except OSError:
+                    return
+                with connection:
+                    heard.append(connection.recv(65536))
+
+        thread = threading.Thread(target=hang_up)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join(10)
+
+
+def test_both_instances_are_asked(running: Running, api: FakeApi, api_url: str) -> None:
+    other = FakeApi()
+    with running(other.app()) as other_url, running(make_app(read_settings(environment(api_url, other_url)))) as url:
+        browser = Browser(url).sign_in()
+        for _ in range(6):
+            assert browser.get("/").status_code == 200
+    assert min(len(api.seen), len(other.seen)) >= 2
+
+
+def test_a_dead_instance_costs_no_page(running: Running, api_url: str, closed: str) -> None:
+    with running(make_app(read_settings(environment(closed, api_url, closed)))) as url:
+        browser = Browser(url).sign_in()
+        assert {browser.get("/").status_code for _ in range(6)} == {200}
+
+
+def test_without_any_instance_the_page_says_so_and_the_session_stays(running: Running, closed: str) -> None:
+    with running(make_app(read_settings(environment(closed)))) as url:
+        browser = Browser(url)
+        browser.cookies = {"__Host-access": "a", "__Host-refresh": "b"}
+        page = browser.get("/")
+        assert (page.status_code, page.headers["retry-after"]) == (503, "2")
+        assert "cannot be reached at the moment" in page.text
+        assert set(browser.cookies) == {"__Host-access", "__Host-refresh"}
+
+
+def test_what_is_harmless_is_asked_again_elsewhere(
+    running: Running, api: FakeApi, api_url: str, rude: tuple[str, list[bytes]]
+) -> None:
+    with running(make_app(read_settings(environment(rude[0], api_url)))) as url:
+        browser = Browser(url)
+        browser.cookies = {"__Host-access": "access-1"}
+        assert {browser.get("/").status_code for _ in range(2)} == {200}
+    assert len(rude[1]) == 1
+    assert len(api.calls("GET", "/v1/assets")) == 2
+
+
+def test_what_may_have_been_done_is_not_done_again(
+    running: Running, api: FakeApi, api_url: str, rude: tuple[str, list[bytes]]
+) -> None:
+    # A second use of a refresh token closes the session, and a second delete tells a lie.
+    with running(make_app(read_settings(environment(rude[0], rude[0])))) as url:
+        browser = Browser(url)
+        browser.cookies = {"__Host-refresh": "refresh-1"}
+        assert browser.get("/").status_code == 503
+        browser.cookies = {"__Host-access": "access-1"}
+        assert browser.post(f"/assets/{ASSET_ID}/delete").status_code == 503
+    assert [request.split(b" ")[0] for request in rude[1]] == [b"POST", b"DELETE"]
+
+
+def test_readiness_follows_the_api_and_liveness_does_not(running: Running, closed: str, api_url: str) -> None:
+    with running(make_app(read_settings(environment(api_url, closed)))) as url:
+        assert Browser(url).get("/readyz").json() == {
+            "status": "ok",
+            "dependencies": {"api": {"ok": True, "detail": ""}},
+        }
+    with running(make_app(read_settings(environment(closed)))) as url:
+        answer = Browser(url).get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["dependencies"]["api"]["ok"] is False
+        assert Browser(url).get("/livez").status_code == 200
+        assert Browser(url).get("/version").json() == {"service": "frontend", "instance": "frontend-1", "release": "r1"}
+
+
+def test_every_mistake_in_the_configuration_is_named_at_once() -> None:
+    wrong = {**environment("ftp://x", "http://a:b@c"), "APP_ORIGIN": "https://App/", "PLAY_ORIGIN": ""}
+    with pytest.raises(ConfigError) as error:
+        read_settings(wrong)
+    assert [line.split(":")[0] for line in error.value.problems] == ["API_INTERNAL_URL", "APP_ORIGIN", "PLAY_ORIGIN"]

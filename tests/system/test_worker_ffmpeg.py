@@ -1,0 +1,134 @@
+"""FFmpeg and what it started never outlive the job: not a cancelled one, not one that takes too long."""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from system.worker.encoder import NVENC, X264, choose_encoder, find_ffmpeg, probe_encoder
+from system.worker.errors import PipelineError
+from system.worker.ffmpeg import run_ffmpeg
+
+from .worker_clips import FFMPEG
+
+DEADLINE_S = 10.0
+
+
+def program(path: Path, script: str) -> str:
+    """Write a shell script that stands in for FFmpeg."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def wait_until(reached: Callable[[], bool], what: str) -> None:
+    deadline_s = time.monotonic() + DEADLINE_S
+    while not reached():
+        if time.monotonic() > deadline_s:
+            pytest.fail(f"not within {DEADLINE_S:.0f} s: {what}")
+        time.sleep(0.01)
+
+
+def pids_in(path: Path, count: int) -> list[int]:
+    wait_until(lambda: path.exists() and len(path.read_text().split()) >= count, f"{count} pids in {path}")
+    return [int(word) for word in path.read_text().split()]
+
+
+def gone(pids: list[int]) -> None:
+    wait_until(lambda: not any(alive(pid) for pid in pids), f"the end of {pids}")
+
+
+def test_cancelling_kills_the_whole_group(tmp_path: Path) -> None:
+    stuck = program(tmp_path / "ffmpeg", f"sleep 600 & echo $$ $! > {tmp_path}/pids; wait")
+
+    async def scenario() -> None:
+        task = asyncio.create_task(run_ffmpeg(stuck, (), timeout_s=600))
+        pids = await asyncio.to_thread(pids_in, tmp_path / "pids", 2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        await asyncio.to_thread(gone, pids)
+
+    asyncio.run(scenario())
+
+
+def test_running_out_of_time_kills_it(tmp_path: Path) -> None:
+    stuck = program(tmp_path / "ffmpeg", f"echo $$ > {tmp_path}/pids; exec sleep 600")
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(run_ffmpeg(stuck, (), timeout_s=0.5))
+    gone(pids_in(tmp_path / "pids", 1))
+
+
+def test_the_kernel_kills_it_when_the_worker_dies(tmp_path: Path) -> None:
+    stuck = program(tmp_path / "ffmpeg", f"echo $$ > {tmp_path}/pids; exec sleep 600")
+    worker = os.fork()
+    if worker == 0:
+        asyncio.run(run_ffmpeg(stuck, (), timeout_s=600))
+        os._exit(0)
+
+    pids = pids_in(tmp_path / "pids", 1)
+    os.kill(worker, signal.SIGKILL)
+    os.waitpid(worker, 0)
+    gone(pids)
+
+
+def test_the_exit_carries_code_and_last_complaint(tmp_path: Path) -> None:
+    failing = program(tmp_path / "ffmpeg", "echo first >&2; echo 'No space left on device' >&2; exit 228")
+    ended = asyncio.run(run_ffmpeg(failing, (), timeout_s=10))
+
+    assert ended.code == 228
+    assert ended.reason == "FFmpeg ended with 228: No space left on device"
+
+
+def test_a_flood_of_complaints_is_not_kept(tmp_path: Path) -> None:
+    noisy = program(tmp_path / "ffmpeg", "i=0; while [ $i -lt 500 ]; do echo line $i >&2; i=$((i+1)); done; exit 1")
+    ended = asyncio.run(run_ffmpeg(noisy, (), timeout_s=30))
+
+    assert len(ended.errors) == 20
+    assert ended.errors[-1] == "line 499"
+
+
+def test_the_position_is_heard_in_seconds(tmp_path: Path) -> None:
+    talking = program(tmp_path / "ffmpeg", "echo out_time_us=N/A; echo out_time_us=1500000; echo progress=end")
+    heard: list[float] = []
+    asyncio.run(run_ffmpeg(talking, (), timeout_s=10, on_position=heard.append))
+
+    assert heard == [1.5]
+
+
+def test_x264_proves_itself() -> None:
+    assert asyncio.run(probe_encoder(FFMPEG, X264)) is None
+
+
+def test_auto_takes_the_gpu_only_when_it_encodes(tmp_path: Path) -> None:
+    without = program(
+        tmp_path / "without", 'case "$*" in *nvenc*) echo "Cannot load libcuda.so.1" >&2; exit 255;; esac'
+    )
+    with_gpu = program(tmp_path / "with", "exit 0")
+
+    assert asyncio.run(choose_encoder(without, "auto")) is X264
+    assert asyncio.run(choose_encoder(with_gpu, "auto")) is NVENC
+
+
+def test_a_required_gpu_that_is_missing_is_an_error_and_no_silent_fall_back(tmp_path: Path) -> None:
+    without = program(tmp_path / "ffmpeg", "echo 'Cannot load libcuda.so.1' >&2; exit 255")
+
+    with pytest.raises(PipelineError, match=r"nvenc: FFmpeg ended with 255: Cannot load libcuda\.so\.1"):
+        asyncio.run(choose_encoder(without, "nvenc"))
+
+
+def test_a_configured_ffmpeg_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match="is not an executable file"):
+        find_ffmpeg(str(tmp_path / "nowhere"))

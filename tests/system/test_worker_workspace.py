@@ -1,0 +1,57 @@
+"""Nothing of a job stays on the disk: not of a failed one, not of a killed worker."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from system.worker.workspace import Workspace
+
+
+def test_a_job_directory_is_gone_after_success_and_after_failure(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with workspace.directory("good") as good:
+        (good / "source").write_bytes(b"x")
+
+    def fail() -> None:
+        with workspace.directory("bad") as bad:
+            (bad / "source").write_bytes(b"x")
+            raise RuntimeError("as jobs do")
+
+    with pytest.raises(RuntimeError, match="as jobs do"):
+        fail()
+    assert list(workspace.root.iterdir()) == []
+    workspace.close()
+
+
+def test_closing_leaves_nothing(tmp_path: Path) -> None:
+    Workspace(tmp_path).close()
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_worker_left_is_swept(tmp_path: Path) -> None:
+    child = os.fork()
+    if child == 0:
+        left = Workspace(tmp_path).root / "job"
+        left.mkdir()
+        (left / "source").write_bytes(b"x")
+        os._exit(9)
+    os.waitpid(child, 0)
+    assert len(list(tmp_path.iterdir())) == 1
+
+    workspace = Workspace(tmp_path)
+
+    assert workspace.swept == 1
+    assert list(tmp_path.iterdir()) == [workspace.root]
+    workspace.close()
+
+
+def test_a_living_worker_keeps_its_directory(tmp_path: Path) -> None:
+    living = Workspace(tmp_path)
+    other = Workspace(tmp_path)
+
+    assert other.swept == 0
+    assert living.root.is_dir()
+    other.close()
+    living.close()
