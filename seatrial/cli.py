@@ -18,6 +18,7 @@ from seatrial.platform import PlatformClient
 from seatrial.profile import Profile, find, load
 from seatrial.registry import load_faults, pick, sample
 from seatrial.report import OUT, site
+from seatrial.scope import close_clients
 
 USAGE_ERROR = 3
 
@@ -172,6 +173,8 @@ def _prove(options: argparse.Namespace) -> int:
         except KeyboardInterrupt:
             environment.undo_strikes()
             raise
+        finally:
+            close_clients(environment.clients)
     caught = sum(proven.proof is prove.Proof.CAUGHT for proven in proofs)
     OUT.mkdir(parents=True, exist_ok=True)
     matrix = environment.redactor.clean([proven.to_json() for proven in proofs])
@@ -195,6 +198,7 @@ def _heal(options: argparse.Namespace) -> int:
     with environment.lock():
         for entry in environment.undo_strikes():
             print(f"undone {entry}")
+        close_clients(environment.clients)
     print(f"{profile.name} is whole again")
     return 0
 

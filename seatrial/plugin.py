@@ -5,6 +5,7 @@ Everything here is inert for items that are no checks, so that the project's own
 
 import contextlib
 import json
+import shlex
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +18,8 @@ from seatrial.errors import HarnessError, Invalid, SeatrialError
 from seatrial.impact import HANDLES, Observe
 from seatrial.outcome import Level, Outcome, Result
 from seatrial.profile import find, load
-from seatrial.session import NotRun, Trial, check_of, level_of
+from seatrial.scope import close_clients
+from seatrial.session import NotRun, Trial, check_of, level_of, near
 from seatrial.verdict import Verdict
 
 P = TypeVar("P")
@@ -221,8 +223,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _repeat_options(config: pytest.Config, level: Level) -> str:
     profile = _open(config).environment.profile
     arm = f" --arm {level}={profile.name}" if level >= Level.DISRUPT else ""
-    name = config.getoption("--profile") or profile.name
-    return f"--profile {name}{arm}"
+    shipped = Path("profiles", f"{profile.name}.toml").resolve() == profile.path
+    return f"--profile {profile.name if shipped else shlex.quote(near(profile.path))}{arm}"
 
 
 @pytest.hookimpl(wrapper=True)
@@ -306,25 +308,31 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
     """Leave the results to the caller, or rule on them and make the verdict the exit code."""
-    config = session.config
-    state = config.stash.get(STATE, None)
-    if state is None or hasattr(config, "workerinput"):
+    state = session.config.stash.get(STATE, None)
+    if state is None:
         return
-    if not state.rules:
-        if state.results_file is not None:
+    if not hasattr(session.config, "workerinput"):
+        if state.rules:
+            _rule(session, state, int(exitstatus))
+        elif state.results_file is not None:
             lines = [json.dumps(result.to_json()) for result in state.results.values()]
-            end = {"end": int(exitstatus), "problems": state.problems, "collected": sorted(state.collected)}
+            end = {"end": int(exitstatus), "problems": state.problems}
             state.results_file.write_text("\n".join([*lines, json.dumps(end)]) + "\n")
-        return
-    if int(exitstatus) in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
-        scope = conclude.scope_of_arguments(config)
-        problems = [*state.problems, *conclude.filters(config)]
-        verdict = conclude.conclude(state.environment, state.results.values(), scope, problems)
-        config.stash[VERDICT] = verdict
-        session.exitstatus = {0: pytest.ExitCode.OK, 1: pytest.ExitCode.TESTS_FAILED}.get(
-            verdict.ruling.exit_code, pytest.ExitCode.INTERRUPTED
-        )
+    if _plugin(session.config, Given) is None:
+        close_clients(state.environment.clients)
     state.locks.close()
+
+
+def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
+    if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        return
+    scope = conclude.scope_of_arguments(session.config)
+    problems = [*state.problems, *conclude.filters(session.config)]
+    verdict = conclude.conclude(state.environment, state.results.values(), scope, problems)
+    session.config.stash[VERDICT] = verdict
+    session.exitstatus = {0: pytest.ExitCode.OK, 1: pytest.ExitCode.TESTS_FAILED}.get(
+        verdict.ruling.exit_code, pytest.ExitCode.INTERRUPTED
+    )
 
 
 @pytest.hookimpl(trylast=True)

@@ -45,6 +45,12 @@ def title_of(item: pytest.Item) -> str:
     return text.strip().split("\n")[0].strip()
 
 
+def near(path: Path) -> str:
+    """Return a path as one would type it here: relative to the current folder if it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
 @dataclass
 class Trial:
     """What is known of one running check."""
@@ -65,12 +71,7 @@ class Trial:
     @classmethod
     def of(cls, item: pytest.Item, check: Check, level: Level, options: str) -> "Trial":
         """Start the record of an item."""
-        file = item.path
-        try:
-            file = item.path.relative_to(Path.cwd())
-        except ValueError:
-            file = item.path
-        repeat = f"pytest {shlex.quote(f'{file}::{item.name}')} {options}".strip()
+        repeat = f"pytest {shlex.quote(f'{near(item.path)}::{item.name}')} {options}".strip()
         return cls(check, level, suite_of(item), title_of(item), repeat)
 
     def note(self, when: str, error: BaseException | None) -> None:

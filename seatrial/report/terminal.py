@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from seatrial.outcome import Outcome, Result
@@ -12,7 +11,7 @@ from seatrial.report._files import printable
 from seatrial.verdict import Ruling, Verdict
 
 _RULING = {Ruling.GO: "bold green", Ruling.NO_GO: "bold red", Ruling.INCONCLUSIVE: "bold yellow"}
-_OUTCOME = {
+_OUTCOME: dict[str, str] = {
     Outcome.PASSED: "green",
     Outcome.FAILED: "bold red",
     Outcome.INVALID: "bold yellow",
@@ -37,46 +36,43 @@ def summary(verdict: Verdict, console: Console, out: Path | None = None) -> None
     troubled = [result for result in verdict.results if result.outcome in (Outcome.FAILED, Outcome.INVALID)]
     order = [Outcome.FAILED, Outcome.INVALID]
     troubled.sort(key=lambda result: (order.index(result.outcome), result.id not in verdict.required, result.id))
-    table = _table(("outcome", "check", "what"))
     for result in troubled:
-        table.add_row(_outcome(result), printable(result.id), _what(result, verdict))
+        _block(console, str(result.outcome), _title(result, verdict), _lines(result, verdict))
     for name in verdict.missing:
-        table.add_row(Text("MISSING", "bold yellow"), printable(name), Text("required, but there is no result"))
+        _block(console, "MISSING", f"{name}  required, but there is no result", [])
     for gap in facts.gaps:
         ids = gap.required or gap.ids
-        named = ", ".join(ids[:8]) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
         weight = f"{len(gap.required)} of {len(gap.ids)} required" if gap.required else f"{len(gap.ids)}, none required"
-        style = _OUTCOME[Outcome.INVALID if gap.required else Outcome.NOT_RUN]
-        table.add_row(Text("NOT-RUN", style), Text(weight), Text(printable(f"{gap.reason}\n{named}")))
-    if table.row_count:
-        console.print(table)
+        _block(console, "NOT-RUN", gap.reason, [("checks", f"{weight}: {', '.join(ids)}")])
     counts = [f"{number} {outcome}" for outcome, number in facts.counts.items() if number]
     counts += [f"{len(verdict.missing)} MISSING"] if verdict.missing else []
     _pairs(console, {"checks": ", ".join(counts) or "none", "took": _took(verdict), **_paths(out)})
     _line(console, verdict.line, _RULING[verdict.ruling])
 
 
-def _outcome(result: Result) -> Text:
-    text = Text(str(result.outcome), _OUTCOME[result.outcome])
-    for mark in result.marks:
-        text.append(f"\n{printable(mark)}", "bold")
-    return text
-
-
-def _what(result: Result, verdict: Verdict) -> Text:
+def _title(result: Result, verdict: Verdict) -> str:
     weight = f"{result.severity}{'' if result.id in verdict.required else ', not required'}, {result.component}"
-    text = Text(printable(result.title), "bold").append(f"  ({printable(weight)})", "dim not bold")
-    lines = [("", result.reason)] if result.reason else []
+    marks = f" {' '.join(result.marks)}" if result.marks else ""
+    return f"{result.id}{marks}  {result.title}  ({weight})"
+
+
+def _lines(result: Result, verdict: Verdict) -> list[tuple[str, str]]:
+    lines = [("reason", result.reason)] if result.reason else []
     for finding in result.findings:
-        lines += [("case      ", finding.case)] if finding.case else []
-        lines += [("expected  ", finding.expected), ("saw       ", finding.seen), ("where     ", finding.where)]
+        lines += [("case", finding.case)] if finding.case else []
+        lines += [("expected", finding.expected), ("seen", finding.seen), ("where", finding.where)]
     if waiver := verdict.waivers.get(result.id):
-        lines.append(("waived    ", f"by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"))
-    lines += [("repeat    ", result.repeat)] if result.repeat else []
-    lines += [("runbook   ", result.runbook)] if result.runbook else []
+        lines.append(("waived", f"by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"))
+    lines += [("repeat", result.repeat)] if result.repeat else []
+    lines += [("runbook", result.runbook)] if result.runbook else []
+    return lines
+
+
+def _block(console: Console, outcome: str, title: str, lines: list[tuple[str, str]]) -> None:
+    heading = Text(outcome, _OUTCOME.get(outcome, "bold yellow")).append(f"  {printable(title)}", "bold")
+    console.print(heading, soft_wrap=True)
     for label, value in lines:
-        text.append(f"\n{label}", "dim not bold").append(printable(_short(value)), "not bold")
-    return text
+        _line(console, f"    {label:<9} {printable(_short(value))}")
 
 
 def _short(value: str, limit: int = 600) -> str:
@@ -98,13 +94,6 @@ def _pairs(console: Console, values: dict[str, str]) -> None:
     for name, value in values.items():
         for number, line in enumerate(printable(value).splitlines()):
             _line(console, f"{'' if number else name:<{width}}  {line}")
-
-
-def _table(columns: tuple[str, ...]) -> Table:
-    table = Table(box=None, show_header=False, padding=(0, 2, 1, 0), pad_edge=False)
-    for name in columns:
-        table.add_column(name, no_wrap=name != "what", overflow="fold")
-    return table
 
 
 def _line(console: Console, text: str, style: str = "") -> None:

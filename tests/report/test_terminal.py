@@ -87,7 +87,7 @@ def test_a_reason_shared_by_many_is_one_row(make: Any, make_result: Any) -> None
     results = [make_result(f"DR-PG-{n:02}", Outcome.NOT_RUN, reason="not granted: destroy") for n in range(20)]
     text = told(make(*results))
     assert text.count("not granted: destroy") == 1
-    assert "and 12 more" in text
+    assert "DR-PG-19" in text
 
 
 def test_a_long_value_is_cut_and_says_where_the_rest_is(make: Any, make_result: Any) -> None:

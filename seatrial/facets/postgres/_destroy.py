@@ -120,6 +120,17 @@ class DestroyPg(ExercisePg):
             self._scope.undo("pg.create_index", {"index": found["index"], "statement": again})
             connection.execute(drop)
 
+    def invalidate_index(self, name: str) -> None:
+        """Mark an index invalid, as a failed CREATE INDEX CONCURRENTLY leaves it; the inverse marks it valid."""
+        with session(self._scope) as connection:
+            found = connection.execute(
+                "select indisvalid from pg_index where indexrelid = to_regclass(%s)", [name]
+            ).fetchone()
+            if found is None or not found["indisvalid"]:
+                raise HarnessError(f"postgres has no valid index {name!r}")
+            self._scope.undo("pg.validate_index", {"name": name})
+            connection.execute("update pg_index set indisvalid = false where indexrelid = to_regclass(%s)", [name])
+
     def update_row(self, table: str, key: Mapping[str, Any], column: str, value: Any) -> None:
         """Change one column of the row with that key, past triggers and foreign keys; the inverse puts the row back."""
         with session(self._scope) as connection:
@@ -225,6 +236,12 @@ def _undo_drop_index(scope: Scope, *, index: str, statement: str) -> None:
         found = connection.execute("select to_regclass(%s) is not null as there", [index]).fetchone()
         if not (found and found["there"]):
             connection.execute(sql.SQL(statement))
+
+
+@inverse("pg.validate_index")
+def _undo_invalidate_index(scope: Scope, *, name: str) -> None:
+    with session(scope) as connection:
+        connection.execute("update pg_index set indisvalid = true where indexrelid = to_regclass(%s)", [name])
 
 
 @inverse("pg.put_row")

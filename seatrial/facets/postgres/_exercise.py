@@ -3,10 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import psycopg
-
 from seatrial.errors import Unanswered
-from seatrial.facets.postgres._observe import ObservePg, place
+from seatrial.facets.postgres._observe import REFUSALS, ObservePg, place
 from seatrial.platform import Scratch
 from seatrial.probes import postgres
 
@@ -28,5 +26,5 @@ class ExercisePg(ObservePg):
             ):
                 cursor.execute(sql, params or None)
                 return cursor.fetchall() if cursor.description else []
-        except psycopg.Error as error:
+        except REFUSALS as error:
             raise Unanswered(postgres.explain(error), scratch.id) from None

@@ -13,7 +13,7 @@ from seatrial.probes import postgres
 from seatrial.probes.postgres import PgAnswer
 from seatrial.scope import PostgresPlace, Scope
 
-_REFUSALS = (
+REFUSALS = (
     psycopg.OperationalError,
     errors.InsufficientPrivilege,
     errors.UndefinedTable,
@@ -53,13 +53,13 @@ class ObservePg:
             return self._run(connection, sql, params, timeout_s)
         except errors.ConnectionTimeout as error:
             raise Unanswered(postgres.explain(error), "postgres") from None
-        except _REFUSALS as error:
+        except REFUSALS as error:
             if not connection.broken:
                 raise Unanswered(postgres.explain(error), "postgres") from None
         # The kept session was lost, with the server or with its network: what counts is whether a new one answers.
         try:
             return self._run(self._connection(), sql, params, timeout_s)
-        except _REFUSALS as error:
+        except REFUSALS as error:
             raise Unanswered(postgres.explain(error), "postgres") from None
 
     def attempt(

@@ -25,6 +25,8 @@ _PARTS = {
         "LifecycleConfiguration",
         "Rules",
     ),
+    # Object lock itself can never be taken away again, only its rule.
+    "lock": ("get_object_lock_configuration", "put_object_lock_configuration", "", "ObjectLockConfiguration", ""),
 }
 
 
@@ -46,6 +48,13 @@ class DestroyS3(ExerciseS3):
     def set_lifecycle(self, bucket: str, rules: list[dict[str, Any]] | None) -> None:
         """Replace the bucket's lifecycle rules, None for none; the inverse puts back those of now."""
         self._configure("lifecycle", bucket, None if rules is None else {"Rules": rules})
+
+    def set_default_retention(self, bucket: str, mode: str | None, days: int = 0) -> None:
+        """Replace the default retention of a bucket with object lock, None for none; the inverse puts back that of now."""
+        if _configuration(self._scope, "lock", self.bucket(bucket)) is None:
+            raise HarnessError(f"{self.bucket(bucket)} has no object lock")
+        rule = {"Rule": {"DefaultRetention": {"Mode": mode, "Days": days}}} if mode else {}
+        self._configure("lock", bucket, {"ObjectLockEnabled": "Enabled", **rule})
 
     def put_object(self, bucket: str, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         """Write an object; the inverse removes the new version, or puts back the bytes that it has now.
