@@ -1,0 +1,92 @@
+"""Who listens where: private addresses per part, one public address, ports as offsets from a base port."""
+
+from dataclasses import dataclass
+
+PUBLIC_ADDRESS = "127.0.0.1"
+DEFAULT_BASE_PORT = 18000
+DOMAIN = "seatrial.localhost"
+
+_OFFSETS: dict[str, tuple[str, int]] = {
+    "https": (PUBLIC_ADDRESS, 443),
+    "http": (PUBLIC_ADDRESS, 80),
+    "postgres": ("127.77.0.10", 1),
+    "redis": ("127.77.0.20", 2),
+    "s3": ("127.77.0.30", 3),
+    "s3-master": ("127.77.0.30", 4),
+    "s3-volume": ("127.77.0.30", 5),
+    "s3-filer": ("127.77.0.30", 6),
+    "api-1": ("127.77.0.41", 11),
+    "api-2": ("127.77.0.42", 12),
+    "edge-1": ("127.77.0.51", 21),
+    "edge-2": ("127.77.0.52", 22),
+    "frontend-1": ("127.77.0.61", 31),
+    "worker-1": ("127.77.0.71", 41),
+}
+_WEED = ("s3", "s3-master", "s3-volume", "s3-filer")
+_WEED_GRPC_OFFSET = 10000
+_SCRATCH_FIRST, _SCRATCH_LAST = 101, 180
+MAX_BASE_PORT = 65535 - _WEED_GRPC_OFFSET - 6
+INSTANCES = ("api-1", "api-2", "edge-1", "edge-2", "frontend-1", "worker-1")
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One listening socket.
+
+    Attributes:
+        address: IPv4 address in 127.0.0.0/8.
+        port: TCP port.
+    """
+
+    address: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Every endpoint of one instance of the system.
+
+    Attributes:
+        base_port: the port that all offsets are added to.
+    """
+
+    base_port: int
+
+    def endpoint(self, name: str) -> Endpoint:
+        """Give the endpoint of a part (`postgres`, `api-1`, `https`, `s3-filer`, ...)."""
+        address, offset = _OFFSETS[name]
+        return Endpoint(address, self.base_port + offset)
+
+    def scratch(self, index: int) -> Endpoint:
+        """Give the endpoint of the scratch server number `index`, from 0."""
+        return Endpoint(_OFFSETS["postgres"][0], self.base_port + _SCRATCH_FIRST + index)
+
+    @property
+    def scratch_places(self) -> int:
+        """How many scratch servers fit."""
+        return _SCRATCH_LAST - _SCRATCH_FIRST + 1
+
+    def host(self, name: str) -> str:
+        """Give a public host name: `app`, `api`, `play` or `s3`."""
+        return f"{name}.{DOMAIN}"
+
+    def origin(self, name: str) -> str:
+        """Give a public origin: https, host and port."""
+        return f"https://{self.host(name)}:{self.endpoint('https').port}"
+
+    def declared(self) -> dict[str, list[Endpoint]]:
+        """List what each part listens on, by part name; nothing else may listen."""
+        parts = {"ingress": [self.endpoint("https"), self.endpoint("http")]}
+        for name in ("postgres", "redis", *INSTANCES):
+            parts[name] = [self.endpoint(name)]
+        s3 = [self.endpoint(name) for name in _WEED]
+        parts["s3"] = [*s3, *(Endpoint(each.address, each.port + _WEED_GRPC_OFFSET) for each in s3)]
+        return parts
+
+    def withheld(self) -> list[Endpoint]:
+        """List the ports of the public address that SeaweedFS takes beside its own, unless they are taken already."""
+        ports = [self.endpoint(name).port for name in _WEED]
+        return [Endpoint(PUBLIC_ADDRESS, port + offset) for port in ports for offset in (0, _WEED_GRPC_OFFSET)]

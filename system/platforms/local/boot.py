@@ -1,0 +1,114 @@
+"""The start of an instance: everything at once, each step as soon as what it needs is there."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import Awaitable
+
+from system.platforms.local import accounts, http_probe
+from system.platforms.local.bootstrap_postgres import DATABASE, bootstrap
+from system.platforms.local.buckets import ensure_buckets
+from system.platforms.local.errors import PartFailed
+from system.platforms.local.instance import Instance
+from system.platforms.local.progress import Progress
+
+_SERVING_DEADLINE_S = 20.0
+_SERVING_POLL_S = 0.1
+
+
+async def boot(instance: Instance, progress: Progress) -> None:
+    """Start everything; raises PartFailed for the first part that does not come up."""
+    start = _Start(instance, progress)
+    try:
+        async with asyncio.TaskGroup() as group:
+            for step in (start.database(), start.redis(), start.s3(), start.ingress(), start.services()):
+                group.create_task(step)
+    except BaseExceptionGroup as errors:
+        raise _first(errors) from None
+
+
+def _first(error: BaseException) -> BaseException:
+    return _first(error.exceptions[0]) if isinstance(error, BaseExceptionGroup) else error
+
+
+class _Start:
+    def __init__(self, instance: Instance, progress: Progress) -> None:
+        self._instance = instance
+        self._progress = progress
+        self._redis_ready = asyncio.Event()
+        self._roles_ready = asyncio.Event()
+        self._migrated = asyncio.Event()
+
+    async def database(self) -> None:
+        postgres = self._instance.postgres
+        await self._part("postgres")
+        dsns = postgres.admin_dsn("postgres"), postgres.admin_dsn(DATABASE)
+        await self._step("roles", bootstrap(*dsns, self._instance.secrets))
+        self._roles_ready.set()
+        await self._step("migrations", self._instance.migrate())
+        self._migrated.set()
+
+    async def redis(self) -> None:
+        await self._part("redis")
+        self._redis_ready.set()
+
+    async def s3(self) -> None:
+        await self._part("s3")
+        await self._step("buckets", asyncio.to_thread(ensure_buckets, self._instance.layout, self._instance.secrets))
+
+    async def ingress(self) -> None:
+        await self._part("ingress")
+
+    async def services(self) -> None:
+        await self._redis_ready.wait()
+        await self._roles_ready.wait()
+        async with asyncio.TaskGroup() as group:
+            for service in self._instance.services:
+                group.create_task(self._part(service.name))
+            group.create_task(self._accounts())
+        await self._step("serving", self._serving())
+        self._instance.timings.serving_s = self._instance.timings.now_s()
+
+    async def _accounts(self) -> None:
+        await self._migrated.wait()
+        await self._step("accounts", accounts.ensure(self._instance))
+
+    async def _part(self, name: str) -> None:
+        keeper = self._instance.keepers[name]
+        keeper.start()
+        await keeper.wait_ready()
+        self._done(name)
+
+    async def _step(self, name: str, work: Awaitable[object]) -> None:
+        try:
+            await work
+        except PartFailed:
+            raise
+        except Exception as error:  # any library's error: it becomes the one line that `up` ends with
+            line = str(error).strip().splitlines()[:1] or [""]
+            raise PartFailed(name, f"{type(error).__name__}: {line[0]}") from error
+        self._done(name)
+
+    async def _serving(self) -> None:
+        """Ask each public host through the ingress until it answers ready."""
+        addresses = self._instance.layout.addresses
+        tls = ssl.create_default_context(cafile=str(self._instance.authority.root_certificate))
+        deadline = time.monotonic() + _SERVING_DEADLINE_S
+        for name, path in (("api", "/readyz"), ("app", "/readyz"), ("play", "/readyz"), ("s3", "/healthz")):
+            while True:
+                try:
+                    seen = str(
+                        await http_probe.status(addresses.endpoint("https"), path, tls=tls, host=addresses.host(name))
+                    )
+                except OSError as error:
+                    seen = str(error)
+                if seen == "200":
+                    break
+                if time.monotonic() > deadline:
+                    raise PartFailed(
+                        "serving", f"{addresses.origin(name)}{path}: {seen} after {_SERVING_DEADLINE_S:g} s"
+                    )
+                await asyncio.sleep(_SERVING_POLL_S)
+
+    def _done(self, name: str) -> None:
+        self._progress.send(part=name, state="ready", seconds=self._instance.timings.now_s())

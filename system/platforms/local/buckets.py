@@ -1,0 +1,66 @@
+"""The buckets and their rules; run at every `up`, so that it repairs what was changed by hand."""
+
+from typing import TYPE_CHECKING
+
+from system.platforms.local.layout import Layout
+from system.platforms.local.parts.s3_identities import BACKUPS, MASTERS, PREVIEWS, STAGING
+from system.platforms.local.parts.seaweedfs import REGION
+from system.platforms.local.secret_files import SecretFiles
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+    from types_boto3_s3.type_defs import CORSRuleTypeDef, LifecycleRuleTypeDef
+
+_DEFAULT_RETENTION_DAYS = 1
+
+
+def ensure_buckets(layout: Layout, secrets: SecretFiles) -> None:
+    """Make the four buckets with object lock, CORS and lifecycle rules; blocks, so run it in a thread."""
+    client = _client(layout, secrets)
+    there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    for bucket in (STAGING, MASTERS, PREVIEWS, BACKUPS):
+        if bucket not in there:
+            client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=bucket == MASTERS)
+    client.put_object_lock_configuration(
+        Bucket=MASTERS,
+        ObjectLockConfiguration={
+            "ObjectLockEnabled": "Enabled",
+            "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": _DEFAULT_RETENTION_DAYS}},
+        },
+    )
+    cors: CORSRuleTypeDef = {
+        "AllowedOrigins": [layout.addresses.origin("app")],
+        "AllowedMethods": ["PUT"],
+        "AllowedHeaders": ["content-type", "x-amz-checksum-sha256"],
+        "ExposeHeaders": ["ETag"],
+        "MaxAgeSeconds": 600,
+    }
+    client.put_bucket_cors(Bucket=STAGING, CORSConfiguration={"CORSRules": [cors]})
+    leftovers: LifecycleRuleTypeDef = {
+        "ID": "leftovers",
+        "Status": "Enabled",
+        "Filter": {"Prefix": "uploads/"},
+        "Expiration": {"Days": 1},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+    }
+    client.put_bucket_lifecycle_configuration(Bucket=STAGING, LifecycleConfiguration={"Rules": [leftovers]})
+
+
+def _client(layout: Layout, secrets: SecretFiles) -> "S3Client":
+    import boto3  # noqa: PLC0415 - costs a third of a second, which the rest of the start need not wait for
+    from botocore.config import Config  # noqa: PLC0415
+
+    return boto3.client(
+        "s3",
+        endpoint_url=f"http://{layout.addresses.endpoint('s3')}",
+        region_name=REGION,
+        aws_access_key_id=secrets.read("s3-admin.access"),
+        aws_secret_access_key=secrets.read("s3-admin.secret"),
+        config=Config(
+            s3={"addressing_style": "path"},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            retries={"mode": "standard", "total_max_attempts": 5},
+            proxies={},
+        ),
+    )

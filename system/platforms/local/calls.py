@@ -1,0 +1,190 @@
+"""The calls of the control protocol; their shapes stand in the repository as platform.schema.json."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from system.platforms.local import accounts, reports
+from system.platforms.local.arguments import Arguments
+from system.platforms.local.certificates import replace_certificate
+from system.platforms.local.errors import BadRequest, PartFailed
+from system.platforms.local.instance import Instance
+from system.platforms.local.rollout import Rollout
+from system.platforms.local.scratch import ScratchServers
+
+_SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM}
+Answer = dict[str, Any]
+_Handler = Callable[[Arguments], Awaitable[Answer]]
+
+
+class Calls:
+    """Finds and runs a call.
+
+    Args:
+        instance: what the calls act on.
+        stop: set by `down`.
+    """
+
+    def __init__(self, instance: Instance, stop: asyncio.Event) -> None:
+        self._instance = instance
+        self._stop = stop
+        self._rollout = Rollout(instance)
+        self._scratch = ScratchServers(instance)
+        self._table: dict[tuple[str, str], _Handler] = {
+            ("GET", "status"): self._status,
+            ("GET", "logs"): self._logs,
+            ("GET", "processes"): self._processes,
+            ("GET", "listeners"): self._listeners,
+            ("GET", "config"): self._config,
+            ("POST", "restart"): self._restart,
+            ("POST", "kill"): self._kill,
+            ("POST", "pause"): self._pause,
+            ("POST", "resume"): self._resume,
+            ("POST", "stop"): self._stop_part,
+            ("POST", "start"): self._start_part,
+            ("POST", "deploy"): self._deploy,
+            ("POST", "rollback"): self._rollback,
+            ("POST", "certificate"): self._certificate,
+            ("POST", "account"): self._account,
+            ("POST", "migrate"): self._migrate,
+            ("POST", "scratch"): self._scratch_make,
+            ("DELETE", "scratch"): self._scratch_drop,
+            ("POST", "down"): self._down,
+        }
+
+    async def run(self, method: str, path: str, arguments: dict[str, Any]) -> tuple[int, Answer]:
+        """Run one call; gives the HTTP status and the answer, raises PlatformError."""
+        words = path.strip("/").split("/")
+        if len(words) == 3 and words[:2] == ["v1", "scratch"] and method == "DELETE":
+            arguments = {**arguments, "id": words.pop()}
+        if len(words) != 2 or words[0] != "v1":
+            raise BadRequest(f"there is no call {path}", 404)
+        handler = self._table.get((method, words[1]))
+        if handler is None:
+            allowed = [each for each, name in self._table if name == words[1]]
+            if not allowed:
+                raise BadRequest(f"there is no call {path}", 404)
+            raise BadRequest(f"{path} takes {' and '.join(allowed)}, not {method}", 405)
+        given = Arguments(arguments)
+        answer = await handler(given)
+        return 202 if words[1] == "down" else 200, answer
+
+    async def _status(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        return reports.status(self._instance, sorted({name for _, name in self._table}))
+
+    async def _logs(self, arguments: Arguments) -> Answer:
+        part, lines = arguments.text("part"), arguments.integer("lines", 100, least=1, most=100_000)
+        arguments.finish()
+        return reports.logs(self._instance, part, lines)
+
+    async def _processes(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        return reports.processes(self._instance)
+
+    async def _listeners(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        return reports.listeners(self._instance)
+
+    async def _config(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        return reports.config(self._instance)
+
+    async def _restart(self, arguments: Arguments) -> Answer:
+        name = arguments.text("part")
+        settings = arguments.mapping("settings")
+        release = arguments.optional_text("release")
+        arguments.finish()
+        keeper = self._instance.keeper(name)
+        async with self._instance.changing:
+            if release is not None:
+                self._instance.releases.path(release)
+                self._instance.service(name).release = release
+            await keeper.stop()
+            keeper.part.settings = settings
+            keeper.start()
+            try:
+                await keeper.wait_ready()
+            except PartFailed as error:
+                return {"part": name, "ready": False, "state": keeper.state, "reason": error.reason}
+        return {"part": name, "ready": True, "state": keeper.state}
+
+    async def _kill(self, arguments: Arguments) -> Answer:
+        name, signum = arguments.text("part"), arguments.choice("signal", _SIGNALS, "KILL")
+        child = arguments.optional_text("child")
+        arguments.finish()
+        return {"part": name, "pids": self._instance.keeper(name).kill(_SIGNALS[signum], child)}
+
+    async def _pause(self, arguments: Arguments) -> Answer:
+        name = arguments.text("part")
+        arguments.finish()
+        keeper = self._instance.keeper(name)
+        keeper.pause()
+        return {"part": name, "state": keeper.state}
+
+    async def _resume(self, arguments: Arguments) -> Answer:
+        name = arguments.text("part")
+        arguments.finish()
+        keeper = self._instance.keeper(name)
+        keeper.resume()
+        return {"part": name, "state": keeper.state}
+
+    async def _stop_part(self, arguments: Arguments) -> Answer:
+        name = arguments.text("part")
+        arguments.finish()
+        keeper = self._instance.keeper(name)
+        async with self._instance.changing:
+            await keeper.stop()
+        return {"part": name, "state": keeper.state}
+
+    async def _start_part(self, arguments: Arguments) -> Answer:
+        name = arguments.text("part")
+        arguments.finish()
+        keeper = self._instance.keeper(name)
+        async with self._instance.changing:
+            keeper.start()
+            await keeper.wait_ready()
+        return {"part": name, "state": keeper.state}
+
+    async def _deploy(self, arguments: Arguments) -> Answer:
+        edits, services = arguments.edits("patch"), arguments.names("services")
+        arguments.finish()
+        return await self._rollout.deploy(edits, services)
+
+    async def _rollback(self, arguments: Arguments) -> Answer:
+        release = arguments.text("release")
+        arguments.finish()
+        return await self._rollout.rollback(release)
+
+    async def _certificate(self, arguments: Arguments) -> Answer:
+        name, names = arguments.text("part"), arguments.names("names")
+        days, self_signed = arguments.integer("days", 90, least=-3650, most=3650), arguments.flag("self_signed")
+        arguments.finish()
+        async with self._instance.changing:
+            return await replace_certificate(self._instance, name, names, days=days, self_signed=self_signed)
+
+    async def _account(self, arguments: Arguments) -> Answer:
+        email = arguments.text("email")
+        arguments.finish()
+        return {"email": email, "password_file": str(await accounts.make(self._instance, email))}
+
+    async def _migrate(self, arguments: Arguments) -> Answer:
+        database = arguments.optional_text("database")
+        arguments.finish()
+        return await self._scratch.migrate(database)
+
+    async def _scratch_make(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        return await self._scratch.make()
+
+    async def _scratch_drop(self, arguments: Arguments) -> Answer:
+        name = arguments.text("id")
+        arguments.finish()
+        await self._scratch.drop(name)
+        return {"id": name}
+
+    async def _down(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        asyncio.get_running_loop().call_later(0.05, self._stop.set)  # the answer goes out first
+        return {"stopping": True}

@@ -1,0 +1,75 @@
+"""Command line: `python -m system.platforms.local setup|up|down|status`."""
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from system.platforms.local.addresses import DEFAULT_BASE_PORT, MAX_BASE_PORT
+from system.platforms.local.errors import PlatformError
+from system.platforms.local.layout import DEFAULT_STATE, Layout
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command; 0 done, 1 with one line on stderr when not, 2 for a wrong call, 130 when interrupted."""
+    options = _parser().parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except PlatformError as error:
+        print(f"{options.name}: {error}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m system.platforms.local", description="The system on one machine.")
+    commands = parser.add_subparsers(required=True, dest="name", metavar="COMMAND")
+    setup = commands.add_parser("setup", help="fetch the programs that no wheel holds, once")
+    setup.set_defaults(command=_setup)
+    up = commands.add_parser("up", help="start everything; returns when all of it is ready")
+    up.set_defaults(command=_up)
+    up.add_argument("--foreground", action="store_true", help="stay, and end everything with this process")
+    up.add_argument("--lifeline", type=int, metavar="FD", help="end everything when this inherited descriptor closes")
+    down = commands.add_parser("down", help="stop everything; returns when nothing is left")
+    down.set_defaults(command=_down)
+    status = commands.add_parser("status", help="show the parts; exit code 0 when all are ready")
+    status.set_defaults(command=_status)
+    status.add_argument("--json", action="store_true", help="print the answer of the control protocol")
+    for each in (up, down, status):
+        each.add_argument("--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="default %(default)s")
+    up.add_argument(
+        "--base-port", type=_base_port, default=DEFAULT_BASE_PORT, metavar="PORT", help="default %(default)s"
+    )
+    return parser
+
+
+def _base_port(text: str) -> int:
+    if not text.isdigit() or not 1024 <= int(text) <= MAX_BASE_PORT:
+        raise argparse.ArgumentTypeError(f"expected a port from 1024 to {MAX_BASE_PORT}, got {text!r}")
+    return int(text)
+
+
+def _setup(_: argparse.Namespace) -> int:
+    from system.platforms.local.setup import setup  # noqa: PLC0415 - each command imports what it needs: `status` is quick
+
+    setup()
+    return 0
+
+
+def _up(options: argparse.Namespace) -> int:
+    from system.platforms.local.up import up  # noqa: PLC0415
+
+    layout = Layout.of(options.state, options.base_port)
+    return up(layout, foreground=options.foreground, lifeline=options.lifeline)
+
+
+def _down(options: argparse.Namespace) -> int:
+    from system.platforms.local.down import down  # noqa: PLC0415
+
+    return down(Layout.of(options.state, DEFAULT_BASE_PORT))
+
+
+def _status(options: argparse.Namespace) -> int:
+    from system.platforms.local.status import status  # noqa: PLC0415
+
+    return status(Layout.of(options.state, DEFAULT_BASE_PORT), as_json=options.json)

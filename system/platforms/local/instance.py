@@ -1,0 +1,128 @@
+"""One running instance of the system: its parts, their keepers, and the one-shot programs between them."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from system.platforms.local.ca import Authority
+from system.platforms.local.children import Children, Command
+from system.platforms.local.errors import BadRequest
+from system.platforms.local.keeper import Keeper, State
+from system.platforms.local.layout import Layout
+from system.platforms.local.listeners import Listener
+from system.platforms.local.parts.ingress import Ingress
+from system.platforms.local.parts.postgres import Postgres
+from system.platforms.local.parts.redis import Redis
+from system.platforms.local.parts.seaweedfs import SeaweedFS
+from system.platforms.local.parts.services import Service, database_variables, instances
+from system.platforms.local.programs import Programs
+from system.platforms.local.releases import Releases
+from system.platforms.local.secret_files import SecretFiles
+
+_STORES = ("postgres", "redis", "s3")
+
+
+@dataclass
+class Timings:
+    """When things were reached, in seconds since `up` was called.
+
+    Attributes:
+        started: time.monotonic() of the call.
+        serving_s: every service answers ready through the ingress.
+        ready_s: everything is up, accounts included.
+    """
+
+    started: float
+    serving_s: float | None = None
+    ready_s: float | None = None
+
+    def now_s(self) -> float:
+        """Give the seconds since the call."""
+        return round(time.monotonic() - self.started, 2)
+
+
+@dataclass
+class Instance:
+    """Everything that the supervisor runs.
+
+    Attributes:
+        layout: directories and addresses.
+        programs: the programs to run.
+        children: the supervisor's children.
+        tell: takes one line for the platform's log.
+        timings: see Timings.
+        before: listeners that were there before us.
+        release: what all services run, or will once a deploy is through.
+        keepers: by part name.
+        changing: held by every call that stops or starts parts.
+    """
+
+    layout: Layout
+    programs: Programs
+    children: Children
+    tell: Callable[[str], None]
+    timings: Timings
+    before: list[Listener]
+    release: str = ""
+    keepers: dict[str, Keeper] = field(default_factory=dict)
+    changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    def __post_init__(self) -> None:
+        self.secrets = SecretFiles(self.layout.secrets)
+        self.secrets.make_all()
+        self.authority = Authority(self.layout.ca)
+        self.authority.ensure_root()
+        self.releases = Releases(self.layout.releases)
+        self.release = self.releases.build()
+        self.postgres = Postgres(self.layout, self.programs, self.children, self.secrets)
+        self.redis = Redis(self.layout, self.programs, self.secrets)
+        self.s3 = SeaweedFS(self.layout, self.programs, self.secrets)
+        self.ingress = Ingress(self.layout, self.programs)
+        self.services = instances(self.layout, self.programs, self.secrets, self.release)
+        for part in (self.postgres, self.redis, self.s3, self.ingress, *self.services):
+            self.keepers[part.name] = Keeper(part, self.children, self.tell)
+
+    def keeper(self, name: str) -> Keeper:
+        """Give a part's keeper; raises BadRequest when there is no such part."""
+        if name not in self.keepers:
+            raise BadRequest(f"there is no part {name!r}; parts are {', '.join(self.keepers)}", 404)
+        return self.keepers[name]
+
+    @property
+    def ready(self) -> bool:
+        """Whether the start is over and every part is ready."""
+        return self.timings.ready_s is not None and all(keeper.state is State.READY for keeper in self.keepers.values())
+
+    async def stop(self) -> None:
+        """Stop everything: first what serves, then the stores."""
+        stores = [
+            keeper for name, keeper in self.keepers.items() if name in _STORES or keeper.part.service == "postgres"
+        ]
+        serving = [keeper for keeper in self.keepers.values() if keeper not in stores]
+        for group in (serving, stores):
+            await asyncio.gather(*(keeper.stop() for keeper in group))
+
+    async def run_release(
+        self, name: str, arguments: list[str], environment: dict[str, str], stdin: bytes = b""
+    ) -> str:
+        """Run Python with the current release to its end, and give what it printed; raises PartFailed."""
+        directory = self.releases.path(self.release)
+        base = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONPATH": str(directory)}
+        base["PYTHONDONTWRITEBYTECODE"] = "1"
+        command = Command([sys.executable, *arguments], {**base, **environment}, directory)
+        return await self.children.run(name, command, self.layout.log(name), stdin=stdin)
+
+    async def migrate(self, server: Postgres | None = None) -> str:
+        """Bring a server's schema to head as `migrator`; gives the runner's JSON line."""
+        server = server or self.postgres
+        environment = database_variables(server.endpoint, self.layout.ca, "migrator")
+        del environment["DATABASE_PASSWORD"]
+        environment["DATABASE_PASSWORD_FILE"] = str(server.secrets.path("postgres-migrator"))
+        output = await self.run_release("migrations", ["-m", "system.migrations", "up", "--json"], environment)
+        return output.strip().splitlines()[-1]
+
+    def service(self, name: str) -> Service:
+        """Give a service instance by its name."""
+        return next(each for each in self.services if each.name == name)

@@ -1,0 +1,101 @@
+"""Where things lie: the project, the cache of unpacked programs, and the state directory of one instance."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from system.platforms.local.addresses import Addresses
+
+PROJECT = Path(__file__).resolve().parents[3]
+CACHE = PROJECT / ".cache"
+DEFAULT_STATE = Path(".state/local")
+_SOCKET_PATH_MAX = 107  # sockaddr_un.sun_path less its final zero
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The state directory of one instance and its addresses.
+
+    Attributes:
+        state: absolute path; everything that the instance writes lies below.
+        addresses: the endpoints of the instance.
+    """
+
+    state: Path
+    addresses: Addresses
+
+    @classmethod
+    def of(cls, state: Path, base_port: int) -> "Layout":
+        """Make the layout of a state directory; a relative path starts at the working directory."""
+        return cls(Path(os.path.abspath(state)), Addresses(base_port))  # noqa: PTH100 - keeps symbolic links
+
+    @property
+    def ca(self) -> Path:
+        """The certificate authority and the leaf certificates."""
+        return self.state / "ca"
+
+    @property
+    def secrets(self) -> Path:
+        """One file per secret, 0600."""
+        return self.state / "secrets"
+
+    @property
+    def releases(self) -> Path:
+        """Immutable copies of the system's source, by release id."""
+        return self.state / "releases"
+
+    @property
+    def run(self) -> Path:
+        """Sockets, pids, generated configuration: worthless after `down`."""
+        return self.state / "run"
+
+    @property
+    def logs(self) -> Path:
+        """One log file per part."""
+        return self.state / "logs"
+
+    @property
+    def data(self) -> Path:
+        """What the stores keep."""
+        return self.state / "data"
+
+    @property
+    def control_socket(self) -> Path:
+        """The socket of the control protocol."""
+        return self.state / "control.sock"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by guardian and supervisor for as long as either of them lives."""
+        return self.state / "instance.lock"
+
+    @property
+    def guardian_pid(self) -> Path:
+        """Holds the guardian's process id."""
+        return self.run / "guardian.pid"
+
+    @property
+    def platform_log(self) -> Path:
+        """What guardian and supervisor say themselves."""
+        return self.logs / "platform.log"
+
+    def log(self, part: str) -> Path:
+        """Give the log file of a part."""
+        return self.logs / f"{part}.log"
+
+    def sockets(self) -> list[Path]:
+        """List every unix socket of the instance."""
+        return [self.control_socket, self.run / "ingress.sock", self.run / "s3.sock", self.run / "filer.sock"]
+
+    def too_long_sockets(self) -> list[Path]:
+        """List the sockets whose path the kernel does not take."""
+        return [path for path in self.sockets() if len(os.fsencode(path)) > _SOCKET_PATH_MAX]
+
+    def make(self) -> None:
+        """Create the directories; secrets and authority are readable by their owner only."""
+        self.state.mkdir(parents=True, exist_ok=True)
+        for path in (self.run, self.logs, self.data, self.releases):
+            path.mkdir(exist_ok=True)
+        for path in (self.secrets, self.ca, self.data):
+            path.mkdir(mode=0o700, exist_ok=True)
+            path.chmod(0o700)

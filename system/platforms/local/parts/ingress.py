@@ -1,0 +1,200 @@
+"""The ingress: Caddy with HTTPS for every public host, short-lived certificates of the instance's own authority."""
+
+import asyncio
+import ssl
+
+from system.platforms.local.addresses import INSTANCES
+from system.platforms.local.ca import Authority
+from system.platforms.local.children import Command
+from system.platforms.local.layout import Layout
+from system.platforms.local.part import Part
+from system.platforms.local.programs import Programs
+
+_TEMPLATE = """\
+{{
+	admin unix/{admin}
+	storage file_system "{storage}"
+	default_bind {address}
+	http_port {http}
+	https_port {https}
+	auto_https disable_redirects
+	skip_install_trust
+	persist_config off
+	renew_interval 2s
+	grace_period 5s
+	log {{
+		output stderr
+		format json
+		level WARN
+	}}
+	pki {{
+		ca local {{
+			name "Seatrial local"
+			root {{
+				format pem_file
+				cert "{root_certificate}"
+				key "{root_key}"
+			}}
+		}}
+	}}
+	servers {{
+		protocols h1 h2
+		strict_sni_host on
+		max_header_size 32KB
+		timeouts {{
+			read_header 10s
+			idle 2m
+		}}
+	}}
+}}
+
+(common) {{
+	tls {{
+		issuer internal {{
+			lifetime 2m
+		}}
+	}}
+	header >Strict-Transport-Security "max-age=31536000"
+	header -Server
+	header -Via
+	@metrics path /metrics /metrics/*
+	respond @metrics 404
+}}
+
+(upstream) {{
+	health_uri /readyz
+	health_interval 1s
+	health_timeout 2s
+	fail_duration 2s
+	lb_policy round_robin
+	lb_try_interval 100ms
+	header_up -Forwarded
+	header_up X-Real-IP {{remote_host}}
+	transport http {{
+		dial_timeout 1s
+	}}
+}}
+
+https://{app} {{
+	import common
+	request_body {{
+		max_size 2MB
+	}}
+	reverse_proxy {frontends} {{
+		import upstream
+		lb_try_duration 10s
+	}}
+}}
+
+https://{api} {{
+	import common
+	request_body {{
+		max_size 2MB
+	}}
+	reverse_proxy {apis} {{
+		import upstream
+		lb_try_duration 2s
+	}}
+}}
+
+https://{play} {{
+	import common
+	reverse_proxy {edges} {{
+		import upstream
+		lb_try_duration 2s
+	}}
+}}
+
+https://{s3} {{
+	import common
+	reverse_proxy {s3_upstream} {{
+		header_up -Forwarded
+		transport http {{
+			dial_timeout 1s
+		}}
+	}}
+}}
+
+http://{app}, http://{api}, http://{play}, http://{s3} {{
+	header -Server
+	redir https://{{host}}:{https}{{uri}} 308
+}}
+
+http:// {{
+	header -Server
+	respond 421
+}}
+"""
+
+
+class Ingress(Part):
+    """Terminates TLS, balances over healthy instances, redirects HTTP.
+
+    Args:
+        layout: directories and addresses.
+        programs: the programs to run.
+    """
+
+    stop_grace_s = 6.0
+
+    def __init__(self, layout: Layout, programs: Programs) -> None:
+        super().__init__(layout, programs, "ingress", "ingress", layout.addresses.endpoint("https"))
+        self._authority = Authority(layout.ca)
+        self._storage = layout.data / "ingress"
+        self._file = layout.run / "Caddyfile"
+
+    async def prepare(self) -> None:
+        """Write the Caddyfile."""
+        self._storage.mkdir(mode=0o700, exist_ok=True)
+        (self.layout.run / "ingress.sock").unlink(missing_ok=True)
+        self._file.write_text(self.caddyfile())
+
+    def caddyfile(self) -> str:
+        """Give the configuration with the patches in force."""
+        addresses = self.layout.addresses
+        upstreams = {
+            f"{service}s": " ".join(
+                str(addresses.endpoint(each)) for each in INSTANCES if each.startswith(f"{service}-")
+            )
+            for service in ("frontend", "api", "edge")
+        }
+        text = _TEMPLATE.format(
+            admin=self.layout.run / "ingress.sock",
+            storage=self._storage,
+            address=addresses.endpoint("https").address,
+            http=addresses.endpoint("http").port,
+            https=addresses.endpoint("https").port,
+            root_certificate=self._authority.root_certificate,
+            root_key=self._authority.root_key,
+            s3_upstream=addresses.endpoint("s3"),
+            **{name: addresses.host(name) for name in ("app", "api", "play", "s3")},
+            **upstreams,
+        )
+        for edit in self.settings.get("patch", []):
+            text = text.replace(edit["find"], edit["replace"], 1)
+        return text
+
+    def command(self) -> Command:
+        """Run Caddy."""
+        environment = {"HOME": str(self._storage), "PATH": "/usr/bin:/bin", "TZ": "UTC"}
+        return Command(
+            [self.programs.caddy, "run", "--adapter", "caddyfile", "--config", self._file], environment, self._storage
+        )
+
+    async def probe(self) -> str:
+        """Handshake with a verified certificate for each public host."""
+        context = ssl.create_default_context(cafile=str(self._authority.root_certificate))
+        for name in ("app", "api", "play", "s3"):
+            host = self.layout.addresses.host(name)
+            try:
+                _, writer = await asyncio.open_connection(
+                    self.endpoint.address, self.endpoint.port, ssl=context, server_hostname=host
+                )
+            except ssl.SSLError as error:
+                return f"{host}: {error.reason or error}"
+            writer.close()
+        return ""
+
+    def config(self) -> dict[str, str]:
+        """Give the Caddyfile."""
+        return {"Caddyfile": self.caddyfile()}

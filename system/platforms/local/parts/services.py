@@ -1,0 +1,195 @@
+"""The product's own services, each instance a process of an immutable release."""
+
+import sys
+from pathlib import Path
+
+from system.platforms.local import http_probe
+from system.platforms.local.addresses import INSTANCES, Endpoint
+from system.platforms.local.bootstrap_postgres import DATABASE
+from system.platforms.local.ca import Authority
+from system.platforms.local.children import Command
+from system.platforms.local.layout import Layout
+from system.platforms.local.part import Part
+from system.platforms.local.parts import s3_identities as s3
+from system.platforms.local.parts.seaweedfs import REGION
+from system.platforms.local.programs import Programs
+from system.platforms.local.releases import Releases
+from system.platforms.local.secret_files import SecretFiles
+
+SECRET = "<secret>"  # noqa: S105 - what is shown in its place
+_LINKS = {"LINK_MAX_LIFETIME_S": "3600", "LINK_SKEW_S": "0"}
+_TRUSTED_PROXIES = "127.0.0.1/32"  # the ingress and the frontend arrive from there
+_CACHE_MAX_BYTES = 256 * 1024 * 1024
+
+
+class Service(Part):
+    """One instance of a service.
+
+    Args:
+        layout: directories and addresses.
+        programs: the programs to run.
+        secrets: the instance's secrets, handed over as files.
+        name: instance, such as `api-1`.
+        release: the release that it runs.
+    """
+
+    ready_deadline_s = 30.0
+    stop_grace_s = 12.0  # a service drains for ten seconds
+
+    def __init__(self, layout: Layout, programs: Programs, secrets: SecretFiles, name: str, release: str) -> None:
+        service = name.rsplit("-", 1)[0]
+        super().__init__(layout, programs, name, service, layout.addresses.endpoint(name))
+        self.release: str = release
+        self._secrets = secrets
+        self._releases = Releases(layout.releases)
+
+    def command(self) -> Command:
+        """Run the service's package from its release, with nothing but its own variables."""
+        directory = self._releases.path(self.release)
+        environment = {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.layout.run),
+            "TZ": "UTC",
+            "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": str(directory),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **self.variables(),
+        }
+        return Command([sys.executable, "-m", f"system.{self.service}"], environment, directory)
+
+    async def probe(self) -> str:
+        """Ask for readiness."""
+        status = await http_probe.status(self.endpoint, "/readyz")
+        return "" if status == 200 else f"/readyz answers {status}"
+
+    def config(self) -> dict[str, str]:
+        """Give the variables; secrets by name only."""
+        shown = {}
+        for name, value in self.variables().items():
+            logical = name.removesuffix("_FILE")
+            secret = logical != name or logical in SECRET_VARIABLES
+            shown[logical] = SECRET if secret else value
+        return shown
+
+    def variables(self) -> dict[str, str]:
+        """Give the service's own environment variables, overrides included."""
+        values = {
+            "SERVICE": self.service,
+            "INSTANCE": self.name,
+            "RELEASE": self.release,
+            "LISTEN_HOST": self.endpoint.address,
+            "LISTEN_PORT": str(self.endpoint.port),
+            "LOG_LEVEL": "INFO",
+            **_NEEDS[self.service](self.layout, self.programs, self.name),
+        }
+        for variable, secret in SECRET_VARIABLES.items():
+            if variable in values:
+                values[f"{variable}_FILE"] = str(self._secrets.path(secret.format(service=self.service)))
+                del values[variable]
+        for name, value in self.settings.items():
+            values.pop(name, None)
+            values.pop(f"{name}_FILE", None)
+            if value is not None:
+                values[name] = str(value)
+        return values
+
+
+def instances(layout: Layout, programs: Programs, secrets: SecretFiles, release: str) -> list[Service]:
+    """Make every service instance."""
+    return [Service(layout, programs, secrets, name, release) for name in INSTANCES]
+
+
+def database_variables(endpoint: Endpoint, ca: Path, role: str) -> dict[str, str]:
+    """Give the variables of a PostgreSQL client."""
+    root = Authority(ca).root_certificate
+    url = f"postgresql://{role}@{endpoint}/{DATABASE}?sslmode=verify-full&sslrootcert={root}"
+    return {"DATABASE_URL": url, "DATABASE_PASSWORD": SECRET}
+
+
+SECRET_VARIABLES = {
+    "DATABASE_PASSWORD": "postgres-{service}",
+    "REDIS_PASSWORD": "redis-{service}",
+    "S3_ACCESS_KEY": "s3-{service}.access",
+    "S3_SECRET_KEY": "s3-{service}.secret",
+    "JWT_KEY": "jwt",
+    "LINK_KEYS": "links",
+}
+
+
+def _redis(layout: Layout, role: str) -> dict[str, str]:
+    return {
+        "REDIS_URL": f"rediss://{role}@{layout.addresses.endpoint('redis')}/0",
+        "REDIS_PASSWORD": SECRET,
+        "REDIS_CA": str(Authority(layout.ca).root_certificate),
+    }
+
+
+def _storage(layout: Layout, *buckets: str) -> dict[str, str]:
+    return {
+        "S3_ENDPOINT": f"http://{layout.addresses.endpoint('s3')}",
+        "S3_REGION": REGION,
+        "S3_ACCESS_KEY": SECRET,
+        "S3_SECRET_KEY": SECRET,
+        **{f"BUCKET_{bucket.upper()}": bucket for bucket in buckets},
+    }
+
+
+def _api(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
+    addresses = layout.addresses
+    return {
+        **database_variables(addresses.endpoint("postgres"), layout.ca, "api"),
+        **_redis(layout, "api"),
+        **_storage(layout, s3.STAGING, s3.MASTERS, s3.PREVIEWS),
+        "S3_PUBLIC_ENDPOINT": addresses.origin("s3"),
+        "DATABASE_POOL_SIZE": "8",
+        "TRUSTED_PROXIES": _TRUSTED_PROXIES,
+        "JWT_KEY": SECRET,
+        "LINK_KEYS": SECRET,
+        "APP_ORIGIN": addresses.origin("app"),
+        "API_ORIGIN": addresses.origin("api"),
+        "PLAY_ORIGIN": addresses.origin("play"),
+        "MASTER_RETENTION_S": "5",
+        "JOB_LEASE_S": "5",
+        "JOB_ATTEMPTS": "3",
+        "LINK_LIFETIME_S": "300",
+        "LINK_MAX_LIFETIME_S": _LINKS["LINK_MAX_LIFETIME_S"],
+    }
+
+
+def _worker(layout: Layout, programs: Programs, _name: str) -> dict[str, str]:
+    return {
+        **database_variables(layout.addresses.endpoint("postgres"), layout.ca, "worker"),
+        **_redis(layout, "worker"),
+        **_storage(layout, s3.STAGING, s3.PREVIEWS),
+        "JOB_LEASE_S": "5",
+        "JOB_ATTEMPTS": "3",
+        "FFMPEG": str(programs.ffmpeg),
+        "ENCODER": "auto",
+    }
+
+
+def _edge(layout: Layout, _programs: Programs, name: str) -> dict[str, str]:
+    return {
+        **_storage(layout, s3.PREVIEWS),
+        **_LINKS,
+        "LINK_KEYS": SECRET,
+        "PLAY_ORIGIN": layout.addresses.origin("play"),
+        "CACHE_DIR": str(layout.data / name),
+        "CACHE_MAX_BYTES": str(_CACHE_MAX_BYTES),
+    }
+
+
+def _frontend(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
+    addresses = layout.addresses
+    apis = ",".join(f"http://{addresses.endpoint(each)}" for each in INSTANCES if each.startswith("api-"))
+    return {
+        "API_INTERNAL_URL": apis,
+        "TRUSTED_PROXIES": _TRUSTED_PROXIES,
+        "S3_PUBLIC_ENDPOINT": addresses.origin("s3"),
+        "APP_ORIGIN": addresses.origin("app"),
+        "API_ORIGIN": addresses.origin("api"),
+        "PLAY_ORIGIN": addresses.origin("play"),
+    }
+
+
+_NEEDS = {"api": _api, "worker": _worker, "edge": _edge, "frontend": _frontend}

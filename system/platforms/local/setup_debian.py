@@ -1,0 +1,114 @@
+"""Debian's Redis, unpacked privately: apt with directories of its own fetches and verifies, nothing is installed."""
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from system.platforms.local.errors import SetupError
+
+LOCK = Path(__file__).with_name("debian.lock")
+
+
+@dataclass(frozen=True)
+class Pin:
+    """One line of debian.lock.
+
+    Attributes:
+        name: binary package.
+        version: full Debian version, with epoch and revision.
+        sha256: digest of the .deb, hexadecimal.
+    """
+
+    name: str
+    version: str
+    sha256: str
+
+
+def read_lock(text: str) -> list[Pin]:
+    """Parse debian.lock; raises SetupError naming the line."""
+    pins = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        match line.split():
+            case [name, version, sha256] if re.fullmatch(r"[0-9a-f]{64}", sha256):
+                pins.append(Pin(name, version, sha256))
+            case _:
+                raise SetupError(f"debian.lock:{number}: expected `name version sha256`, found {line!r}")
+    return pins
+
+
+def upstream(version: str) -> str:
+    """Strip epoch and Debian revision: 5:7.0.15-1~deb12u10 -> 7.0.15."""
+    return version.split(":", 1)[-1].rsplit("-", 1)[0]
+
+
+def fill(tree: Path) -> None:
+    """Fetch and unpack the locked packages into `tree`; raises CalledProcessError or SetupError."""
+    for tool in ("apt-get", "apt-cache", "dpkg"):
+        if not shutil.which(tool):
+            raise SetupError(
+                f"{tool} is not on this machine: Redis comes from Debian's packages, run on Debian or Ubuntu"
+            )
+    work = tree / "apt"
+    shutil.rmtree(work, ignore_errors=True)
+    for path in ("state/lists/partial", "cache/archives/partial", "debs"):
+        (work / path).mkdir(parents=True)
+    (work / "state/status").touch()
+    print("setup: Debian packages of debian.lock (Redis 7 with TLS)")
+    _apt(work, "apt-get", "update")
+    for pin in read_lock(LOCK.read_text()):
+        deb = _download(work, pin)
+        _run(["dpkg", "-x", str(deb), str(tree)], work)
+    shutil.rmtree(work)
+    libraries = tree / "usr/lib/x86_64-linux-gnu"
+    _run([str(tree / "usr/bin/redis-server"), "--version"], tree, {"LD_LIBRARY_PATH": str(libraries)})
+
+
+def _download(work: Path, pin: Pin) -> Path:
+    version = pin.version
+    known = re.findall(r"^Version: (\S+)$", _apt(work, "apt-cache", "show", "--all-versions", pin.name), re.MULTILINE)
+    if not known:
+        raise SetupError(f"apt knows no {pin.name}: is Debian's archive in its sources and reachable?")
+    if version not in known:
+        same = [each for each in known if upstream(each) == upstream(version)]
+        if not same:
+            raise SetupError(
+                f"debian.lock pins {pin.name} {version}, this machine's archive has {', '.join(known)}: "
+                "another upstream version is not taken unseen; edit debian.lock"
+            )
+        version = same[0]
+        print(
+            f"setup: {pin.name} {version} instead of {pin.version}: same upstream, the archive moved; apt verified it"
+        )
+    for leftover in (work / "debs").iterdir():
+        leftover.unlink()
+    _apt(work, "apt-get", "download", f"{pin.name}={version}")
+    (deb,) = (work / "debs").iterdir()
+    digest = hashlib.sha256(deb.read_bytes()).hexdigest()
+    if version == pin.version and digest != pin.sha256:
+        raise SetupError(f"{pin.name} {version} has sha256 {digest}, debian.lock says {pin.sha256}")
+    return deb
+
+
+def _apt(work: Path, tool: str, *arguments: str) -> str:
+    options = {
+        "Dir::State": work / "state",
+        "Dir::State::status": work / "state/status",
+        "Dir::Cache": work / "cache",
+        "APT::Sandbox::User": "",  # root would drop to _apt, which cannot write here
+        "Acquire::Retries": 0,
+        "Acquire::Languages": "none",
+    }
+    command = [tool, "-q", *(f"-o{name}={value}" for name, value in options.items()), *arguments]
+    return _run(command, work / "debs")
+
+
+def _run(command: list[str], directory: Path, extra: dict[str, str] | None = None) -> str:
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", **(extra or {})}
+    done = subprocess.run(command, cwd=directory, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout

@@ -1,0 +1,156 @@
+"""A running instance, driven from outside: the command line and the control socket."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from system.platforms.local import lock, processes
+from system.platforms.local.addresses import Addresses
+from system.platforms.local.errors import PlatformError
+from system.platforms.local.layout import PROJECT, Layout
+from system.platforms.local.preflight import check_ports
+
+_FIRST_BASE, _LAST_BASE, _STEP = 10250, 21750, 500
+
+
+def free_layout(state: Path) -> Layout:
+    """Find a base port whose ports are all free."""
+    for base in range(_FIRST_BASE, _LAST_BASE, _STEP):
+        layout = Layout(state, Addresses(base))
+        try:
+            check_ports(layout)
+        except PlatformError:
+            continue
+        return layout
+    raise PlatformError("no free block of ports for the tests")
+
+
+def command(name: str, layout: Layout, *options: str) -> list[str]:
+    """Give the command line of one platform command."""
+    base = [f"--base-port={layout.addresses.base_port}"] if name == "up" else []
+    return [sys.executable, "-m", "system.platforms.local", name, f"--state={layout.state}", *base, *options]
+
+
+def run(name: str, layout: Layout, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Run one platform command to its end."""
+    line = command(name, layout, *options)
+    return subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+
+
+@dataclass(frozen=True)
+class Running:
+    """An instance that is up.
+
+    Attributes:
+        layout: its directories and addresses.
+    """
+
+    layout: Layout
+
+    def ask(self, method: str, call: str, body: dict[str, Any] | None = None) -> httpx2.Response:
+        """Make one control call."""
+        transport = httpx2.HTTPTransport(uds=str(self.layout.control_socket))
+        with httpx2.Client(transport=transport, timeout=60, trust_env=False) as client:
+            return client.request(method, f"http://platform/v1/{call}", json=body)
+
+    def get(self, call: str) -> dict[str, Any]:
+        """Make one reading call that succeeds."""
+        return dict(self.ask("GET", call).raise_for_status().json())
+
+    def post(self, call: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Make one changing call that succeeds."""
+        answer = self.ask("POST", call, body or {})
+        assert answer.is_success, answer.text
+        return dict(answer.json())
+
+    def part(self, name: str) -> dict[str, Any]:
+        """Give one part of the status."""
+        return next(part for part in self.get("status")["parts"] if part["name"] == name)
+
+    def ready_again(self, name: str, restarts: int) -> bool:
+        """Say whether a part is ready after having been restarted more than `restarts` times."""
+        part = self.part(name)
+        return bool(part["state"] == "ready" and part["restarts"] > restarts)
+
+
+def wait_for(condition: Callable[[], object], within_s: float = 20.0) -> None:
+    """Wait for a condition; fails the test when it does not come true."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {within_s:g} s"
+        time.sleep(0.02)
+
+
+def alive(pids: list[int]) -> list[str]:
+    """Give the commands of those that still run; zombies do not."""
+    table = processes.table()
+    return [table[pid].command for pid in pids if pid in table and table[pid].state != "Z"]
+
+
+def assert_all_gone(layout: Layout, pids: list[int]) -> None:
+    """Check that an instance has left no process, no listener and no lock."""
+    assert lock.wait_free(layout.lock_file, 30), "the instance's lock is still held"
+    wait_for(lambda: not alive(pids), 5)
+    check_ports(layout)
+
+
+@contextmanager
+def upping(layout: Layout, until: str, *options: str, **popen: Any) -> Iterator["subprocess.Popen[str]"]:
+    """Run `up` until a line starts with `until`; it is ended afterwards, with all that it started."""
+    process = subprocess.Popen(
+        command("up", layout, *options),
+        cwd=PROJECT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        **popen,
+    )
+    assert process.stdout is not None
+    try:
+        seen = []
+        for line in process.stdout:
+            seen.append(line)
+            if line.startswith(until):
+                break
+        else:
+            raise AssertionError(f"`up` ended before {until!r}:\n{''.join(seen)}")
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        run("down", layout)
+
+
+def pids(running: Running, text: str = "") -> list[int]:
+    """List the processes whose command holds a text."""
+    return [each["pid"] for each in running.get("processes")["processes"] if text in each["command"]]
+
+
+@contextmanager
+def booted(layout: Layout) -> Iterator[Running]:
+    """Boot an instance that ends with us, however we end."""
+    reading, writing = os.pipe()
+    try:
+        line = command("up", layout, f"--lifeline={reading}")
+        done = subprocess.run(line, cwd=PROJECT, pass_fds=(reading,), capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        yield Running(layout)
+    finally:
+        os.close(reading)
+        run("down", layout)
+        os.close(writing)
+
+
+def schema() -> dict[str, Any]:
+    """Read the protocol's schema."""
+    return dict(json.loads((PROJECT / "seatrial/platform.schema.json").read_text()))

