@@ -11,7 +11,7 @@ from system.platforms.local.parts.s3_identities import IDENTITIES, identities_fi
 from system.platforms.local.programs import Programs
 from system.platforms.local.secret_files import SecretFiles
 
-REGION = "local-1"
+REGION = "us-east-1"  # what SeaweedFS answers for every bucket
 
 
 class SeaweedFS(Part):
