@@ -1,0 +1,54 @@
+"""Put the edge together: the play route, the probes, the cache, the store."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Route
+
+from system.common.health import Readiness
+from system.common.middleware import RequestContext
+from system.common.probes import probe_routes
+from system.common.problem import install_problems
+from system.common.s3 import ObjectStore
+from system.edge.cache import DiskCache
+from system.edge.origin import Origin
+from system.edge.play import Play
+from system.edge.settings import EdgeSettings
+
+__all__ = ["make_app"]
+
+STORE_TIMEOUT_S = 1.5  # without a byte, twice at most
+FILL_S = 120.0  # for the whole of an object
+# Media is embedded by the frontend's pages, and nothing here is ever a page.
+HEADERS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Referrer-Policy": "no-referrer"}
+
+
+def make_app(settings: EdgeSettings) -> Starlette:
+    """Build the application; the cache's directory is read when it starts."""
+    store = ObjectStore(settings.storage, read_timeout_s=STORE_TIMEOUT_S, limit_s=FILL_S)
+    origin = Origin(store, settings.storage.previews)
+    cache = DiskCache(settings.cache_dir, settings.cache_max_bytes, origin)
+    play = Play(settings, cache, origin)
+
+    async def store_answers() -> None:
+        await store.probe(settings.storage.previews)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        cache.load()
+        yield
+        store.close()
+
+    app = Starlette(
+        routes=[
+            *probe_routes(settings.service, Readiness({"s3": store_answers, "cache": cache.probe})),
+            Route("/v/{asset_id}/{variant}", play),
+            Route("/v/{rest:path}", play),
+        ],
+        middleware=[Middleware(RequestContext, headers=HEADERS)],
+        lifespan=lifespan,
+    )
+    install_problems(app)
+    return app

@@ -1,0 +1,200 @@
+"""Keep objects on the local disk, within a bound, and notice when the store's version changed.
+
+An object is cached under a file name that carries its entity tag, so that a restart finds it again. Files are filled
+under a temporary name and renamed when their size and checksum are right; an open descriptor survives eviction.
+"""
+
+import asyncio
+import base64
+import contextlib
+import secrets
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from system.common.logging import get_logger
+from system.common.s3 import StoreUnavailableError
+from system.edge import metrics
+from system.edge.errors import ObjectChangedError, ObjectMissingError
+from system.edge.origin import ObjectHead
+
+__all__ = ["CachedObject", "DiskCache"]
+
+RECHECK_S = 10.0
+RETRY_S = 2.0
+TEMPORARY = ".part-"
+
+_HITS = metrics.cache_requests.labels("hit")
+
+log = get_logger("cache")
+
+
+class ObjectSource(Protocol):
+    """What the cache asks of the store."""
+
+    async def head(self, key: str) -> ObjectHead:
+        """Return what the store says of an object."""
+
+    async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
+        """Write the object to a new file, whole and verified."""
+
+
+@dataclass
+class CachedObject:
+    """One object: what it is, where its file is, and when the store was last asked.
+
+    Without a path it is not in the cache, for want of room, and is to be read from the store.
+    """
+
+    head: ObjectHead
+    path: Path | None
+    checked_s: float
+
+
+class DiskCache:
+    """Hold at most `max_bytes` of objects in `directory`, the least recently used leave first."""
+
+    def __init__(self, directory: Path, max_bytes: int, source: ObjectSource) -> None:
+        self.directory, self.max_bytes = directory, max_bytes
+        self._source = source
+        self._objects: OrderedDict[str, CachedObject] = OrderedDict()
+        self._bytes = 0
+        self._filling_bytes = 0
+        self._flights: dict[str, asyncio.Task[CachedObject]] = {}
+        self._store_down_until_s = 0.0
+
+    def load(self) -> None:
+        """Take over the files of an earlier run, oldest use first, and remove what was never finished."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        found = []
+        for path in self.directory.iterdir():
+            named = _read_name(path.name)
+            if named is None:
+                path.unlink()
+                continue
+            stat = path.stat()
+            found.append((stat.st_atime, *named, stat.st_size, path))
+        for _, key, etag, size, path in sorted(found):
+            self._insert(key, CachedObject(ObjectHead(size, etag, ""), path, float("-inf")))
+        self._make_room()
+
+    async def get(self, key: str) -> CachedObject:
+        """Return the object, filled or confirmed by the store at most RECHECK_S seconds ago.
+
+        While the store is down, a cached object is still given. Raises ObjectMissingError or StoreUnavailableError.
+        """
+        now_s = time.monotonic()
+        cached = self._objects.get(key)
+        if cached is not None and now_s - cached.checked_s < RECHECK_S:
+            self._objects.move_to_end(key)
+            _HITS.inc()
+            return cached
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = asyncio.create_task(self._confirm(key))
+            flight.add_done_callback(lambda done: self._landed(key, done))
+        return await asyncio.shield(flight)
+
+    def forget(self, key: str) -> None:
+        """Drop an object, for instance because its file has vanished."""
+        gone = self._objects.pop(key, None)
+        if gone is not None and gone.path is not None:
+            self._bytes -= gone.head.size
+            gone.path.unlink(missing_ok=True)
+        self._publish()
+
+    async def probe(self) -> None:
+        """Raise OSError unless a file can be written to the cache's directory."""
+        path = self.directory / f"{TEMPORARY}{secrets.token_hex(8)}"
+        await asyncio.to_thread(path.write_bytes, b"probe")
+        path.unlink()
+
+    def _landed(self, key: str, flight: asyncio.Task[CachedObject]) -> None:
+        del self._flights[key]
+        if not flight.cancelled():
+            flight.exception()  # the waiters have raised it; without waiters nobody needs it
+
+    async def _confirm(self, key: str) -> CachedObject:
+        cached = self._objects.get(key)
+        try:
+            return await self._ask(key, cached)
+        except ObjectMissingError:
+            self.forget(key)
+            metrics.cache_requests.labels("missing").inc()
+            raise
+        except StoreUnavailableError as error:
+            now_s = time.monotonic()
+            if now_s >= self._store_down_until_s:
+                self._store_down_until_s = now_s + RETRY_S
+                log.warning("store unavailable", extra={"key": key, "reason": str(error), "cached": cached is not None})
+            if self._objects.get(key) is None or cached is None:
+                metrics.cache_requests.labels("unavailable").inc()
+                raise
+            cached.checked_s = now_s - RECHECK_S + RETRY_S
+            metrics.cache_requests.labels("stale").inc()
+            return cached
+
+    async def _ask(self, key: str, cached: CachedObject | None) -> CachedObject:
+        if time.monotonic() < self._store_down_until_s:
+            raise StoreUnavailableError("the store did not answer a moment ago")
+        for _ in range(3):
+            with contextlib.suppress(ObjectChangedError):
+                return await self._refresh(key, cached)
+        raise StoreUnavailableError(f"{key} keeps changing")
+
+    async def _refresh(self, key: str, cached: CachedObject | None) -> CachedObject:
+        head = await self._source.head(key)
+        if cached is not None and cached.head.etag == head.etag and cached.head.size == head.size:
+            cached.checked_s = time.monotonic()
+            metrics.cache_requests.labels("confirmed").inc()
+            return cached
+        metrics.cache_requests.labels("miss" if cached is None else "replaced").inc()
+        self.forget(key)
+        if self._filling_bytes + head.size > self.max_bytes:
+            return CachedObject(head, None, time.monotonic())
+        return await self._fill(key, head)
+
+    async def _fill(self, key: str, head: ObjectHead) -> CachedObject:
+        part = self.directory / f"{TEMPORARY}{secrets.token_hex(8)}"
+        path = self.directory / _write_name(key, head.etag)
+        self._filling_bytes += head.size
+        try:
+            self._make_room()
+            await self._source.fetch(key, head, part)
+            part.replace(path)
+        except OSError as error:
+            raise StoreUnavailableError(f"the cache cannot be written: {error}") from error
+        finally:
+            self._filling_bytes -= head.size
+            part.unlink(missing_ok=True)
+        fresh = CachedObject(head, path, time.monotonic())
+        self._insert(key, fresh)
+        return fresh
+
+    def _insert(self, key: str, item: CachedObject) -> None:
+        self._objects[key] = item
+        self._bytes += item.head.size
+        self._publish()
+
+    def _make_room(self) -> None:
+        while self._bytes + self._filling_bytes > self.max_bytes and self._objects:
+            self.forget(next(iter(self._objects)))
+            metrics.cache_evictions.inc()
+
+    def _publish(self) -> None:
+        metrics.cache_bytes.set(self._bytes + self._filling_bytes)
+        metrics.cache_objects.set(len(self._objects))
+
+
+def _write_name(key: str, etag: str) -> str:
+    return ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in (key, etag))
+
+
+def _read_name(name: str) -> tuple[str, str] | None:
+    try:
+        key, etag = (base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)).decode() for part in name.split("."))
+    except ValueError:
+        return None
+    return (key, etag) if _write_name(key, etag) == name else None

@@ -1,0 +1,87 @@
+"""Read previews from the object store: metadata, whole objects to a file with their checksum, or one range."""
+
+import hashlib
+import re
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from system.common.s3 import ObjectStore, StoreUnavailableError
+from system.edge.errors import ObjectChangedError, ObjectMissingError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+__all__ = ["ObjectHead", "Origin"]
+
+T = TypeVar("T")
+CHUNK_BYTES = 262_144
+_MD5_ETAG = re.compile(r'"[0-9a-f]{32}"')
+
+
+@dataclass(frozen=True)
+class ObjectHead:
+    """What the store says of an object; `sha256` is empty when its writer did not record one."""
+
+    size: int
+    etag: str
+    sha256: str
+
+
+class Origin:
+    """Ask the store for objects of one bucket, with its errors translated to this package's."""
+
+    def __init__(self, store: ObjectStore, bucket: str) -> None:
+        self._store, self._bucket = store, bucket
+
+    async def head(self, key: str) -> ObjectHead:
+        """Return size, strong entity tag and checksum of an object."""
+        answer = await self._call(lambda s3: s3.head_object(Bucket=self._bucket, Key=key))
+        return ObjectHead(answer["ContentLength"], answer["ETag"], answer["Metadata"].get("sha256", ""))
+
+    async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
+        """Write the object to `path`; raise StoreUnavailableError when what arrived is not what `head` promised."""
+
+        def download(s3: "S3Client") -> None:
+            answer = s3.get_object(Bucket=self._bucket, Key=key, IfMatch=head.etag)
+            sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+            with path.open("xb") as file:
+                for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+                    file.write(chunk)
+                    sha256.update(chunk)
+                    md5.update(chunk)
+                    size += len(chunk)
+            if size != head.size:
+                raise StoreUnavailableError(f"{key}: {size} of {head.size} bytes arrived")
+            if head.sha256 and sha256.hexdigest() != head.sha256:
+                raise StoreUnavailableError(f"{key}: its SHA-256 is not the recorded one")
+            if not head.sha256 and _MD5_ETAG.fullmatch(head.etag) and head.etag != f'"{md5.hexdigest()}"':
+                raise StoreUnavailableError(f"{key}: its MD5 is not its entity tag")
+
+        await self._call(download)
+
+    async def read(self, key: str, head: ObjectHead, start: int, stop: int) -> AsyncIterator[bytes | bytearray]:
+        """Yield one range straight from the store, for an object that the cache cannot hold."""
+        answer = await self._call(
+            lambda s3: s3.get_object(Bucket=self._bucket, Key=key, IfMatch=head.etag, Range=f"bytes={start}-{stop - 1}")
+        )
+        body = answer["Body"]
+        try:
+            while chunk := await self._call(lambda _s3: body.read(CHUNK_BYTES)):
+                yield chunk
+        finally:
+            body.close()
+
+    async def _call(self, call: "Callable[[S3Client], T]") -> T:
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - see ObjectStore: slow to import
+
+        try:
+            return await self._store.run(call)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if status == 404:
+                raise ObjectMissingError(str(error)) from error
+            if status == 412:
+                raise ObjectChangedError(str(error)) from error
+            raise StoreUnavailableError(str(error)) from error

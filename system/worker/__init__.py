@@ -1,0 +1,1 @@
+"""Turn uploads into previews: take jobs from the stream, run FFmpeg, publish exactly one visible result."""

@@ -1,0 +1,19 @@
+"""What can end an attempt, sorted by what the worker does about it."""
+
+__all__ = ["BadInputError", "LeaseLostError", "OutageError", "PipelineError"]
+
+
+class BadInputError(Exception):
+    """The uploaded file can never become a preview; its message is shown to the user and the job is not retried."""
+
+
+class PipelineError(Exception):
+    """FFmpeg, the machine or one request failed in a way that another attempt may survive."""
+
+
+class OutageError(Exception):
+    """Something that every job needs does not answer; the job is not to blame and its attempt is not counted."""
+
+
+class LeaseLostError(Exception):
+    """Another worker owns the job by now, or the job is gone; this worker must not publish."""

@@ -1,0 +1,87 @@
+"""Look at an uploaded file before any of it is decoded, and say what keeps it from becoming a preview."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from system.worker.errors import BadInputError, PipelineError
+
+__all__ = ["Limits", "Source", "inspect_source"]
+
+WALL_LIMIT_S = 30
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an upload may be at most; `least_side` keeps the scaled picture encodable."""
+
+    max_bytes: int = 5 << 30
+    max_duration_s: float = 4 * 3600
+    max_side: int = 8192
+    least_side: int = 16
+
+
+@dataclass(frozen=True)
+class Source:
+    """The first video stream of an upload, and whether sound comes with it; a duration of 0 is unknown."""
+
+    codec: str
+    width: int
+    height: int
+    frames_per_s: float
+    duration_s: float
+    audio: bool
+
+
+async def inspect_source(path: Path, limits: Limits) -> Source:
+    """Describe the video file at `path`, or raise BadInputError with a reason that its owner understands."""
+    size = (await asyncio.to_thread(path.stat)).st_size
+    if size == 0:
+        raise BadInputError("the file is empty")
+    if size > limits.max_bytes:
+        raise BadInputError(f"the file has {size} bytes; at most {limits.max_bytes} are accepted")
+    answer = await _inspect_apart(path)
+    if "error" in answer:
+        raise BadInputError(str(answer["error"]))
+    source = Source(**answer)
+    if max(source.width, source.height) > limits.max_side or min(source.width, source.height) < limits.least_side:
+        raise BadInputError(
+            f"the picture is {source.width} x {source.height}; "
+            f"each side must have {limits.least_side} to {limits.max_side} pixels"
+        )
+    if source.duration_s > limits.max_duration_s:
+        raise BadInputError(
+            f"the video lasts {source.duration_s:.0f} s; at most {limits.max_duration_s:.0f} s are accepted"
+        )
+    return source
+
+
+async def _inspect_apart(path: Path) -> dict[str, Any]:
+    environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(sys.path)}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-S", "-P", str(Path(__file__).with_name("describe.py")), str(path)),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=environment,
+    )
+    try:
+        stdout, stderr = await asyncio.wait_for(process.communicate(), WALL_LIMIT_S)
+    except TimeoutError:
+        raise BadInputError(f"the file could not be understood within {WALL_LIMIT_S} s") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode in (-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGFPE, -signal.SIGXCPU):
+        raise BadInputError(f"the file breaks its reader ({signal.Signals(-process.returncode).name})")
+    if process.returncode != 0:
+        tail = stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise PipelineError(f"inspection ended with {process.returncode}: {' '.join(tail)}")
+    answer: dict[str, Any] = json.loads(stdout)
+    return answer

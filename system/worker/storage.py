@@ -1,0 +1,98 @@
+"""Fetch uploads and publish previews, with every byte's checksum compared on the way."""
+
+import base64
+import hashlib
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from uuid import UUID
+
+from system.common.s3 import ObjectStore, StoreUnavailableError
+from system.worker.errors import BadInputError, OutageError, PipelineError
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+__all__ = ["JobStorage"]
+
+T = TypeVar("T")
+CHUNK_BYTES = 1 << 20
+OUTAGE_STATUSES = frozenset({401, 403, 429})
+
+
+class JobStorage:
+    """Move one job's files between the object store and its directory."""
+
+    def __init__(self, store: ObjectStore, *, max_bytes: int) -> None:
+        self._store, self._max_bytes = store, max_bytes
+
+    async def fetch_upload(self, asset_id: UUID, sha256: str, path: Path) -> None:
+        """Write the upload to `path`; raise BadInputError when it is not the file that its owner announced."""
+        stop = threading.Event()
+
+        def download(s3: "S3Client") -> None:
+            answer = s3.get_object(Bucket=self._store.settings.staging, Key=f"uploads/{asset_id}")
+            if answer["ContentLength"] > self._max_bytes:
+                raise BadInputError(
+                    f"the file has {answer['ContentLength']} bytes; at most {self._max_bytes} are accepted"
+                )
+            digest, size = hashlib.sha256(), 0
+            with path.open("xb") as file:
+                for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+                    if stop.is_set():
+                        return
+                    file.write(chunk)
+                    digest.update(chunk)
+                    size += len(chunk)
+            if size != answer["ContentLength"]:
+                raise PipelineError(f"{size} of {answer['ContentLength']} bytes of the upload arrived")
+            if digest.hexdigest() != sha256:
+                raise BadInputError("the uploaded file is not the one that was announced (its SHA-256 differs)")
+
+        try:
+            await self._call(download)
+        finally:
+            stop.set()
+
+    async def publish(self, asset_id: UUID, name: str, content_type: str, path: Path, trace: str) -> None:
+        """Upload one result under its fixed key; the store verifies the checksum."""
+
+        def upload(s3: "S3Client") -> None:
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256")
+                file.seek(0)
+                s3.put_object(
+                    Bucket=self._store.settings.previews,
+                    Key=f"previews/{asset_id}/{name}",
+                    Body=file,
+                    ContentType=content_type,
+                    ChecksumSHA256=base64.b64encode(digest.digest()).decode(),
+                    Metadata={"sha256": digest.hexdigest(), "trace": trace},
+                )
+
+        await self._call(upload)
+
+    async def withdraw(self, asset_id: UUID, names: tuple[str, ...]) -> None:
+        """Delete results whose asset has been deleted in the meantime."""
+
+        def delete(s3: "S3Client") -> None:
+            for name in names:
+                s3.delete_object(Bucket=self._store.settings.previews, Key=f"previews/{asset_id}/{name}")
+
+        await self._call(delete)
+
+    async def _call(self, call: "Callable[[S3Client], T]") -> T:
+        from botocore.exceptions import ClientError  # noqa: PLC0415 - see ObjectStore: slow to import
+
+        try:
+            return await self._store.run(call)
+        except ClientError as error:
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
+                raise BadInputError("the uploaded file is no longer in the store") from error
+            if status in OUTAGE_STATUSES:
+                raise OutageError(f"S3: {error}") from error
+            raise PipelineError(f"S3: {error}") from error
+        except StoreUnavailableError as error:
+            raise OutageError(f"S3: {error}") from error
