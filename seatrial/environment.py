@@ -104,8 +104,10 @@ class Environment:
         return Credential(user, self.secret(section.password))
 
     def check_secrets(self) -> None:
-        """Read every secret that the granted level may need; raises ProfileError listing all that are missing."""
-        problems = []
+        """Read every secret and CA that the granted level may need; raises ProfileError listing all that are missing."""
+        profile = self.profile
+        certificates = {profile.ca, profile.postgres and profile.postgres.ca, profile.redis and profile.redis.ca}
+        problems = [f"{profile.path}: ca {path}: no such file" for path in certificates if path and not path.is_file()]
         references = [account.password for account in self.profile.accounts] if self.granted >= Level.EXERCISE else []
         for name, sections in self.profile.credentials.items():
             if Level.parse(name) <= self.granted:

@@ -65,12 +65,17 @@ def _run_stages(
     if parallel := len(scope.rows) - len(serial):
         console.print(f"observe and exercise: {parallel} checks in {PARALLEL} workers")
         _stage(
-            environment, paths, ["-n", str(PARALLEL), "--seatrial-stage", "parallel"], "observe and exercise", stages
+            environment,
+            suites,
+            paths,
+            ["-n", str(PARALLEL), "--seatrial-stage", "parallel"],
+            "observe and exercise",
+            stages,
         )
     if serial:
         armed = [part for text in arm for part in ("--arm", text)]
         console.print(f"serial: {len(serial)} checks, one at a time" + (f", armed {' '.join(arm)}" if arm else ""))
-        _stage(environment, paths, ["--seatrial-stage", "serial", *armed], "serial", stages)
+        _stage(environment, suites, paths, ["--seatrial-stage", "serial", *armed], "serial", stages)
     _classify(environment, suites, scope, stages, console)
 
 
@@ -95,7 +100,7 @@ def _classify(environment: Environment, suites: Path, scope: expected.Scope, sta
     console.print(f"repeating {len(failed)} failed to classify: {', '.join(sorted(failed))}")
     again = Stages()
     nodes = [f"{suites / row.file}::{row.test}" for row in scope.rows if row.id in failed]
-    _stage(environment, nodes, [], "classify", again)
+    _stage(environment, suites, nodes, [], "classify", again)
     stages.timings |= again.timings
     for result in again.results.values():
         if result.outcome is Outcome.PASSED:
@@ -103,11 +108,14 @@ def _classify(environment: Environment, suites: Path, scope: expected.Scope, sta
             stages.results[result.id] = replace(first, marks=(*first.marks, "FLAKY"))
 
 
-def _stage(environment: Environment, paths: list[str], options: list[str], name: str, stages: Stages) -> None:
+def _stage(
+    environment: Environment, suites: Path, paths: list[str], options: list[str], name: str, stages: Stages
+) -> None:
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
         file = Path(folder) / "results.jsonl"
-        code = _pytest([*paths, "--profile", str(environment.profile.path), "--seatrial-results", str(file), *options])
+        given = ["--profile", str(environment.profile.path), "--seatrial-results", str(file)]
+        code = _pytest([*paths, *given, *options], suites)
         results, problems = _read(file, code, name)
         stages.results |= {result.id: result for result in results}
         stages.problems += problems
@@ -118,8 +126,12 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _pytest(arguments: list[str]) -> int:
+def _pytest(arguments: list[str], suites: Path) -> int:
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    # A suite may import its neighbours (suites.client) wherever the gate is called from.
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, (str(suites.resolve().parent), environment.get("PYTHONPATH")))
+    )
     command = [sys.executable, "-m", "pytest", *OWN_CONFIGURATION, "-q", "--no-header", *arguments]
     process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 - one prctl, no locks
     try:

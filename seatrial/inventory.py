@@ -1,5 +1,6 @@
 """What there is: the checks that a folder of suites holds, with their pages."""
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ def collect(suites: Path) -> list[Listed]:
     """Collect the checks under a folder without running any; raises UsageError if the folder cannot be collected."""
     if not suites.is_dir():
         raise UsageError(f"no folder of suites at {suites}")
+    sys.path.insert(0, str(suites.resolve().parent))
     listing = Listing()
     code = pytest.main(
         [*OWN_CONFIGURATION, str(suites), "--collect-only", "-q", "-q", "--no-header"], plugins=[listing]

@@ -4,6 +4,7 @@ Per fault: strike, wait until another probe confirms the fault, run the checks t
 denies it, run the checks again. A fault that is not in effect proves nothing: INVALID.
 """
 
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -72,6 +73,7 @@ class Prover:
         self.environment = environment
         self.suites = suites
         self.rows = {row.id: row for row in rows}
+        sys.path.insert(0, str(suites.resolve().parent))
 
     def baseline(self, faults: Iterable[Fault]) -> list[str]:
         """Run every check that the faults name on the healthy environment; return what is wrong before any strike."""

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -154,3 +155,20 @@ def booted(layout: Layout) -> Iterator[Running]:
 def schema() -> dict[str, Any]:
     """Read the protocol's schema."""
     return dict(json.loads((PROJECT / "seatrial/platform.schema.json").read_text()))
+
+
+def profile(layout: Layout, file: Path, max_impact: str = "destroy") -> Path:
+    """Write the shipped profile for another instance; a lower ceiling drops the credentials above it."""
+    data = (PROJECT / "profiles/local.toml").read_text()
+    text = re.sub(r"\b18(\d{3})\b", lambda found: str(layout.addresses.base_port + int(found[1])), data)
+    text = text.replace("../.state/local", str(layout.state)).replace('tree = ".."', f'tree = "{PROJECT}"')
+    start = f'command = ["python", "-m", "system.platforms.local", "--state", "{layout.state}"'
+    text = text.replace(
+        'command = ["python", "-m", "system.platforms.local"', f'{start}, "--base-port", "{layout.addresses.base_port}"'
+    )
+    text = text.replace('max_impact = "destroy"', f'max_impact = "{max_impact}"')
+    if max_impact == "observe":
+        text = re.sub(r"\[credentials\.(exercise|destroy)\]\n(.+\n)+", "", text)
+        text = text.replace('level = "exercise"', 'level = "observe"')
+    file.write_text(text)
+    return file

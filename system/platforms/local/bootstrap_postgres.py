@@ -15,7 +15,6 @@ _ROLES: dict[str, dict[str, str]] = {
         "statement_timeout": "10s",
         "lock_timeout": "1s",
         "idle_in_transaction_session_timeout": "30s",
-        "default_transaction_read_only": "on",
     },
 }
 _OBSERVER_GROUPS = ("pg_monitor", "pg_read_all_settings")

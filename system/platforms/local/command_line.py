@@ -35,11 +35,22 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="show the parts; exit code 0 when all are ready")
     status.set_defaults(command=_status)
     status.add_argument("--json", action="store_true", help="print the answer of the control protocol")
-    for each in (up, down, status):
-        each.add_argument("--state", type=Path, default=DEFAULT_STATE, metavar="DIR", help="default %(default)s")
-    up.add_argument(
-        "--base-port", type=_base_port, default=DEFAULT_BASE_PORT, metavar="PORT", help="default %(default)s"
-    )
+    for each in (parser, up, down, status):
+        # Both before and behind the command: a profile names them once and the harness appends `up` or `down`.
+        each.add_argument(
+            "--state",
+            type=Path,
+            default=DEFAULT_STATE if each is parser else argparse.SUPPRESS,
+            metavar="DIR",
+            help=f"default {DEFAULT_STATE}",
+        )
+        each.add_argument(
+            "--base-port",
+            type=_base_port,
+            default=DEFAULT_BASE_PORT if each is parser else argparse.SUPPRESS,
+            metavar="PORT",
+            help=f"default {DEFAULT_BASE_PORT}; only `up` needs it",
+        )
     return parser
 
 

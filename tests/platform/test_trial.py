@@ -1,0 +1,171 @@
+"""The harness against a running system: what observe leaves alone, and what wrong input is told."""
+
+import hashlib
+import json
+import ssl
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import psycopg
+import pytest
+import redis
+
+from system.platforms.local.layout import PROJECT
+from tests.platform.bench import Running, profile
+
+# The system's own bookkeeping, listed in docs/observe.md.
+BOOKKEEPING = ("worker:", "rate:", "progress:")
+
+
+def secret(running: Running, name: str) -> str:
+    return (running.layout.state / "secrets" / name).read_text().strip()
+
+
+def rows(running: Running) -> dict[str, str]:
+    """Digest every table of the product."""
+    base = running.layout.addresses.base_port
+    with psycopg.connect(
+        host="127.77.0.10",
+        port=base + 1,
+        user="admin",
+        password=secret(running, "postgres-admin"),
+        dbname="seatrial",
+        sslmode="require",
+    ) as connection:
+        tables = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+        return {
+            name: hashlib.sha256(
+                str(connection.execute(f"select t::text from public.{name} t order by 1").fetchall()).encode()  # noqa: S608 - names from the catalogue
+            ).hexdigest()
+            for (name,) in tables
+        }
+
+
+def keys(running: Running) -> dict[str, str]:
+    """Digest every Redis key but the bookkeeping."""
+    with redis.Redis(
+        host="127.77.0.20",
+        port=running.layout.addresses.base_port + 2,
+        username="admin",
+        password=secret(running, "redis-admin"),
+        ssl=True,
+        ssl_cert_reqs=ssl.CERT_REQUIRED,
+        ssl_ca_certs=str(running.layout.state / "ca/root.crt"),
+    ) as client:
+        names = sorted(name.decode() for name in client.scan_iter())
+        return {name: str(client.dump(name)) for name in names if not name.startswith(BOOKKEEPING)}
+
+
+def objects(running: Running) -> dict[str, list[tuple[str, str, str]]]:
+    """List every version of every object."""
+    client = boto3.client(
+        "s3",
+        endpoint_url=f"http://127.77.0.30:{running.layout.addresses.base_port + 3}",
+        region_name="us-east-1",
+        aws_access_key_id=secret(running, "s3-admin.access"),
+        aws_secret_access_key=secret(running, "s3-admin.secret"),
+    )
+    return {
+        bucket["Name"]: [
+            (version["Key"], version["VersionId"], version["ETag"])
+            for version in client.list_object_versions(Bucket=bucket["Name"]).get("Versions", [])
+        ]
+        for bucket in client.list_buckets()["Buckets"]
+    }
+
+
+def gate(file: Path, folder: Path, *arguments: str) -> tuple[int, str, dict[str, Any] | None]:
+    """Run the gate in a folder of its own, so that its reports stand there."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "seatrial",
+            "gate",
+            "--profile",
+            str(file),
+            "--suites",
+            str(PROJECT / "suites"),
+            *arguments,
+        ],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    verdict = folder / "reports/out/verdict.json"
+    return done.returncode, done.stdout + done.stderr, json.loads(verdict.read_text()) if verdict.exists() else None
+
+
+def test_a_profile_that_grants_observe_changes_no_row_key_or_object(running: Running, tmp_path: Path) -> None:
+    file = profile(running.layout, tmp_path / "observe.toml", "observe")
+    before = rows(running), keys(running), objects(running)
+
+    code, output, verdict = gate(file, tmp_path)
+
+    assert (rows(running), keys(running), objects(running)) == before
+    assert code == 0, output
+    assert verdict
+    assert {row["outcome"] for row in verdict["results"] if row["level"] == "observe"} == {"PASSED"}
+    assert {row["outcome"] for row in verdict["results"] if row["level"] != "observe"} == {"NOT-RUN"}
+    assert sum(row["footprint"]["writes"] for row in verdict["results"]) == 0
+
+
+def missing_secret(running: Running, file: Path) -> None:
+    file.write_text(file.read_text().replace("secrets/redis-observer", "secrets/redis-nobody"))
+
+
+def missing_ca(running: Running, file: Path) -> None:
+    file.write_text(file.read_text().replace("ca/root.crt", "ca/nowhere.crt"))
+
+
+def unset_variable(running: Running, file: Path) -> None:
+    file.write_text(file.read_text().replace(f"file:{running.layout.state}/secrets/account-1", "env:NOT_SET_ANYWHERE"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (missing_secret, "redis-nobody is missing: No such file"),
+        (missing_ca, "nowhere.crt: no such file"),
+        (unset_variable, "set the environment variable NOT_SET_ANYWHERE"),
+    ],
+)
+def test_a_profile_that_cannot_work_is_told_before_any_check(
+    running: Running, tmp_path: Path, spoil: Callable[[Running, Path], None], message: str
+) -> None:
+    file = profile(running.layout, tmp_path / "here.toml")
+    spoil(running, file)
+
+    code, output, verdict = gate(file, tmp_path)
+
+    assert (code, verdict) == (3, None), output
+    assert message in output
+
+
+def test_the_wrong_ca_fails_the_checks_of_every_endpoint_it_vouches_for(running: Running, tmp_path: Path) -> None:
+    file = profile(running.layout, tmp_path / "here.toml")
+    stranger = tmp_path / "stranger.crt"
+    stranger.write_text(Path(ssl.get_default_verify_paths().cafile or "").read_text())
+    file.write_text(file.read_text().replace(str(running.layout.state / "ca/root.crt"), str(stranger)))
+
+    code, output, verdict = gate(file, tmp_path, "INF-PG-02", "SEC-TLS-01")
+
+    assert code == 1, output
+    assert verdict
+    assert {row["outcome"] for row in verdict["results"]} == {"FAILED"}
+
+
+def test_a_host_that_is_not_there_fails_its_checks_by_name(running: Running, tmp_path: Path) -> None:
+    file = profile(running.layout, tmp_path / "here.toml")
+    file.write_text(file.read_text().replace('address = "127.77.0.10"', 'address = "127.77.0.99"'))
+
+    code, output, _ = gate(file, tmp_path, "INF-PG-01")
+
+    assert code == 1, output
+    assert "refused" in output

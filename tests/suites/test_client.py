@@ -1,0 +1,119 @@
+"""The product's client reads answers strictly, and its ledger counts rightly."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from seatrial import Failure
+from suites.client import Asset, Created, Ledger, Playback, require_whole
+from suites.client.contract import body_for, operations
+
+ASSET: dict[str, Any] = {
+    "id": "3f2b8c1e-1111-4222-8333-abcdefabcdef",
+    "title": "one",
+    "filename": "one.mp4",
+    "content_type": "video/mp4",
+    "status": "ready",
+    "progress": 100,
+    "failure_reason": None,
+    "size_bytes": 5,
+    "created_at": "2026-11-01T10:00:00Z",
+    "updated_at": "2026-11-01T10:00:01+00:00",
+    "master": None,
+}
+
+
+def _asset(title: str) -> Asset:
+    return Asset.from_json({**ASSET, "title": title})
+
+
+def test_an_asset_is_read_with_its_times() -> None:
+    assert _asset("one").created_at == datetime(2026, 11, 1, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("field", sorted(ASSET))
+def test_an_asset_that_lacks_a_field_is_a_finding(field: str) -> None:
+    with pytest.raises(Failure, match="as the contract describes it"):
+        Asset.from_json({name: value for name, value in ASSET.items() if name != field})
+
+
+def test_a_time_without_offset_is_a_finding() -> None:
+    with pytest.raises(Failure, match="no offset"):
+        Playback.from_json({"url": "https://play.example", "expires_at": "2026-11-01T10:00:00"})
+
+
+def test_both_kinds_of_upload_are_read() -> None:
+    single = Created.from_json({"asset": ASSET, "upload": {"method": "PUT", "url": "u", "headers": {"a": "b"}}}).upload
+    parts = {"upload_id": "x", "part_size_bytes": 8, "parts": [{"part_number": 1, "url": "p"}]}
+    multi = Created.from_json({"asset": ASSET, "upload": parts}).upload
+
+    assert single is not None
+    assert (single.url, dict(single.headers), single.parts) == ("u", {"a": "b"}, ())
+    assert multi is not None
+    assert (multi.part_size_bytes, [part.url for part in multi.parts]) == (8, ["p"])
+
+
+def test_the_ledger_tells_lost_recovered_unexpected_and_doubled() -> None:
+    ledger = Ledger()
+    for title in ("kept", "lost", "twice"):
+        ledger.acknowledge(ledger.ask(title))
+    ledger.ask("unanswered")
+
+    audit = ledger.audit(map(_asset, ("kept", "twice", "twice", "unanswered", "foreign")))
+
+    assert audit.acknowledged == 3
+    assert audit.lost == ("lost",)
+    assert audit.recovered == ("unanswered",)
+    assert audit.unexpected == ("foreign",)
+    assert audit.duplicated == ("twice",)
+    with pytest.raises(Failure, match="lost"):
+        require_whole(audit, at_least=3)
+
+
+def test_an_audit_of_too_few_writes_proves_nothing() -> None:
+    ledger = Ledger()
+    ledger.acknowledge(ledger.ask("kept"))
+
+    require_whole(ledger.audit([_asset("kept")]), at_least=1)
+    with pytest.raises(Failure, match="at least 2"):
+        require_whole(ledger.audit([_asset("kept")]), at_least=2)
+
+
+def test_operations_come_with_bodies_that_fit() -> None:
+    schema = {
+        "type": "object",
+        "required": ["title", "size", "kind"],
+        "properties": {
+            "title": {"type": "string", "minLength": 12},
+            "size": {"type": "integer", "minimum": 7},
+            "kind": {"anyOf": [{"type": "null"}, {"enum": ["a", "b"]}]},
+            "left_out": {"type": "string"},
+        },
+    }
+    document = {
+        "paths": {
+            "/things/{id}": {
+                "post": {
+                    "security": [{"HTTPBearer": []}],
+                    "responses": {"201": {}, "default": {}},
+                    "requestBody": {
+                        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Thing"}}}
+                    },
+                },
+                "get": {"responses": {"200": {}}},
+            }
+        },
+        "components": {"schemas": {"Thing": schema}},
+    }
+
+    get, post = operations(document)
+
+    assert (str(get), get.guarded, get.body) == ("GET /things/{id}", False, None)
+    assert (post.guarded, post.answers, post.url({"id": "7"})) == (True, (201,), "/things/7")
+    assert body_for(post) == {"title": "seatrialxxxx", "size": 7, "kind": "a"}
+
+
+def test_what_is_no_contract_is_a_finding() -> None:
+    with pytest.raises(Failure, match="OpenAPI"):
+        operations({"detail": "Not Found"})
