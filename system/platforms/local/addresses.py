@@ -1,6 +1,7 @@
 """Who listens where: private addresses per part, one public address, ports as offsets from a base port."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 PUBLIC_ADDRESS = "127.0.0.1"
 DEFAULT_BASE_PORT = 18000
@@ -85,6 +86,14 @@ class Addresses:
         s3 = [self.endpoint(name) for name in _WEED]
         parts["s3"] = [*s3, *(Endpoint(each.address, each.port + _WEED_GRPC_OFFSET) for each in s3)]
         return parts
+
+    def weed_sockets(self) -> list[Path]:
+        """List the unix sockets that SeaweedFS makes under /tmp, whatever it is told, and does not remove."""
+        roles = {"s3": "s3", "s3-master": "master", "s3-volume": "volume", "s3-filer": "filer"}
+        return [
+            Path(f"/tmp/seaweedfs-{role}-grpc-{self.endpoint(name).port + _WEED_GRPC_OFFSET}.sock")  # noqa: S108
+            for name, role in roles.items()
+        ]
 
     def withheld(self) -> list[Endpoint]:
         """List the ports of the public address that SeaweedFS takes beside its own, unless they are taken already."""

@@ -64,6 +64,7 @@ async def _role(
             verb, name, sql.Literal(verifier)
         )
     )
+    await connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(name))
     for setting, value in settings.items():
         await connection.execute(
             sql.SQL("ALTER ROLE {} SET {} = {}").format(name, sql.Identifier(setting), sql.Literal(value))

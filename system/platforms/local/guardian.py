@@ -45,7 +45,7 @@ def main(arguments: list[str]) -> int:
     """Run until the supervisor has ended or a lifeline has closed."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--pid-file", type=Path, required=True)
-    parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--leaves", type=Path, action="append", default=[], help="socket to remove at the end")
     parser.add_argument(
         "--pass", dest="passed", type=int, action="append", default=[], help="descriptor for the supervisor"
     )
@@ -71,7 +71,7 @@ def main(arguments: list[str]) -> int:
     _wait([alive, *options.lifeline], asked)
     ended = child.poll()
     kill_descendants()
-    for path in (options.socket, options.pid_file):
+    for path in (*options.leaves, options.pid_file):
         path.unlink(missing_ok=True)
     return 1 if ended is None else abs(ended)
 

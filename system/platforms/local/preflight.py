@@ -60,6 +60,13 @@ def check_ports(layout: Layout) -> None:
                         "end that process or use --base-port"
                     )
 
+    for path in layout.addresses.weed_sockets():
+        if path.exists() and path.stat().st_uid != os.geteuid():
+            raise PlatformError(
+                f"{path} is left over from uid {path.stat().st_uid}, and SeaweedFS needs that name: "
+                "remove it or use --base-port"
+            )
+
 
 def _owner(pid: int | None) -> str:
     if pid is None:

@@ -99,7 +99,7 @@ def _start_guardian(
         "-m",
         "system.platforms.local.guardian",
         f"--pid-file={layout.guardian_pid}",
-        f"--socket={layout.control_socket}",
+        *(f"--leaves={path}" for path in (layout.control_socket, *layout.addresses.weed_sockets())),
         f"--pass={held}",
         f"--pass={progress}",
         *(f"--lifeline={each}" for each in lifelines),

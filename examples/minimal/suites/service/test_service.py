@@ -28,6 +28,8 @@ def test_the_primary_is_the_declared_version(observe: Observe) -> None:
     How it is measured: the catalogue, by a role that can only read.
     Not covered: replication.
     """
-    [row] = observe.pg.rows("select current_setting('server_version_num')::int / 10000 major, pg_is_in_recovery() standby")
+    [row] = observe.pg.rows(
+        "select current_setting('server_version_num')::int / 10000 major, pg_is_in_recovery() standby"
+    )
     require(not row["standby"], "a primary", "a standby")
     require(row["major"] == observe.target("postgres_major"), f"major {observe.target('postgres_major')}", row["major"])

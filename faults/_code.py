@@ -1,0 +1,26 @@
+"""What code faults share: an ordinary release, built from a patched copy of the source."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from seatrial import Destroy, Observe
+from seatrial.platform import Patch
+from suites.client import every_instance_runs
+
+
+class PatchedRelease:
+    """Deploy a patched copy of the source; in effect when every instance reports that release's id."""
+
+    patch: ClassVar[Sequence[Patch]]
+    services: ClassVar[Sequence[str]] = ()
+
+    def __init__(self) -> None:
+        self._release = ""
+
+    def strike(self, destroy: Destroy) -> None:
+        """Roll the patched release out; the services named come first."""
+        self._release = destroy.platform.deploy(self.patch, self.services).release
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask every instance which release it runs."""
+        return every_instance_runs(observe, self._release)

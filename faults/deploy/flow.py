@@ -1,0 +1,122 @@
+"""Previews that are wrong and masters that are no masters."""
+
+from typing import ClassVar
+
+from faults._code import PatchedRelease
+from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
+
+PREVIEW, PROMOTION, STORAGE = "system/worker/preview.py", "system/api/promotion.py", "system/api/storage.py"
+
+
+@fault("preview-too-high", kind="code", caught_by={"DEP-FLOW-01": "height 1080"}, takes_s=30.0)
+class TooHigh(PatchedRelease):
+    """The worker does not scale down: previews are as high as their sources.
+
+    Source: https://trac.ffmpeg.org/wiki/Scaling (a limit is written min(...), and easily lost)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [Patch(file=PREVIEW, find="HEIGHT = 720\n", replace="HEIGHT = 2160\n")]
+
+
+@fault("preview-index-at-end", kind="code", caught_by={"DEP-FLOW-01": "moov before mdat"}, takes_s=30.0)
+class IndexAtEnd(PatchedRelease):
+    """The preview's index stands behind its data: players must fetch the whole file before the first picture.
+
+    Source: https://ffmpeg.org/ffmpeg-formats.html, option movflags faststart
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [Patch(file=PREVIEW, find='"-movflags", "+faststart", ', replace="")]
+
+
+@fault("preview-upside-down", kind="code", caught_by={"DEP-FLOW-01": "resembles the source"}, takes_s=30.0)
+class UpsideDown(PatchedRelease):
+    """The picture is turned twice: every figure of the preview is right and it cannot be watched.
+
+    Source: ffmpeg manual, option -autorotate: FFmpeg turns the picture by its metadata on its own, and a filter that does so
+    again turns it over.
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(file=PREVIEW, find="out_range=tv,format=yuv420p", replace="out_range=tv,format=yuv420p,hflip,vflip")
+    ]
+
+
+@fault("preview-cut-short", kind="code", caught_by={"DEP-FLOW-01": "duration 3 s within"}, takes_s=30.0)
+class CutShort(PatchedRelease):
+    """The preview ends half a second early.
+
+    Source: ffmpeg manual, option -shortest: the output ends with the shortest stream, whatever the picture does.
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(
+            file=PREVIEW, find='"-sn", "-dn"),', replace='"-sn", "-dn", "-t", str(max(0.5, source.duration_s - 0.5))),'
+        )
+    ]
+
+
+@fault("no-worker", kind="process", caught_by={"DEP-FLOW-01": "status failed or ready"})
+class NoWorker:
+    """Nobody takes jobs; uploads are acknowledged and stay queued.
+
+    Source: the deployment specification of September 2025, task 1.4: "Redis and queue processing failures".
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop the worker."""
+        destroy.platform.stop("worker-1")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Look for its process."""
+        return not any(each.part == "worker-1" for each in observe.platform.processes())
+
+
+@fault("master-without-lock", kind="code", caught_by={"DEP-FLOW-02": "locks the master"}, takes_s=30.0)
+class WithoutLock(PatchedRelease):
+    """Promotion copies the file and does not lock it.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html (retention is a property of each version)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=STORAGE,
+            find='            ObjectLockMode="COMPLIANCE",\n            ObjectLockRetainUntilDate=retain_until,\n',
+            replace="",
+        ),
+        Patch(
+            file=PROMOTION,
+            find="lambda s3: lock_version(s3, bucket, key, version_id, retain_until=retain_until)",
+            replace="lambda _: retain_until",
+        ),
+    ]
+
+
+@fault("promoted-every-time", kind="code", caught_by={"DEP-FLOW-02": "promoted once"}, takes_s=30.0)
+class EveryTime(PatchedRelease):
+    """Each request to promote writes a master of its own.
+
+    Source: https://aws.amazon.com/builders-library/making-retries-safe-with-idempotent-APIs/
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(file=STORAGE, find='            IfNoneMatch="*",\n', replace=""),
+        Patch(
+            file=PROMOTION,
+            find='        if row["master_key"] is not None:\n            return asset_of(row)\n',
+            replace="",
+        ),
+        Patch(
+            file=PROMOTION,
+            find='held.row is not None and held.row["master_key"] is not None',
+            replace="held.row is not None and False",
+        ),
+        Patch(file=PROMOTION, find=" and master_key is null returning", replace=" returning"),
+    ]

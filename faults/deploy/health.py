@@ -1,0 +1,88 @@
+"""Instances that are gone, and probes that lie."""
+
+from typing import ClassVar
+
+from faults._code import PatchedRelease
+from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
+
+HEALTH, PROBES = "system/common/health.py", "system/common/probes.py"
+
+
+@fault("edge-instance-down", kind="process", caught_by={"DEP-HLT-01": "refused"})
+class InstanceDown:
+    """One of the edge instances is gone; the balancer hides it from the public host.
+
+    Source: https://aws.amazon.com/builders-library/implementing-health-checks/
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop it."""
+        destroy.platform.stop("edge-2")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Look for its process."""
+        return not any(each.part == "edge-2" for each in observe.platform.processes())
+
+
+@fault("worker-hangs", kind="process", caught_by={"DEP-HLT-01": "timed out"})
+class WorkerHangs:
+    """The worker's process is there, its port accepts, and nothing ever answers.
+
+    Source: P. Huang et al., "Gray Failure: The Achilles' Heel of Cloud-Scale Systems", HotOS 2017
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Freeze it."""
+        destroy.platform.pause("worker-1")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask the platform for its state."""
+        return observe.platform.status().part("worker-1").state == "paused"
+
+
+@fault("ready-always-green", kind="code", caught_by={"DEP-HLT-02": "red with 503"}, takes_s=30.0)
+class AlwaysGreen(PatchedRelease):
+    """Ready says 200 whatever its dependencies do.
+
+    Source: https://aws.amazon.com/builders-library/implementing-health-checks/ (shallow checks miss lost dependencies)
+    """
+
+    patch: ClassVar = [Patch(file=HEALTH, find=" and not any(self._results.values())", replace="")]
+
+
+@fault(
+    "live-follows-dependencies", kind="code", caught_by={"DEP-HLT-02": "green, and both probes within"}, takes_s=30.0
+)
+class LiveFollows(PatchedRelease):
+    """Live fails when a dependency does, so that an outage of Redis restarts every worker.
+
+    Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/ (wrongly
+    built liveness probes lead to cascading failures)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(
+            file=PROBES,
+            find='        return JSONResponse({"status": "ok"})\n',
+            replace="        report = await readiness.report()\n        return JSONResponse(report.body, status_code=report.status_code)\n",
+        )
+    ]
+
+
+@fault("probe-without-timeout", kind="code", caught_by={"DEP-HLT-02": "timed out after"}, takes_s=30.0)
+class ProbeHangs(PatchedRelease):
+    """A readiness probe waits for a hanging dependency as long as that pleases.
+
+    Source: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/
+    """
+
+    patch: ClassVar = [
+        Patch(
+            file=HEALTH,
+            find="asyncio.wait({task}, timeout=self._timeout_s)",
+            replace="asyncio.wait({task}, timeout=30)",
+        ),
+        Patch(file="system/common/database.py", find="wait_s: float = 2.0", replace="wait_s: float = 30.0"),
+    ]

@@ -1,0 +1,38 @@
+"""Jobs that stay with the dead."""
+
+from typing import ClassVar
+
+from faults._code import PatchedRelease
+from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
+
+
+@fault("claim-off", kind="code", caught_by={"DR-WK-01": "job reclaimed"}, takes_s=30.0)
+class ClaimOff(PatchedRelease):
+    """No worker looks for entries that a dead one has left pending.
+
+    Source: https://redis.io/docs/latest/commands/xautoclaim/ (pending entries of a consumer that never recovers are nobody's
+    until somebody claims them)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(file="system/worker/consumer.py", find="entry = await self._stream.claim_stale()", replace="entry = None")
+    ]
+
+
+@fault("lease-too-long", kind="configuration", caught_by={"DR-WK-01": "job reclaimed"}, takes_s=20.0)
+class LeaseTooLong:
+    """A lease of a minute where five seconds are declared: what a dead worker held waits that long.
+
+    Source: C. Gray and D. Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency",
+    SOSP 1989: the term of a lease is the delay after a failure.
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the worker with it."""
+        destroy.platform.restart("worker-1", {"JOB_LEASE_S": "60"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the variable that the worker runs with."""
+        return observe.platform.config()["worker-1"].get("JOB_LEASE_S") == "60"

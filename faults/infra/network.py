@@ -1,0 +1,80 @@
+"""What can open the private network to the public."""
+
+from seatrial import Destroy, Observe, fault
+from suites.infra._ports import covers_any
+
+ADMIN_PORT = 2019
+ADMIN_ON_SOCKET = "admin unix/"
+METRICS_RULE = "\t@metrics path /metrics /metrics/*\n\trespond @metrics 404\n"
+
+
+@fault("net-postgres-everywhere", kind="network", caught_by={"INF-NET-01": "postgres closed at the public address"})
+class PostgresEverywhere:
+    """PostgreSQL listens on every interface, as its images do by default.
+
+    Source: https://www.shadowserver.org/what-we-do/network-reporting/accessible-postgresql-server-report/
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it so."""
+        destroy.platform.restart("postgres", {"listen_addresses": "*"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find its socket at every address."""
+        place = observe.profile.postgres
+        address = str(observe.target("public_address"))
+        return place is not None and covers_any(observe.platform.listeners().now, address, place.port)
+
+
+@fault("net-redis-public", kind="live state", caught_by={"INF-NET-01": "redis closed at the public address"})
+class RedisPublic:
+    """Redis was bound to the public address too, for a tool that could not reach the private one.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/security/ (section "Network security")
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Bind it."""
+        bound = destroy.redis.config("bind")["bind"]
+        destroy.redis.config_set("bind", f"{bound} {destroy.target('public_address')}")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find its socket at the public address."""
+        place = observe.profile.redis
+        address = str(observe.target("public_address"))
+        return place is not None and covers_any(observe.platform.listeners().now, address, place.port)
+
+
+@fault("net-metrics-public", kind="configuration", caught_by={"INF-NET-01": "no success for /metrics in public"})
+class MetricsPublic:
+    """The ingress lost the rule that keeps /metrics inside.
+
+    Source: https://jfrog.com/blog/dont-let-prometheus-steal-your-fire (what open metrics give away)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it without the rule."""
+        destroy.platform.restart("ingress", {"patch": [{"find": METRICS_RULE, "replace": ""}]})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Miss the rule in what the ingress runs with."""
+        return "@metrics" not in observe.platform.config()["ingress"]["Caddyfile"]
+
+
+@fault("net-admin-public", kind="configuration", caught_by={"INF-NET-01": "Caddy admin closed at the public address"})
+class AdminPublic:
+    """The ingress' admin interface listens on TCP, as Caddy's does by default, and takes a new configuration from anybody.
+
+    Source: https://caddyserver.com/docs/api
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with the admin interface at the public address."""
+        address = destroy.target("public_address")
+        patch = {"find": ADMIN_ON_SOCKET, "replace": f"admin {address}:{ADMIN_PORT} # "}
+        destroy.platform.restart("ingress", {"patch": [patch]})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the running configuration through it."""
+        answer = observe.http.get(f"http://{observe.target('public_address')}:{ADMIN_PORT}/config/")
+        return answer.status == 200 and "apps" in answer.text

@@ -1,0 +1,184 @@
+"""What can break PostgreSQL's place, its door and its durability."""
+
+from seatrial import Destroy, Observe, fault
+
+# The loopback's clients arrive from 127.0.0.1, and from the private network elsewhere.
+CLEARTEXT_HBA = "host all all 0.0.0.0/0 scram-sha-256\n"
+
+
+@fault("pg-read-only", kind="configuration", caught_by={"INF-PG-01": "read-only"})
+class ReadOnlyServer:
+    """The server turns every new transaction read-only.
+
+    Managed PostgreSQL does so by itself when its disk fills: Aiven sets default_transaction_read_only, reads go on.
+    Source: https://help.aiven.io/en/articles/2990664-postgresql-disk-full-prevention
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set it for the whole server."""
+        destroy.pg.set_system("default_transaction_read_only", "on")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask a session under way what its transactions are."""
+        return bool(observe.pg.rows("show transaction_read_only")[0]["transaction_read_only"] == "on")
+
+
+@fault("pg-role-read-only", kind="live state", caught_by={"INF-PG-01": "read-only: on (set for role api)"})
+class ReadOnlyRole:
+    """One service's role was made read-only for a maintenance, and nobody took it back.
+
+    Source: https://www.postgresql.org/docs/16/sql-alterrole.html (role defaults override the server's settings)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Give the role its own default."""
+        destroy.pg.set_role("api", "default_transaction_read_only", "on")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it in the role's entry of pg_roles."""
+        row = observe.pg.rows("select rolconfig from pg_roles where rolname = 'api'")[0]
+        return "default_transaction_read_only=on" in (row["rolconfig"] or [])
+
+
+@fault("pg-grant-lost", kind="data", caught_by={"INF-PG-01": "the privilege is missing"})
+class GrantLost:
+    """A clean-up of privileges took INSERT on assets away from the API.
+
+    Source: https://www.postgresql.org/docs/16/sql-revoke.html (also revokes what is granted on single columns)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Revoke it."""
+        destroy.pg.revoke("INSERT", "assets", "api")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Miss the "a" (append) for the role in the table's access list."""
+        row = observe.pg.rows("select relacl::text as acl from pg_class where oid = 'assets'::regclass")[0]
+        return "a" not in str(row["acl"]).partition("api=")[2].partition("/")[0]
+
+
+@fault("pg-down", kind="process", caught_by={"INF-PG-01": "did not answer", "INF-PG-02": "refused"})
+class ServerDown:
+    """The server is gone and nothing takes its place.
+
+    Source: https://github.blog/2023-10-11-github-availability-report-september-2023/ (a primary lost, no failover)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop it."""
+        destroy.platform.stop("postgres")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find nobody listening at its address."""
+        place = observe.profile.postgres
+        return place is not None and observe.tcp.connect(place.address or place.host, place.port) == "refused"
+
+
+@fault("pg-cleartext", kind="configuration", caught_by={"INF-PG-02": "cleartext refused"})
+class CleartextAllowed:
+    """A host line was added in front of the hostssl lines, so that TLS is optional.
+
+    "host" matches connections with and without TLS.
+    Source: https://www.postgresql.org/docs/16/auth-pg-hba-conf.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the server with the line."""
+        destroy.platform.restart("postgres", {"hba": CLEARTEXT_HBA})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Sign in as the observing role without TLS."""
+        answer = observe.pg.attempt(sslmode="disable")
+        return answer.ok and not answer.tls
+
+
+@fault("pg-other-name", kind="TLS", caught_by={"INF-PG-02": "certificate for the host name"})
+class CertificateForAnotherName:
+    """The server presents a good certificate of the right authority, for another name.
+
+    Clients that check the chain but not the name accept it: CVE-2018-10936 (pgjdbc before 42.2.5).
+    Source: https://nvd.nist.gov/vuln/detail/CVE-2018-10936
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Issue and load it."""
+        destroy.platform.certificate("postgres", names=["elsewhere.seatrial.internal"])
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find another host in the leaf, taken without verifying."""
+        place = observe.profile.postgres
+        if place is None:
+            return False
+        shaken = observe.tls.handshake(place.host, place.port, starttls="postgres", verify=False)
+        return "elsewhere.seatrial.internal" in shaken.names
+
+
+@fault("pg-self-signed", kind="TLS", caught_by={"INF-PG-02": "a chain of the profile's CA"})
+class SelfSignedCertificate:
+    """The server was rebuilt and made itself a certificate of its own.
+
+    Debian's package does so on installation ("snakeoil"), and clients with sslmode=require do not notice.
+    Source: https://www.postgresql.org/docs/16/libpq-ssl.html (table of what each sslmode protects against)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Issue and load it."""
+        destroy.platform.certificate("postgres", self_signed=True)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the leaf to be its own issuer."""
+        place = observe.profile.postgres
+        if place is None:
+            return False
+        leaf = observe.tls.handshake(place.host, place.port, starttls="postgres", verify=False).leaf
+        return leaf is not None and leaf.issuer == leaf.subject
+
+
+@fault("pg-fsync-off", kind="configuration", caught_by={"INF-PG-05": "fsync is off"})
+class FsyncOff:
+    """Somebody made a bulk load faster and left fsync off: the next power cut can ruin the whole cluster.
+
+    Source: https://www.postgresql.org/docs/16/runtime-config-wal.html#GUC-FSYNC
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set it and reload."""
+        destroy.pg.set_system("fsync", "off")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask a session under way."""
+        return bool(observe.pg.rows("show fsync")[0]["fsync"] == "off")
+
+
+@fault("pg-async-commit", kind="live state", caught_by={"INF-PG-05": "off (set for role api)"})
+class AsynchronousCommit:
+    """The API's commits are acknowledged before they are on disk; the last of them vanish with a crash.
+
+    Source: https://www.postgresql.org/docs/16/wal-async-commit.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the role's default."""
+        destroy.pg.set_role("api", "synchronous_commit", "off")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it in the role's entry of pg_roles."""
+        row = observe.pg.rows("select rolconfig from pg_roles where rolname = 'api'")[0]
+        return "synchronous_commit=off" in (row["rolconfig"] or [])
+
+
+@fault("pg-no-timeout", kind="live state", caught_by={"INF-PG-05": "statement_timeout"})
+class NoStatementTimeout:
+    """The worker's statements may run for ever, and hold their locks as long.
+
+    Source: https://www.postgresql.org/docs/16/runtime-config-client.html#GUC-STATEMENT-TIMEOUT (0 disables it)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Take the role's limit away."""
+        destroy.pg.set_role("worker", "statement_timeout", "0")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it in the role's entry of pg_roles."""
+        row = observe.pg.rows("select rolconfig from pg_roles where rolname = 'worker'")[0]
+        return "statement_timeout=0" in (row["rolconfig"] or [])

@@ -1,0 +1,198 @@
+"""What can break Redis' place, its door, its memory and the queue."""
+
+from seatrial import Destroy, Observe, fault
+
+STREAM, GROUP, DEAD = "jobs:preview", "workers", "jobs:preview:dead"
+PLAIN_PORT_ABOVE = 5000
+
+
+@fault("redis-replica", kind="configuration", caught_by={"INF-RD-01": "role:slave"})
+class EndpointIsReplica:
+    """The endpoint follows a replica, here one whose primary is gone.
+
+    Sentinel and managed services promote by address; a client with a fixed one stays with the old server.
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the server as a replica of an address where nobody listens."""
+        destroy.platform.restart("redis", {"replicaof": "127.0.0.1 1"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the link to its primary down."""
+        replication = observe.redis.info("replication")
+        return replication.get("master_link_status") == "down"
+
+
+@fault("redis-down", kind="process", caught_by={"INF-RD-01": "did not answer"})
+class ServerDown:
+    """Redis is gone.
+
+    Source: https://github.blog/news-insights/company-news/january-28th-incident-report (Redis clusters that did not come
+    back from a power cut, and applications that could not start without them)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop it."""
+        destroy.platform.stop("redis")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find nobody listening at its address."""
+        place = observe.profile.redis
+        return place is not None and observe.tcp.connect(place.address or place.host, place.port) == "refused"
+
+
+@fault("redis-nopass", kind="live state", caught_by={"INF-RD-02": "PONG without any credential"})
+class OpenDefaultUser:
+    """The default user is on and needs no password, as Redis ships.
+
+    Source: http://antirez.com/news/96 (how an open Redis gives away the machine)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Open it."""
+        destroy.redis.acl_set("default", "on", "nopass", "~*", "&*", "+@all")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Sign in with a made-up password."""
+        return observe.redis.attempt("default", "made-up").ok
+
+
+@fault("redis-all-commands", kind="live state", caught_by={"INF-RD-02": "may also:"})
+class WorkerMayAll:
+    """A service got every command to make an error go away.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/security/acl/ (section on command categories)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Allow it."""
+        destroy.redis.acl_set("worker", "+@all")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it in ACL GETUSER."""
+        return "+@all" in str(observe.redis.read("ACL", "GETUSER", "worker"))
+
+
+@fault("redis-stray-user", kind="live state", caught_by={"INF-RD-02": "declared users only"})
+class StrayUser:
+    """Somebody who once needed a closer look left a user of their own behind.
+
+    Source: https://redis.io/docs/latest/commands/acl-setuser/ (makes the user if there is none)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Make it."""
+        destroy.redis.acl_set("maintenance", "on", ">a-temporary-password", "~*", "+@read")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it in ACL USERS."""
+        return "maintenance" in observe.redis.read("ACL", "USERS")
+
+
+@fault("redis-plain-port", kind="TLS", caught_by={"INF-RD-02": "beside the TLS port"})
+class PlainPort:
+    """A plain TCP port is open beside the TLS port.
+
+    `port` and `tls-port` are independent, and TLS alone does not close the plain one.
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/security/encryption/
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Open it."""
+        destroy.redis.config_set("port", str(self._port(destroy)))
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Connect to it."""
+        place = observe.profile.redis
+        return place is not None and observe.tcp.connect(place.address or place.host, self._port(observe)) == "open"
+
+    @staticmethod
+    def _port(handle: Observe) -> int:
+        return (handle.profile.redis.port if handle.profile.redis else 0) + PLAIN_PORT_ABOVE
+
+
+@fault("redis-evicts", kind="live state", caught_by={"INF-RD-03": "allkeys-lru"})
+class Evicts:
+    """Somebody set allkeys-lru to make room, and a full server now drops the queue without a word.
+
+    Source: https://docs.bullmq.io/guide/going-to-production (noeviction is the only policy that is right for queues)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set it."""
+        destroy.redis.config_set("maxmemory-policy", "allkeys-lru")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read it in INFO."""
+        return bool(observe.redis.info("memory").get("maxmemory_policy") == "allkeys-lru")
+
+
+@fault("redis-unbounded", kind="configuration", caught_by={"INF-RD-03": "no bound"})
+class Unbounded:
+    """The server was restarted without its memory bound, which is Redis' default on 64-bit machines.
+
+    Source: https://redis.io/docs/latest/develop/reference/eviction/
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it so."""
+        destroy.platform.restart("redis", {"maxmemory": "0"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read it in INFO."""
+        return bool(observe.redis.info("memory").get("maxmemory") == 0)
+
+
+@fault("queue-group-destroyed", kind="live state", caught_by={"INF-RD-05": "consumer group workers"})
+class GroupDestroyed:
+    """The consumer group was destroyed while no worker ran that would make it again.
+
+    XGROUP DESTROY asks no questions, pending entries or not.
+    Source: https://redis.io/docs/latest/commands/xgroup-destroy/
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop the workers, then destroy it."""
+        for part in destroy.platform.status().instances("worker"):
+            destroy.platform.stop(part.name)
+        destroy.redis.destroy_group(STREAM, GROUP)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """See the stream count no group."""
+        return bool(observe.redis.read("XINFO", "STREAM", STREAM)["groups"] == 0)
+
+
+@fault("queue-stuck", kind="live state", caught_by={"INF-RD-05": "no entry pending"})
+class StuckEntry:
+    """A job was given to a worker that is gone, and nobody claims it.
+
+    Source: https://redis.io/docs/latest/develop/data-types/streams/ (section "Recovering from permanent failures")
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop the workers and leave an entry with one that never was."""
+        for part in destroy.platform.status().instances("worker"):
+            destroy.platform.stop(part.name)
+        destroy.redis.add_pending(STREAM, GROUP, "worker-gone", idle_s=3600)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """See the group count it."""
+        groups = observe.redis.read("XINFO", "GROUPS", STREAM)
+        return any(row["name"] == GROUP and row["pending"] > 0 for row in groups)
+
+
+@fault("queue-dead-letter", kind="data", caught_by={"INF-RD-05": "1 dead letters"})
+class DeadLetter:
+    """A job used up its attempts and lies on the dead-letter stream.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Put one there."""
+        destroy.redis.add_entry(DEAD, {"job": "00000000-0000-4000-8000-000000000000", "reason": "planted"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read it from the stream."""
+        return bool(observe.redis.read("XRANGE", DEAD, "-", "+", "COUNT", "1"))

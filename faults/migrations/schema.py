@@ -1,0 +1,116 @@
+"""What can part the live schema from the migrations, and the migrations from an empty database."""
+
+from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
+from suites.client import every_instance_runs
+
+INDEX = "assets_page_idx"
+NEWEST = "20261102090300"
+NEWEST_FILE = "system/migrations/20261102090300_hot_indexes.sql"
+
+
+@fault("mig-unapplied", kind="live state", caught_by={"MIG-01": f"not applied: {NEWEST}"})
+class Unapplied:
+    """A release went out and its newest revision did not.
+
+    Source: https://veeraannapu.vercel.app/blog/db-migration-production-incident (a migration left out of the pipeline)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Take the revision's row away."""
+        destroy.pg.delete_row("schema_migrations", {"version": NEWEST})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """See an older revision as the newest."""
+        row = observe.pg.rows("select max(version) as head from schema_migrations")[0]
+        return str(row["head"]) < NEWEST
+
+
+@fault("mig-edited", kind="data", caught_by={"MIG-01": "changed since"})
+class EditedAfterwards:
+    """A revision was edited after it had been applied, so that old and new databases differ.
+
+    Source: https://github.com/flyway/flyway/issues/695 (SQL added to an applied file, and an inconsistent production)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Record another checksum for it."""
+        destroy.pg.update_row("schema_migrations", {"version": NEWEST}, "sha256", "0" * 64)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the checksum."""
+        return bool(observe.pg.rows("select 1 as found from schema_migrations where sha256 = repeat('0', 64)"))
+
+
+@fault("mig-not-from-empty", kind="code", takes_s=30.0, caught_by={"MIG-01": "migrations apply to an empty database"})
+class NotFromEmpty:
+    """The newest revision needs a table that somebody once made by hand, so that it works on old databases only.
+
+    Source: https://guides.rubyonrails.org/active_record_migrations.html#what-are-schema-files-for (old migrations that no
+    longer apply)
+    """
+
+    def __init__(self) -> None:
+        self._release = ""
+
+    def strike(self, destroy: Destroy) -> None:
+        """Deploy a release whose newest revision does so."""
+        needs = "-- migrate:up transaction:false\ncomment on table assets_archive is 'made by hand';\n"
+        patch: Patch = {"file": NEWEST_FILE, "find": "-- migrate:up transaction:false\n", "replace": needs}
+        self._release = destroy.platform.deploy([patch], services=["edge"]).release
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask every instance for its release."""
+        return every_instance_runs(observe, self._release)
+
+
+@fault(
+    "schema-index-dropped", kind="live state", caught_by={"MIG-03": f"missing: relations public.assets indexes {INDEX}"}
+)
+class IndexDropped:
+    """An index that looked redundant was dropped by hand.
+
+    Source: https://www.darshanturakhia.com/blog/ai-dropped-wrong-index-migration-query-spike
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Drop it."""
+        destroy.pg.drop_index(INDEX)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Miss it in pg_indexes."""
+        return not observe.pg.rows("select 1 as found from pg_indexes where indexname = %s", [INDEX])
+
+
+@fault("schema-index-invalid", kind="live state", caught_by={"MIG-03": f"index {INDEX} of public.assets"})
+class IndexInvalid:
+    """A concurrent build of an index failed and left it behind, unusable and still written to.
+
+    Source: https://www.postgresql.org/docs/16/sql-createindex.html#SQL-CREATEINDEX-CONCURRENTLY
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Mark it so."""
+        destroy.pg.invalidate_index(INDEX)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the mark in pg_index."""
+        row = observe.pg.rows("select indisvalid from pg_index where indexrelid = %s::regclass", [INDEX])[0]
+        return not row["indisvalid"]
+
+
+@fault("schema-grant", kind="configuration", caught_by={"MIG-03": "worker: delete"})
+class GrantByHand:
+    """A service got a privilege by hand that no migration gives.
+
+    Source: https://www.postgresql.org/docs/16/sql-grant.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Grant it."""
+        destroy.pg.grant("DELETE", "assets", "worker")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask the server for the privilege."""
+        row = observe.pg.rows("select has_table_privilege('worker', 'assets', 'delete') as held")[0]
+        return bool(row["held"])

@@ -1,0 +1,35 @@
+"""The product's client, written from the published contract: what suites, faults and load talk to the system with."""
+
+from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens, Upload
+from suites.client.clips import Clip, camera_clip, generated_clip
+from suites.client.given import ready_asset, signed_in, small_clip, uploaded_asset
+from suites.client.instances import Instance, Running, every_instance_runs, instances, running
+from suites.client.ledger import Audit, Ledger, require_whole
+from suites.client.session import Client, Session
+
+__all__ = [
+    "Asset",
+    "Audit",
+    "Client",
+    "Clip",
+    "Created",
+    "Instance",
+    "Ledger",
+    "Master",
+    "Part",
+    "Playback",
+    "Running",
+    "Session",
+    "Tokens",
+    "Upload",
+    "camera_clip",
+    "every_instance_runs",
+    "generated_clip",
+    "instances",
+    "ready_asset",
+    "require_whole",
+    "running",
+    "signed_in",
+    "small_clip",
+    "uploaded_asset",
+]

@@ -1,0 +1,34 @@
+"""What many checks start from: a session, and an asset whose preview is ready; both end with the check."""
+
+from seatrial import Exercise
+from suites.client.answers import Asset
+from suites.client.clips import Clip, generated_clip
+from suites.client.session import Client, Session
+
+
+def small_clip() -> Clip:
+    """Return a clip that costs the worker little, for checks that are not about the preview."""
+    return generated_clip(seed=1, duration_s=1, width=320, height=240, frames_per_s=10)
+
+
+def signed_in(exercise: Exercise, account: int | None = None, via: str | None = None) -> Session:
+    """Sign in as the worker's own account, or as another declared one, and sign out when the check ends."""
+    email, password = exercise.account if account is None else exercise.account_number(account)
+    session = Client(exercise.http, via).sign_in(email, password)
+    exercise.cleanup(session.sign_out)
+    return session
+
+
+def uploaded_asset(exercise: Exercise, session: Session, clip: Clip, title: str = "") -> Asset:
+    """Upload a clip under the check's marker and remove the asset when the check ends."""
+    created = session.create(f"{exercise.marker} {title}".strip(), clip.content)
+    exercise.cleanup(session.remove, created.asset.id)
+    if created.upload is None:
+        return created.asset
+    return session.complete(created.asset.id, session.put(created.upload, clip.content))
+
+
+def ready_asset(exercise: Exercise, session: Session, clip: Clip | None = None) -> Asset:
+    """Upload a clip and wait until its preview is ready."""
+    asset = uploaded_asset(exercise, session, clip or small_clip())
+    return session.wait(asset.id, within_s=float(exercise.target("preview_s")))

@@ -1,0 +1,194 @@
+"""The product's main road: a file becomes a preview that plays, and a chosen original becomes a locked master."""
+
+import hashlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+
+from seatrial import BLOCKER, Exercise, Invalid, check, require
+from suites.client import (
+    Asset,
+    Clip,
+    Session,
+    camera_clip,
+    generated_clip,
+    ready_asset,
+    signed_in,
+    small_clip,
+    uploaded_asset,
+)
+from suites.deploy import media
+
+HEIGHT = 720
+DURATION_WITHIN_S = 0.2
+LARGEST_DIFFERENCE = 5.0  # grey levels of 255; compression costs about 1, another moment of the camera clip 40
+MOMENTS = (0.2, 0.5, 0.8)
+POSTER_WITHIN_S = 2.0
+ASKED_AT_ONCE = 8
+LONGEST_RETENTION_S = 60.0
+
+
+@check("DEP-FLOW-01", severity=BLOCKER, component="worker")
+def test_an_upload_becomes_a_preview_that_plays(exercise: Exercise) -> None:
+    """An upload becomes a preview that plays by a signed link, in budget; codec, size, duration, poster and pictures are right.
+
+    Why it matters: this is what the product is for. A preview of the wrong height, cut short, or with its index at the
+    end plays badly or not at all on phones, and every health check stays green.
+
+    How it is measured: a generated clip, taller than a preview may be and with sound, and a clip from a camera are
+    uploaded by presigned PUT. From the first call to the last byte of the preview, fetched by a signed link, may take
+    targets.preview_s. The preview must be H.264 in yuv420p, at most 720 high in the source's proportions, within 0.2 s
+    of the source's duration, with moov before mdat, and AAC if and only if the source has sound. Frames at three
+    moments must resemble the source's: mean difference of grey thumbnails of 32 x 18 up to 5 of 255. The same frames
+    upside down must not resemble, else the measure says nothing. The poster must be a JPEG of the preview's size which
+    resembles a frame of the first two seconds.
+
+    Not covered: bad inputs (DEP-FLOW-03), picture quality, lip-sync, browsers (DEP-WEB-01).
+    """
+    session = signed_in(exercise)
+    seen: dict[str, Any] = {}
+    clips = {"generated clip": generated_clip(), "camera clip": camera_clip()}
+    begun = {}
+    for name, clip in clips.items():
+        started = time.monotonic()
+        begun[name] = (started, uploaded_asset(exercise, session, clip))
+    with exercise.cases(at_least=2) as cases:
+        for name, (started, asset) in begun.items():
+            with cases(name):
+                seen[name] = _flow(exercise, session, clips[name], asset, started)
+    exercise.evidence("previews", seen)
+
+
+def _flow(exercise: Exercise, session: Session, clip: Clip, queued: Asset, started: float) -> dict[str, Any]:
+    budget_s = float(exercise.target("preview_s"))
+    asset = session.wait(queued.id, within_s=max(0.0, started + budget_s - time.monotonic()))
+    preview = _played(exercise, session, asset, "preview")
+    took_s = time.monotonic() - started
+    poster = _played(exercise, session, asset, "poster")
+    require(took_s <= budget_s, f"upload to playback within {budget_s:g} s", f"{took_s:.1f} s")
+    require(asset.progress == 100, "progress 100 of a ready asset", asset.progress)
+    video = media.inspect(preview, "a preview")
+    _require_format(video, clip, media.inspect(clip.content, "a source").audio is not None)
+    order = [kind for kind in media.boxes(preview) if kind in {"moov", "mdat"}]
+    require(order[:1] == ["moov"], "moov before mdat (fast start)", f"boxes {order}")
+    size = media.picture_size(poster, "a poster")
+    require(
+        size == (video.width, video.height), f"a poster of {video.width} x {video.height}", f"{size[0]} x {size[1]}"
+    )
+    worst = _require_resembles(clip, preview, poster)
+    return {
+        "seconds": round(took_s, 2),
+        "size": f"{video.width} x {video.height}",
+        "duration_s": video.duration_s,
+        "largest difference": worst,
+    }
+
+
+def _played(exercise: Exercise, session: Session, asset: Asset, variant: str) -> bytes:
+    answer = exercise.http.get(session.playback(asset.id, variant).url, timeout_s=30.0)
+    require(answer.status == 200, f"200 for the {variant}'s signed link", f"{answer}", "edge")
+    return answer.body
+
+
+def _require_format(video: media.Video, clip: Clip, sound: bool) -> None:
+    require(video.codec == "h264", "codec h264", video.codec)
+    require(video.pixels == "yuv420p", "pixel format yuv420p", video.pixels)
+    height = min(HEIGHT, clip.height // 2 * 2)
+    require(video.height == height, f"height {height}", f"height {video.height}")
+    wanted = clip.width / clip.height
+    shape = video.width / video.height
+    require(
+        abs(shape / wanted - 1) < 0.01, f"proportions of {wanted:.3f}", f"{shape:.3f}: {video.width} x {video.height}"
+    )
+    off_s = abs(video.duration_s - clip.duration_s)
+    within = f"duration {clip.duration_s:g} s within {DURATION_WITHIN_S:g} s"
+    require(off_s <= DURATION_WITHIN_S, within, f"duration {video.duration_s:.3f} s")
+    require(video.audio == ("aac" if sound else None), "sound as AAC if the source has some", f"{video.audio}")
+
+
+def _require_resembles(clip: Clip, preview: bytes, poster: bytes) -> float:
+    source, made = media.thumbnails(clip.content, "a source"), media.thumbnails(preview, "a preview")
+    worst = 0.0
+    for share in MOMENTS:
+        moment_s = share * clip.duration_s
+        wanted, found = media.at(source, moment_s), media.at(made, moment_s)
+        if media.difference(wanted, media.upside_down(wanted)) < 2 * LARGEST_DIFFERENCE:
+            raise Invalid(f"the frame at {moment_s:g} s looks the same upside down: it can prove nothing")
+        off = media.difference(wanted, found)
+        worst = max(worst, off)
+        what = f"the frame at {moment_s:g} s resembles the source (difference up to {LARGEST_DIFFERENCE:g})"
+        require(off <= LARGEST_DIFFERENCE, what, f"difference {off:.1f}")
+    still = media.thumbnails(poster, "a poster")[0][1]
+    nearest = min(media.difference(still, each) for seconds, each in source if seconds <= POSTER_WITHIN_S)
+    require(nearest <= LARGEST_DIFFERENCE, "a poster that resembles the source", f"difference {nearest:.1f} at best")
+    return round(max(worst, nearest), 2)
+
+
+@check("DEP-FLOW-02", severity=BLOCKER, component="api")
+def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
+    """Promotion writes a locked master, byte-identical by checksum, once, however often it is asked for.
+
+    Why it matters: the master is the only original once staging has expired. A copy that differs, that can be deleted,
+    or that exists twice is found out when it is needed.
+
+    How it is measured: a ready upload is promoted by eight requests at once and by two more after them; all must
+    answer 200 with the same master. The object in the masters bucket must have the upload's bytes, by SHA-256 and by
+    size, and exactly one version. Its retention must be COMPLIANCE and end when the API says, not before now; deleting
+    the asset must be 409 meanwhile. The check removes asset and master when the retention has ended, so it needs one
+    of a minute at most (targets.master_retention_s).
+
+    Not covered: attempts on the lock with the store's own API (INF-S3-03); a promotion that is interrupted.
+    """
+    retention_s = float(exercise.target("master_retention_s"))
+    if retention_s > LONGEST_RETENTION_S:
+        raise Invalid(f"masters are retained for {retention_s:g} s: this check could not remove its own")
+    session = signed_in(exercise)
+    clip = small_clip()
+    asset = ready_asset(exercise, session, clip)
+    with exercise.cases(at_least=5) as cases:
+        with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+            answers = list(pool.map(lambda _: session.promote(asset.id), range(ASKED_AT_ONCE)))
+        answers += [session.promote(asset.id), session.asset(asset.id), session.promote(asset.id)]
+        master = answers[0].master
+        require(master is not None, "a master in the answer", f"{answers[0]}")
+        assert master is not None
+        with cases("still retained"):
+            answer = session.delete(asset.id)
+            require(answer.status == 409, "409 for deleting an asset whose master is locked", f"{answer.status}")
+            require("retained_until" in answer.json(), "retained_until in the problem", answer.text)
+        with cases("once"):
+            told = {each.master for each in answers}
+            require(len(told) == 1, f"one master, promoted once by {len(answers)} requests", f"{len(told)}: {told}")
+            versions = _versions(exercise, master.bucket, master.key)
+            require(versions == [master.version_id], "exactly one version, promoted once", f"{versions}", "s3")
+        with cases("byte-identical"):
+            require(master.sha256 == clip.sha256, f"SHA-256 {clip.sha256}", master.sha256)
+            stored = exercise.s3.get(master.bucket, master.key, master.version_id)
+            require(stored.ok, "the master in its bucket", f"{stored}", "s3")
+            found = hashlib.sha256(stored.body).hexdigest()
+            require(found == clip.sha256, f"the stored bytes with SHA-256 {clip.sha256}", found, "s3")
+            require(master.size_bytes == len(stored.body), f"{len(stored.body)} bytes", master.size_bytes)
+        with cases("in the masters bucket"):
+            declared = exercise.s3.bucket("masters")
+            require(master.bucket == declared, f"bucket {declared}", master.bucket)
+        with cases("locked"):
+            _require_locked(exercise, master.bucket, master.key, master.version_id, master.retained_until)
+    exercise.evidence("master", {"requests": len(answers), "versions": 1, "retained_until": f"{master.retained_until}"})
+
+
+def _versions(exercise: Exercise, bucket: str, key: str) -> list[str]:
+    answer = exercise.s3.call("list_object_versions", Bucket=bucket, Prefix=key)
+    require(answer.ok, "the list of versions", f"{answer}", "s3")
+    rows = [*answer.data.get("Versions", ()), *answer.data.get("DeleteMarkers", ())]
+    return [str(row["VersionId"]) for row in rows if row["Key"] == key]
+
+
+def _require_locked(exercise: Exercise, bucket: str, key: str, version_id: str, until: datetime) -> None:
+    answer = exercise.s3.call("get_object_retention", Bucket=bucket, Key=key, VersionId=version_id)
+    require(answer.ok, "a retention that locks the master", f"{answer}", "s3")
+    retention = answer.data.get("Retention", {})
+    require(retention.get("Mode") == "COMPLIANCE", "locked in COMPLIANCE mode", f"{retention}", "s3")
+    stated = retention.get("RetainUntilDate")
+    require(stated is not None and stated >= until, f"locked until {until}", f"{stated}", "s3")
+    require(until > datetime.now(UTC), "locked now", f"until {until}")

@@ -1,0 +1,175 @@
+"""Health endpoints: who lives, who is ready, and whether they tell the truth when a dependency is lost."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from seatrial import BLOCKER, Disrupt, Invalid, Observe, check, eventually, require
+from seatrial.probes.http import HttpAnswer
+from suites.client import Instance, instances
+from suites.client.instances import HOSTS, SERVICES
+
+RED_WITHIN_S = 5.0  # a probe may take a second, its answer may be as old, and the next question comes a little later
+DEPENDENCIES = {
+    "api": {"postgres", "redis", "s3"},
+    "worker": {"postgres", "redis", "s3", "ffmpeg"},
+    "edge": {"s3", "cache"},
+    "frontend": {"api"},
+}
+
+
+@check("DEP-HLT-01", severity=BLOCKER, component="services")
+def test_every_instance_is_live_and_ready(observe: Observe) -> None:
+    """Live and ready of all four services answer at their declared paths, within budget, on every instance.
+
+    Why it matters: balancers, deployers and people on call act on these answers; an instance that is down or cannot
+    reach its database must be seen here before a user sees it.
+
+    How it is measured: each instance of api, worker, edge and frontend is asked at its private address, and the public
+    hosts through the ingress. Live must be 200; ready must be 200 and report exactly the dependencies that the service
+    is known to have, each as ok. Every answer must come within targets.answer_s.
+
+    Not covered: whether ready turns red when it should (DEP-HLT-02); instances that the profile does not list
+    (DEP-VER-01).
+    """
+    budget_s = float(observe.target("answer_s"))
+    places = [*instances(observe), *(Instance(service, "ingress", None) for service in HOSTS)]
+    slowest: dict[str, float] = {}
+    for service in SERVICES:
+        if not any(place.service == service for place in places):
+            raise Invalid(f"the profile says nowhere how to reach {service}: [services.{service}.instances] is empty")
+    with observe.cases(at_least=2 * (len(SERVICES) + len(HOSTS))) as cases:
+        for place in places:
+            declared = observe.profile.services[place.service]
+            where = place.name if place.via else place.service
+            for path, judge in ((declared.live, _require_live), (declared.ready, _require_ready)):
+                with cases(f"{path} of {place.service} at {place.name}"):
+                    answer = observe.http.get(place.url(path), via=place.via, timeout_s=budget_s + 1.0)
+                    slowest[where] = round(max(slowest.get(where, 0.0), answer.elapsed_s), 4)
+                    judge(answer, place.service, where)
+                    require(answer.elapsed_s <= budget_s, f"an answer within {budget_s:g} s", f"{answer}", where)
+    observe.evidence("slowest answer, seconds", slowest)
+
+
+def _require_live(answer: HttpAnswer, _service: str, where: str) -> None:
+    require(answer.status == 200, f"200 from the live probe of {where}", _said(answer), where)
+    require(answer.json().get("status") == "ok", "status ok", answer.text, where)
+
+
+def _require_ready(answer: HttpAnswer, service: str, where: str) -> None:
+    require(answer.status == 200, f"200 from the ready probe of {where}", _said(answer), where)
+    found = _dependencies(answer)
+    wanted = DEPENDENCIES[service]
+    require(set(found) == wanted, f"the dependencies {sorted(wanted)}", f"{sorted(found)}", where)
+    require(all(found.values()), "every dependency ok", f"{found}", where)
+
+
+def _dependencies(answer: HttpAnswer) -> dict[str, bool]:
+    said = answer.json()
+    reported = said.get("dependencies", {}) if isinstance(said, dict) else {}
+    return {name: bool(state.get("ok")) for name, state in reported.items() if isinstance(state, dict)}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One dependency taken away: which parts, how, what it is called, and which services depend on it."""
+
+    name: str
+    how: str
+    parts: Callable[[Observe], Sequence[str]]
+    services: tuple[str, ...]
+
+
+LOSSES = (
+    Loss("redis", "pause", lambda _: ("redis",), ("api", "worker")),
+    Loss("postgres", "pause", lambda _: ("postgres",), ("api", "worker")),
+    Loss("s3", "stop", lambda _: ("s3",), ("api", "worker", "edge")),
+    Loss("api", "stop", lambda observe: [each.name for each in instances(observe, "api")], ("frontend",)),
+)
+BACK = {"stop": "start", "pause": "resume"}
+
+
+@check("DEP-HLT-02", severity=BLOCKER, component="services")
+def test_ready_tells_of_a_lost_dependency(disrupt: Disrupt) -> None:
+    """Ready turns red naming the dependency when it is lost, live stays green, and both recover.
+
+    Why it matters: a ready probe that is always green sends traffic to an instance which can only fail; a live probe
+    that fails with the database makes the platform restart every instance at once, in the middle of an outage.
+
+    How it is measured: Redis and Postgres are frozen (connections hang), the object store and the API are stopped
+    (connections are refused), one after the other. Within five seconds every instance that depends on the part must
+    answer 503 and name that dependency, and no other, as lost; live must be 200 all the while, and both within
+    targets.answer_s. When the part is back, ready must be 200 again within targets.ready_s.
+
+    Not covered: slow or lossy networks (DR-NET-01); the cache and FFmpeg, which are inside the instance.
+    """
+    within_s, budget_s = float(disrupt.target("ready_s")), float(disrupt.target("answer_s"))
+    took: dict[str, Any] = {}
+    for call in ("stop", "start", "pause", "resume"):
+        if not disrupt.platform.offers(call):
+            raise Invalid(f"the platform does not offer {call}")
+    with disrupt.cases(at_least=len(LOSSES) * 2) as cases:
+        for loss in LOSSES:
+            watched = instances(disrupt, *loss.services)
+            _require_all_ready(disrupt, watched, within_s, f"before {loss.name} is lost")
+            with cases(f"{loss.name} lost by {loss.how}"):
+                for part in loss.parts(disrupt):
+                    getattr(disrupt.platform, loss.how)(part)
+                started = time.monotonic()
+                for instance in watched:
+                    _require_red(disrupt, instance, loss.name, budget_s)
+                took[f"{loss.name}: red after"] = round(time.monotonic() - started, 2)
+            with cases(f"{loss.name} is back"):
+                for part in loss.parts(disrupt):
+                    getattr(disrupt.platform, BACK[loss.how])(part)
+                started = time.monotonic()
+                _require_all_ready(disrupt, watched, within_s, f"after {loss.name} is back")
+                took[f"{loss.name}: green after"] = round(time.monotonic() - started, 2)
+    disrupt.evidence("seconds", took)
+
+
+def _require_red(disrupt: Disrupt, instance: Instance, dependency: str, budget_s: float) -> None:
+    declared = disrupt.profile.services[instance.service]
+    broken: list[str] = []
+
+    def ask(path: str) -> HttpAnswer:
+        answer = disrupt.http.get(instance.url(path), via=instance.via, timeout_s=budget_s + 1.0)
+        if answer.elapsed_s > budget_s:
+            broken.append(f"{path} took {answer.elapsed_s:.2f} s of {budget_s:g} s")
+        return answer
+
+    def named() -> bool:
+        live = ask(declared.live)
+        if live.status != 200:
+            broken.append(f"{declared.live} said {_said(live)}")
+        ready = ask(declared.ready)
+        require(ready.status == 503, f"503 from ready without {dependency}", _said(ready), instance.name)
+        lost = sorted(name for name, ok in _dependencies(ready).items() if not ok)
+        require(lost == [dependency], f"{dependency} named as lost", f"{lost}", instance.name)
+        return True
+
+    what = f"ready of {instance.name} red with 503, naming {dependency}"
+    try:
+        eventually(named, within_s=RED_WITHIN_S, every_s=0.2, what=what, where=instance.name)
+    finally:
+        disrupt.evidence(f"{instance.name} without {dependency}", broken[:3] or "live stayed green")
+    wanted = f"live of {instance.name} green, and both probes within {budget_s:g} s, all the while {dependency} is lost"
+    require(not broken, wanted, "; ".join(broken[:3]), instance.name)
+
+
+def _require_all_ready(disrupt: Disrupt, watched: list[Instance], within_s: float, when: str) -> None:
+    for instance in watched:
+        path = disrupt.profile.services[instance.service].ready
+
+        def green(instance: Instance = instance, path: str = path) -> bool:
+            answer = disrupt.http.get(instance.url(path), via=instance.via, timeout_s=5.0)
+            require(answer.status == 200, f"200 from ready {when}", _said(answer), instance.name)
+            return True
+
+        what = f"ready of {instance.name} to be green {when}"
+        eventually(green, within_s=within_s, every_s=0.2, what=what, where=instance.name)
+
+
+def _said(answer: HttpAnswer) -> str:
+    return answer.error or f"{answer.status} {answer.text[:200]}"

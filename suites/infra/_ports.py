@@ -1,0 +1,58 @@
+"""The private ports that are known, and who listens where."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from seatrial import Observe
+from seatrial.platform import Listener, Listeners, Status
+from suites.client import instances
+
+WILDCARDS = frozenset({"0.0.0.0", "::", "*"})  # noqa: S104 - compared with, not bound
+
+
+@dataclass(frozen=True)
+class Private:
+    """A private port: whose it is, and where it must answer to those inside."""
+
+    name: str
+    address: str
+    port: int
+
+
+def private_ports(observe: Observe, public: set[str]) -> list[Private]:
+    """Return every port of the profile or the platform that is at none of the public addresses, each once."""
+    profile, found = observe.profile, list[Private]()
+    for name, place in (("postgres", profile.postgres), ("redis", profile.redis)):
+        if place is not None:
+            found.append(Private(name, place.address or place.host, place.port))
+    for instance in instances(observe):
+        if instance.via is not None:
+            address, _, port = instance.via.rpartition(":")
+            found.append(Private(instance.name, address, int(port)))
+    if observe.platform.offers("status"):
+        found += _of_platform(observe.platform.status())
+    unique = {(each.address, each.port): each for each in reversed(found) if each.address not in public}
+    return sorted(unique.values(), key=lambda each: (each.name, each.port))
+
+
+def _of_platform(status: Status) -> list[Private]:
+    parts = [part for part in status.parts.values() if part.address and part.port]
+    found = [Private(part.name, part.address or "", part.port or 0) for part in parts]
+    names = {part.address: part.name for part in parts}
+    found += [Private(names.get(each.address, "declared"), each.address, each.port) for each in status.declared_ports]
+    return found
+
+
+def is_foreign(known: Listeners, address: str, port: int) -> bool:
+    """Say whether what takes connections there is known to be no part of the system."""
+    there = [each for each in known.now if _covers(each, address, port)]
+    return bool(there or covers_any(known.before, address, port)) and not any(each.part for each in there)
+
+
+def covers_any(listeners: Iterable[Listener], address: str, port: int) -> bool:
+    """Say whether one of them takes connections to that address and port."""
+    return any(_covers(listener, address, port) for listener in listeners)
+
+
+def _covers(listener: Listener, address: str, port: int) -> bool:
+    return listener.port == port and listener.address in {address, *WILDCARDS}

@@ -1,0 +1,122 @@
+"""The network: what is private stays private."""
+
+from collections.abc import Iterable
+
+from seatrial import BLOCKER, Invalid, Observe, check, require
+from suites.client import instances
+from suites.infra._ports import Private, is_foreign, private_ports
+
+# Where control planes and stores listen by default; one that is open in public and ours is a finding.
+WELL_KNOWN = {
+    2019: "Caddy admin",
+    2375: "Docker",
+    5432: "PostgreSQL",
+    6379: "Redis",
+    6432: "PgBouncer",
+    8008: "Patroni",
+    8333: "SeaweedFS S3",
+    8888: "SeaweedFS filer",
+    9090: "Prometheus",
+    9093: "Alertmanager",
+    9333: "SeaweedFS master",
+    26379: "Sentinel",
+}
+METRICS = (
+    "/metrics",
+    "/metrics/",
+    "/metrics?name[]=up",
+    "//metrics",
+    "/./metrics",
+    "/x/../metrics",
+    "/%6Detrics",
+    "/METRICS",
+    "/metrics%2F",
+    "/metrics;x",
+)
+# Paths of SeaweedFS' master, volume server and filer, and of Caddy's and Go's own.
+SIDE_DOORS = (
+    "/dir/status",
+    "/dir/lookup?volumeId=1",
+    "/cluster/status",
+    "/vol/status",
+    "/buckets/",
+    "/topics/.system/log/",
+    "/ui/index.html",
+    "/config/",
+    "/pki/ca/local",
+    "/reverse_proxy/upstreams",
+    "/debug/pprof/",
+    "/debug/vars",
+)
+
+
+@check("INF-NET-01", severity=BLOCKER, component="network")
+def test_nothing_private_answers_in_public(observe: Observe) -> None:
+    """No database, queue, store's side door, metrics or control plane answers at the public address; inside, each does.
+
+    Why it matters: open databases and Redis servers are found by scanners within hours, metrics name customers and
+    versions, and the object store's side doors delete what S3 has locked.
+
+    How it is measured: outside, a TCP connection to every private port at every public address must not open, the ports
+    that control planes have by default included; inside, each private port must answer at its own address, so that
+    closed outside does not merely mean down. Through the public hosts no spelling of /metrics may give metrics, no side
+    door may answer with success, and naming a private address as Host must reach nothing. At the private addresses
+    /metrics must answer, which shows that there is something to hide. A listener that the platform knows to be no part
+    of the system, such as one from before its start, is left out and kept as evidence.
+
+    Not covered: ports that nobody would expect (INF-NET-02); where the harness runs on the same machine, a firewall
+    between two machines: then binding is what is proven.
+    """
+    public = {str(observe.target("public_address")), *observe.profile.resolve.values()}
+    ports = private_ports(observe, public)
+    if len(ports) < 3:
+        raise Invalid(f"only {len(ports)} private ports are known, so nothing can be said: {ports}")
+    known = observe.platform.listeners() if observe.platform.offers("listeners") else None
+    foreign: list[str] = []
+    with observe.cases(at_least=len(ports) * 2 + len(WELL_KNOWN)) as cases:
+        for private in ports:
+            with cases(f"{private.name} inside"):
+                seen = observe.tcp.connect(private.address, private.port)
+                require(seen == "open", f"{private.name} answers inside at its own address", seen, private.name)
+        wanted = {private.port: private.name for private in ports} | WELL_KNOWN
+        for address in sorted(public):
+            for port, name in sorted(wanted.items()):
+                with cases(f"{name} outside, {address}:{port}"):
+                    seen = observe.tcp.connect(address, port)
+                    if seen == "open" and known and is_foreign(known, address, port):
+                        foreign.append(f"{address}:{port}")
+                        continue
+                    closed = f"{name} closed at the public address {address}:{port}"
+                    require(seen != "open", closed, f"open at the public address: {address}:{port}", name)
+    observe.evidence("ports", {"private": [f"{each.name} {each.address}:{each.port}" for each in ports]})
+    observe.evidence("not the system's", foreign)
+    _require_no_side_door(observe, ports)
+
+
+def _require_no_side_door(observe: Observe, ports: Iterable[Private]) -> None:
+    hosts = [name for name in observe.profile.urls if name != "redirect"]
+    inside = instances(observe)
+    with observe.cases(at_least=len(hosts) * (len(METRICS) + len(SIDE_DOORS)) + len(inside)) as cases:
+        for instance in inside:
+            if instance.via is None:
+                continue
+            with cases(f"metrics of {instance.name} inside"):
+                answer = observe.http.get("api:/metrics", via=instance.via)
+                metrics = answer.status == 200 and "# TYPE" in answer.text
+                require(metrics, "metrics at the private address", str(answer), instance.name)
+        for name in observe.profile.urls:
+            for path in (*METRICS, *SIDE_DOORS):
+                with cases(f"{name}:{path} outside"):
+                    _require_nothing(observe, f"{name}:/", path)
+        for private in ports:
+            with cases(f"Host {private.address}:{private.port}"):
+                for name in observe.profile.urls:
+                    _require_nothing(observe, f"{name}:/", "/metrics", f"{private.address}:{private.port}")
+
+
+def _require_nothing(observe: Observe, base: str, path: str, host: str | None = None) -> None:
+    url = observe.http.url(base).rstrip("/") + path
+    answer = observe.http.get(url, headers={"Host": host} if host else None)
+    require(answer.status is not None, "an answer of the public host", str(answer), "ingress")
+    open_door = 200 <= (answer.status or 0) < 300 or "# TYPE" in answer.text or "# HELP" in answer.text
+    require(not open_door, f"no success for {path} in public", f"{answer}: {answer.text[:120]!r}", "ingress")

@@ -1,0 +1,156 @@
+"""PostgreSQL: the right server, over TLS only, that keeps what it has acknowledged."""
+
+import re
+
+from seatrial import BLOCKER, Invalid, Observe, check, require
+from suites.infra._role_settings import RoleSettings, is_on, milliseconds
+
+SERVICE_ROLES = ("api", "worker")
+ALL_ROLES = (*SERVICE_ROLES, "migrator", "observer")
+# One privilege per service without which it cannot work (the grants stand in the migrations).
+NEEDED = (("api", "assets", "INSERT"), ("api", "jobs", "INSERT"), ("worker", "jobs", "UPDATE"))
+DURABLE = {
+    "fsync": {"on"},
+    "full_page_writes": {"on"},
+    "data_checksums": {"on"},
+    "wal_level": {"replica", "logical"},
+}
+COMMITS = {"on", "remote_apply"}
+TIMEOUTS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+LONGEST_TIMEOUT_S = 60
+UTC = {"utc", "etc/utc"}
+# What servers and poolers say at the door to a client without TLS: PostgreSQL before and since 12, PgBouncer, Pgpool.
+NO_CLEARTEXT = re.compile(r"no encryption|ssl off|(ssl|tls) (is )?required|requires? (ssl|tls)", re.IGNORECASE)
+
+
+@check("INF-PG-01", severity=BLOCKER, component="postgres")
+def test_the_endpoint_is_a_primary_that_takes_the_services_writes(observe: Observe) -> None:
+    """The primary answers, is not in recovery, takes writes of the services' roles, and is the declared major version.
+
+    Why it matters: after a failover an endpoint can follow a standby, and managed servers turn read-only when their disk
+    fills: reading goes on, every upload and sign-in fails.
+
+    How it is measured: pg_is_in_recovery() and the version are asked over the profile's endpoint. Whether a service may
+    write is computed from the catalogue: the value of default_transaction_read_only that a new session of its role
+    gets, and one privilege that it cannot work without.
+
+    Not covered: a write itself, which observing may not do; sign-in with the services' own passwords.
+    """
+    major = int(observe.target("postgres_major"))
+    server = observe.pg.rows(
+        "select pg_is_in_recovery() as in_recovery, current_setting('server_version_num')::int as version, "
+        "current_database() as database"
+    )[0]
+    settings = RoleSettings.read(observe, SERVICE_ROLES, ("default_transaction_read_only",))
+    observe.evidence("server", server)
+    with observe.cases(at_least=2 + len(SERVICE_ROLES) + len(NEEDED)) as cases:
+        with cases("not in recovery"):
+            require(server["in_recovery"] is False, "a primary, not in recovery", "pg_is_in_recovery() is true")
+        with cases("major version"):
+            seen = server["version"] // 10_000
+            require(seen == major, f"PostgreSQL {major}", f"PostgreSQL {seen} ({server['version']})")
+        for role in SERVICE_ROLES:
+            with cases(f"{role} may write"):
+                value = settings.of(role, "default_transaction_read_only")
+                require(not is_on(value.value), f"new sessions of {role} are not read-only", f"read-only: {value}")
+        for role, table, privilege in NEEDED:
+            with cases(f"{role} holds {privilege} on {table}"):
+                held = observe.pg.rows(
+                    "select has_table_privilege(%(role)s, %(table)s, %(privilege)s) "
+                    "or has_any_column_privilege(%(role)s, %(table)s, %(privilege)s) as held",
+                    {"role": role, "table": table, "privilege": privilege},
+                )[0]["held"]
+                require(held, f"{role} may {privilege} {table}", "the privilege is missing")
+
+
+@check("INF-PG-02", severity=BLOCKER, component="postgres")
+def test_only_verified_tls_is_spoken(observe: Observe) -> None:
+    """Cleartext is refused, the certificate chain verifies against the profile's CA, and the host name matches.
+
+    Why it matters: passwords and rows cross a network that others share, and TLS without a verified name hands both to
+    whoever answers first.
+
+    How it is measured: a session with verify-full must run over TLS by the server's own word (pg_stat_ssl). Each role asks
+    for a session in cleartext without sending a password: the server must refuse at the door, before it asks for one. No
+    session under way may be in cleartext. A handshake verifies chain and name; a name that no certificate carries must
+    be refused, which shows that this client verifies at all.
+
+    Not covered: protocol versions and ciphers; that each service verifies as strictly.
+    """
+    place = observe.profile.postgres
+    if place is None:
+        raise Invalid("the profile names no [postgres]")
+    with observe.cases(at_least=5 + len(ALL_ROLES)) as cases:
+        with cases("a name that no certificate has"):
+            other = observe.pg.attempt(host="not-this-server.invalid")
+            if other.ok:
+                raise Invalid("this client accepted a certificate for another host name, so it verifies nothing")
+        with cases("a verified session"):
+            answer = observe.pg.attempt()
+            require(answer.ok and answer.tls, "a session over verified TLS", answer.error or "no TLS")
+            own = observe.pg.rows("select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()")[0]
+            observe.evidence("session", own)
+            require(own["ssl"], "the server sees TLS in this session", f"pg_stat_ssl says {own}")
+        for role in ALL_ROLES:
+            with cases(f"{role} in cleartext"):
+                plain = observe.pg.attempt(user=role, sslmode="disable")
+                seen = "signed in" if plain.ok else plain.error or ""
+                require(NO_CLEARTEXT.search(seen), "cleartext refused before any password is asked for", seen)
+        with cases("sessions under way"):
+            bare = observe.pg.rows(
+                "select a.usename, a.application_name, host(a.client_addr) as address from pg_stat_ssl s "
+                "join pg_stat_activity a using (pid) where not s.ssl and a.client_addr is not null"
+            )
+            require(not bare, "every session over TLS", f"in cleartext: {bare}")
+        with cases("the chain verifies"):
+            shaken = observe.tls.handshake(place.host, place.port, starttls="postgres")
+            observe.evidence("tls", {"protocol": shaken.protocol, "cipher": shaken.cipher, "names": shaken.names})
+            require(shaken.ok, f"a chain of the profile's CA for {place.host}", shaken.error)
+        with cases("the host name matches"):
+            require(place.host in shaken.names, f"a certificate for the host name {place.host}", f"{shaken.names}")
+
+
+@check("INF-PG-05", severity=BLOCKER, component="postgres")
+def test_what_is_acknowledged_is_durable(observe: Observe) -> None:
+    """Durability settings hold, the services' roles have time-outs, and the database is UTC and UTF8.
+
+    Why it matters: with fsync or synchronous_commit off a power cut loses acknowledged uploads or the whole cluster;
+    without time-outs one forgotten transaction blocks a migration and with it every service.
+
+    How it is measured: pg_settings for the server, pg_db_role_setting for what a new session of each service's role gets,
+    pg_database for the encoding. A setting that waits for a restart to become another one fails, too.
+
+    Not covered: whether the disk beneath keeps what it acknowledges; a session that changes its own settings.
+    """
+    names = (*DURABLE, "synchronous_commit", "TimeZone", *TIMEOUTS)
+    settings = RoleSettings.read(observe, SERVICE_ROLES, names)
+    rows = observe.pg.rows(
+        "select name, pending_restart from pg_settings where name = any(%(names)s)", {"names": list(names)}
+    )
+    encoding = observe.pg.rows(
+        "select pg_encoding_to_char(encoding) as encoding from pg_database where datname = current_database()"
+    )[0]["encoding"]
+    evidence = {name: settings.of_server(name).value for name in DURABLE}
+    observe.evidence("settings", evidence | {"encoding": encoding})
+    with observe.cases(at_least=len(DURABLE) + 2 + len(SERVICE_ROLES) * (2 + len(TIMEOUTS))) as cases:
+        for name, allowed in DURABLE.items():
+            with cases(name):
+                value = settings.of_server(name).value
+                require(value in allowed, f"{name} {' or '.join(sorted(allowed))}", f"{name} is {value}")
+        with cases("nothing waits for a restart"):
+            waiting = [row["name"] for row in rows if row["pending_restart"]]
+            require(not waiting, "no durability setting waits for a restart", f"waiting: {', '.join(waiting)}")
+        with cases("encoding"):
+            require(encoding == "UTF8", "database encoding UTF8", encoding)
+        for role in SERVICE_ROLES:
+            with cases(f"synchronous_commit of {role}"):
+                commit = settings.of(role, "synchronous_commit")
+                require(commit.value in COMMITS, f"synchronous_commit {' or '.join(sorted(COMMITS))}", str(commit))
+            with cases(f"time zone of {role}"):
+                zone = settings.of(role, "TimeZone")
+                require(zone.value.lower() in UTC, "time zone UTC", str(zone))
+            for name in TIMEOUTS:
+                with cases(f"{name} of {role}"):
+                    limit = settings.of(role, name)
+                    in_bounds = 0 < milliseconds(limit.value) <= LONGEST_TIMEOUT_S * 1000
+                    require(in_bounds, f"{name} of more than 0 and at most {LONGEST_TIMEOUT_S} s", str(limit))

@@ -1,0 +1,167 @@
+"""Redis: the right server, for those who may, that keeps the queue."""
+
+import secrets
+
+from seatrial import BLOCKER, MAJOR, Invalid, Observe, check, require
+from suites.infra import _redis_acl as acl
+
+SERVICES = ("api", "worker")
+STREAM, GROUP, DEAD = "jobs:preview", "workers", "jobs:preview:dead"
+FORBIDDEN = frozenset({"admin", "dangerous"})
+PENDING_LIMIT = 1000
+
+
+@check("INF-RD-01", severity=BLOCKER, component="redis")
+def test_the_endpoint_is_a_primary_of_the_declared_version(observe: Observe) -> None:
+    """Redis answers, is at least the declared major version, and is a primary.
+
+    Why it matters: a client that ends up on a replica reads old progress and cannot write: every upload is acknowledged
+    by the database and never queued.
+
+    How it is measured: INFO server and INFO replication over the profile's endpoint, and ROLE, which the server answers
+    from its own state. Valkey names the Redis version that it is compatible with.
+
+    Not covered: that a client finds the new primary after a failover.
+    """
+    least = int(observe.target("redis_major"))
+    version = str(observe.redis.info("server").get("redis_version", ""))
+    replication = observe.redis.info("replication")
+    role = observe.redis.read("ROLE")
+    observe.evidence("server", {"version": version, "role": role[0], "replicas": replication.get("connected_slaves")})
+    with observe.cases(at_least=3) as cases:
+        with cases("version"):
+            major = version.partition(".")[0]
+            require(major.isdigit() and int(major) >= least, f"Redis {least} or newer", version or "no redis_version")
+        with cases("role"):
+            require(role[0] == "master", "a primary", f"ROLE says {role}")
+        with cases("replication"):
+            seen = replication.get("role")
+            require(seen == "master", "role:master", f"INFO says role:{seen}, master {replication.get('master_host')}")
+
+
+@check("INF-RD-02", severity=BLOCKER, component="redis")
+def test_each_client_may_do_what_it_needs_and_nothing_else(observe: Observe) -> None:
+    """Unauthenticated and wrong-password clients are refused, ACLs equal the declaration, and TLS is spoken.
+
+    Why it matters: an open Redis is taken over within hours of being reachable; a service that may FLUSHALL or CONFIG SET
+    turns its own weakness into the loss of the queue.
+
+    How it is measured: connections without credentials, and with a random password for every user that exists, must be
+    refused. ACL LIST is compared with suites/infra/redis_acl.toml: users, keys, channels, and the commands that the
+    rules allow on this server (COMMAND INFO gives the categories). No service may reach an admin or dangerous command
+    or every key, declared or not. Where the profile says TLS: the chain verifies, cleartext is refused, and no plain
+    port is open.
+
+    Not covered: whether the passwords are strong; sign-in with the services' own passwords.
+    """
+    place = observe.profile.redis
+    if place is None:
+        raise Invalid("the profile names no [redis]")
+    users = {user.name: user for user in map(acl.parse, observe.redis.acl_list())}
+    table = acl.command_table(observe.redis.read("COMMAND", "INFO"))
+    if len(table) < 100:
+        raise Invalid(f"COMMAND INFO lists {len(table)} commands only, so rules cannot be compared")
+    wanted = acl.declared()
+    observe.evidence("users", {name: " ".join(user.commands) for name, user in users.items()})
+    with observe.cases(at_least=2 * len(users) + len(wanted) + len(SERVICES) + 1) as cases:
+        with cases("no credentials"):
+            open_door = observe.redis.attempt()
+            require(not open_door.ok, "clients without credentials refused", "PONG without any credential")
+            require("auth" in (open_door.error or "").lower(), "a refusal for want of credentials", open_door.error)
+        for name, user in users.items():
+            with cases(f"{name} with a wrong password"):
+                guess = observe.redis.attempt(name, secrets.token_hex(16))
+                require(not guess.ok, "a wrong password refused", f"{name} signed in with a random password")
+            with cases(f"{name} is declared"):
+                declared = name in wanted or (name == "default" and not user.on)
+                require(declared and not user.nopass, "declared users only, each with a password", f"{user}")
+        for name, rules in wanted.items():
+            with cases(f"rules of {name}"):
+                require(name in users, f"a user {name}", f"users: {', '.join(users)}")
+                _require_equal(users[name], rules, table)
+        for name in SERVICES:
+            with cases(f"{name} is least privileged"):
+                _require_least(users.get(name), table)
+        if place.tls:
+            with cases("verified TLS"):
+                shaken = observe.tls.handshake(place.host, place.port)
+                observe.evidence("tls", {"protocol": shaken.protocol, "names": shaken.names})
+                require(shaken.ok, f"a chain of the profile's CA for {place.host}", shaken.error)
+            with cases("cleartext"):
+                plain = observe.redis.attempt(tls=False)
+                said = (plain.error or "").lower()
+                require(not plain.ok and "auth" not in said, "no cleartext answer", plain.error or "PONG in cleartext")
+            with cases("no plain port"):
+                port = observe.redis.config("port")["port"]
+                require(port == "0", "no plain TCP port", f"port {port} is open beside the TLS port")
+
+
+def _require_equal(user: acl.User, rules: acl.Declared, table: acl.Commands) -> None:
+    require(user.on and user.passwords == 1, f"{user.name} on, with one password", f"on={user.on}, {user.passwords}")
+    require(user.keys == rules.keys, f"keys {sorted(rules.keys)}", f"keys {sorted(user.keys)}")
+    require(user.channels == rules.channels, f"channels {sorted(rules.channels)}", f"channels {sorted(user.channels)}")
+    require(not user.selectors, "no further rule sets", f"{user.selectors}")
+    seen, meant = acl.allowed(user.commands, table), acl.allowed(rules.commands, table)
+    more, less = sorted(seen - meant), sorted(meant - seen)
+    require(not more, f"no command of {user.name} beyond the declaration", f"may also: {' '.join(more)}")
+    require(not less, f"every declared command of {user.name}", f"may not: {' '.join(less)}")
+
+
+def _require_least(user: acl.User | None, table: acl.Commands) -> None:
+    if user is None:
+        return  # said by the comparison with the declaration
+    require("*" not in user.keys, "a service reaches its own keys only", f"keys {sorted(user.keys)}")
+    strong = sorted(command for command in acl.allowed(user.commands, table) if table[command] & FORBIDDEN)
+    require(not strong, "no admin or dangerous command", f"may: {' '.join(strong)}")
+
+
+@check("INF-RD-03", severity=BLOCKER, component="redis")
+def test_redis_never_evicts(observe: Observe) -> None:
+    """Memory is bounded, and a full Redis refuses new writes rather than dropping queued work.
+
+    Why it matters: under any evicting policy a full Redis silently drops the job stream or its group; without a bound the
+    kernel kills the server instead.
+
+    How it is measured: CONFIG GET maxmemory and maxmemory-policy.
+
+    Not covered: how near the bound is, which is an alert's affair.
+    """
+    settings = observe.redis.config("maxmemory", "maxmemory-policy")
+    observe.evidence("settings", settings)
+    with observe.cases(at_least=2) as cases:
+        with cases("maxmemory"):
+            require(int(settings["maxmemory"]) > 0, "maxmemory set", f"maxmemory {settings['maxmemory']} (no bound)")
+        with cases("policy"):
+            policy = settings["maxmemory-policy"]
+            require(policy == "noeviction", "maxmemory-policy noeviction", policy)
+
+
+@check("INF-RD-05", severity=MAJOR, component="redis")
+def test_the_queue_is_whole_and_moving(observe: Observe) -> None:
+    """The stream and its consumer group exist, nothing has been pending too long, and no job is dead-lettered.
+
+    Why it matters: without its group the queue takes jobs that nobody reads; an entry that nobody has touched for long
+    is a job that was lost with its worker; a dead letter is a video that somebody waits for.
+
+    How it is measured: XINFO GROUPS; XPENDING for entries whose last delivery or renewal is older than targets.pending_s
+    (a busy worker renews its entry); XLEN of the dead-letter stream.
+
+    Not covered: entries that no worker has been given yet, which is a question of load; the rows in the database.
+    """
+    budget_s = float(observe.target("pending_s"))
+    kind = observe.redis.read("TYPE", STREAM)
+    groups = [row["name"] for row in observe.redis.read("XINFO", "GROUPS", STREAM)] if kind == "stream" else []
+    stuck = observe.redis.pending(STREAM, GROUP, idle_s=budget_s, limit=PENDING_LIMIT) if GROUP in groups else []
+    observe.evidence("queue", {"kind": kind, "groups": groups, "stuck": [entry.to_json() for entry in stuck[:20]]})
+    with observe.cases(at_least=4) as cases:
+        with cases("stream"):
+            require(kind == "stream", f"a stream {STREAM}", f"{STREAM} is {kind}")
+        with cases("group"):
+            require(GROUP in groups, f"consumer group {GROUP} on {STREAM}", f"groups: {', '.join(groups) or 'none'}")
+        with cases("pending entries"):
+            oldest = max((entry.idle_s for entry in stuck), default=0.0)
+            seen = f"{len(stuck)} pending for longer, the oldest {oldest:.0f} s"
+            require(not stuck, f"no entry pending for more than {budget_s:g} s", seen)
+        with cases("dead letters"):
+            dead = observe.redis.read("XLEN", DEAD)
+            require(dead == 0, f"an empty dead-letter stream {DEAD}", f"{dead} dead letters")
