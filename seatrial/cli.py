@@ -135,9 +135,7 @@ def _gate(options: argparse.Namespace) -> int:
 
     environment = _open(options)
     verdict = gate.run(environment, options.suites, options.only, options.arm, Console(highlight=False))
-    conclude.publish(environment, verdict)
-    if note := site(OUT).note:
-        print(note, file=sys.stderr)
+    conclude.publish(environment, verdict, with_site=True)
     return verdict.ruling.exit_code
 
 

@@ -1,5 +1,6 @@
 """From results to a verdict, the same way for `seatrial gate` and for raw pytest."""
 
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.outcome import Result
 from seatrial.platform import PlatformClient
-from seatrial.report import OUT, previous, summary, write
+from seatrial.report import OUT, previous, site, summary, write
 from seatrial.verdict import Verdict, rule
 
 
@@ -128,7 +129,9 @@ def harness_version() -> str:
         return "source"
 
 
-def publish(environment: Environment, verdict: Verdict, out: Path = OUT) -> None:
-    """Write the reports and print the summary."""
+def publish(environment: Environment, verdict: Verdict, out: Path = OUT, *, with_site: bool = False) -> None:
+    """Write the reports, with the Allure site if asked for, and print the summary."""
     write(verdict, out, previous(out, verdict.environment), redactor=environment.redactor)
+    if with_site and (note := site(out).note):
+        print(note, file=sys.stderr)
     summary(verdict, Console(highlight=False), out)

@@ -1,6 +1,5 @@
 """What there is: the checks that a folder of suites holds, with their pages."""
 
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from seatrial.errors import UsageError
 from seatrial.expected import Row
 from seatrial.outcome import Level
 from seatrial.plugin import OWN_CONFIGURATION, Listing
-from seatrial.registry import Fault
+from seatrial.registry import Fault, importable
 from seatrial.report.pages import CheckPage, FaultLine, write_pages
 from seatrial.session import check_of, level_of, title_of
 
@@ -45,7 +44,7 @@ def collect(suites: Path) -> list[Listed]:
     """Collect the checks under a folder without running any; raises UsageError if the folder cannot be collected."""
     if not suites.is_dir():
         raise UsageError(f"no folder of suites at {suites}")
-    sys.path.insert(0, str(suites.resolve().parent))
+    importable(suites)
     listing = Listing()
     code = pytest.main(
         [*OWN_CONFIGURATION, str(suites), "--collect-only", "-q", "-q", "--no-header"], plugins=[listing]

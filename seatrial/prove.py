@@ -4,7 +4,6 @@ Per fault: strike, wait until another probe confirms the fault, run the checks t
 denies it, run the checks again. A fault that is not in effect proves nothing: INVALID.
 """
 
-import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -23,7 +22,7 @@ from seatrial.expected import Row
 from seatrial.impact import Destroy, Observe
 from seatrial.outcome import Outcome, Result
 from seatrial.plugin import OWN_CONFIGURATION, Given
-from seatrial.registry import Expected, Fault
+from seatrial.registry import Expected, Fault, importable
 
 HEALED_WITHIN_S = 30.0
 
@@ -73,7 +72,7 @@ class Prover:
         self.environment = environment
         self.suites = suites
         self.rows = {row.id: row for row in rows}
-        sys.path.insert(0, str(suites.resolve().parent))
+        importable(suites)
 
     def baseline(self, faults: Iterable[Fault]) -> list[str]:
         """Run every check that the faults name on the healthy environment; return what is wrong before any strike."""

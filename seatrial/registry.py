@@ -121,11 +121,19 @@ def fault(
     return register
 
 
+def importable(folder: Path) -> None:
+    """Let files of a folder import their neighbours by the folder's own name, wherever we were started."""
+    parent = str(folder.resolve().parent)
+    if parent not in sys.path:
+        sys.path.insert(0, parent)
+
+
 def load_faults(*roots: Path) -> dict[str, Fault]:
     """Import every fault file under the roots and return the registry; raises UsageError naming the file at fault."""
     for root in roots:
         if not root.is_dir():
             raise UsageError(f"no folder of faults at {root}")
+        importable(root)
         for file in sorted(root.rglob("*.py")):
             if not file.name.startswith("_"):
                 _import(file, root)
