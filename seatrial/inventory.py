@@ -90,6 +90,7 @@ def pages(rows: list[Listed], faults: Mapping[str, Fault], suites: Path) -> list
                 docstring=row.docstring,
                 faults=proofs,
                 source=f"{suites}/{row.expected.file}",
+                repeat=f"seatrial gate {row.expected.id}",
                 runbook=f"docs/runbooks/{row.expected.suite}.md#{row.expected.id.lower()}",
             )
         )

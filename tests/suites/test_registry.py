@@ -1,0 +1,95 @@
+"""Rules over the whole registry; each test names every offender before it fails once."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from seatrial import expected, inventory
+from seatrial.inventory import Listed
+from seatrial.registry import KINDS, Fault, load_faults
+from seatrial.report.pages import render_all
+
+SUITES, FAULTS = Path("suites"), Path("faults")
+
+
+@pytest.fixture(scope="module")
+def checks() -> list[Listed]:
+    return inventory.collect(SUITES)
+
+
+@pytest.fixture(scope="module")
+def faults() -> dict[str, Fault]:
+    return load_faults(FAULTS)
+
+
+def test_the_expected_list_is_what_the_suites_hold(checks: list[Listed]) -> None:
+    assert sorted(expected.read(SUITES), key=lambda row: row.id) == sorted(
+        (check.expected for check in checks), key=lambda row: row.id
+    ), "run make docs"
+
+
+def test_every_check_has_a_fault_that_proves_it(checks: list[Listed], faults: dict[str, Fault]) -> None:
+    proven = {name for fault in faults.values() for name in fault.caught_by}
+
+    assert [check.expected.id for check in checks if check.expected.id not in proven] == []
+
+
+def test_every_fault_names_checks_that_exist_and_words_to_look_for(
+    checks: list[Listed], faults: dict[str, Fault]
+) -> None:
+    known = {check.expected.id for check in checks}
+
+    offenders = [
+        f"{fault.id}: {name}"
+        for fault in faults.values()
+        for name, what in fault.caught_by.items()
+        if name not in known or len(what.words) < 3
+    ]
+    assert offenders == []
+
+
+def test_a_fault_stands_beside_the_suite_that_it_proves(checks: list[Listed], faults: dict[str, Fault]) -> None:
+    suite_of = {check.expected.id: check.expected.suite for check in checks}
+
+    offenders = [
+        fault.id
+        for fault in faults.values()
+        if fault.file.parent.name not in {suite_of.get(name) for name in fault.caught_by}
+    ]
+    assert offenders == []
+
+
+def test_a_fault_strikes_through_primitives_only(faults: dict[str, Fault]) -> None:
+    forbidden = re.compile(r"subprocess|socket\.|psycopg|boto3|import redis|os\.(kill|system|remove)|open\(")
+    files = {fault.file for fault in faults.values()}
+
+    assert [str(file) for file in sorted(files) if forbidden.search(file.read_text())] == []
+
+
+def test_kinds_are_those_that_are_known(faults: dict[str, Fault]) -> None:
+    assert {fault.kind for fault in faults.values()} <= set(KINDS)
+
+
+def test_every_check_has_its_section_in_the_runbook_of_its_suite(checks: list[Listed]) -> None:
+    offenders = []
+    for check in checks:
+        runbook = Path("docs/runbooks") / f"{check.expected.suite}.md"
+        if f"\n## {check.expected.id}\n" not in runbook.read_text():
+            offenders.append(f"{runbook}: {check.expected.id}")
+    assert offenders == []
+
+
+def test_the_pages_are_made_from_the_docstrings(checks: list[Listed], faults: dict[str, Fault]) -> None:
+    made = render_all(inventory.pages(checks, faults, SUITES))
+    there = {path.name: path.read_text() for path in Path("docs/checks").glob("*.md")}
+
+    assert sorted(name for name in made.keys() | there.keys() if made.get(name) != there.get(name)) == [], (
+        "run make docs"
+    )
+
+
+def test_no_check_is_parametrised_or_sleeps_or_skips() -> None:
+    forbidden = re.compile(r"time\.sleep|pytest\.(skip|xfail)|mark\.(skip|xfail|parametrize)|@given")
+
+    assert [str(file) for file in sorted(SUITES.rglob("*.py")) if forbidden.search(file.read_text())] == []
