@@ -2,7 +2,7 @@
 
 from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens, Upload
 from suites.client.clips import Clip, camera_clip, generated_clip
-from suites.client.given import ready_asset, signed_in, small_clip, uploaded_asset
+from suites.client.given import ready_asset, remove, signed_in, small_clip, uploaded_asset
 from suites.client.instances import Instance, Running, every_instance_runs, instances, running
 from suites.client.ledger import Audit, Ledger, require_whole
 from suites.client.session import Client, Session
@@ -27,6 +27,7 @@ __all__ = [
     "generated_clip",
     "instances",
     "ready_asset",
+    "remove",
     "require_whole",
     "running",
     "signed_in",

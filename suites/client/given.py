@@ -3,7 +3,7 @@
 from seatrial import Exercise
 from suites.client.answers import Asset
 from suites.client.clips import Clip, generated_clip
-from suites.client.session import Client, Session
+from suites.client.session import Client, Session, unpromised
 
 
 def small_clip() -> Clip:
@@ -15,14 +15,31 @@ def signed_in(exercise: Exercise, account: int | None = None, via: str | None = 
     """Sign in as the worker's own account, or as another declared one, and sign out when the check ends."""
     email, password = exercise.account if account is None else exercise.account_number(account)
     session = Client(exercise.http, via).sign_in(email, password)
-    exercise.cleanup(session.sign_out)
+    exercise.cleanup(_end, session)
     return session
+
+
+def _end(session: Session) -> None:
+    """Sign out; a session that the check has lost, or outlived, is no error here."""
+    answer = session.call("DELETE", "/v1/sessions/current")
+    if answer.status not in {204, 401}:
+        raise unpromised(answer, 204, "api")
+
+
+def remove(session: Session, asset_id: str) -> None:
+    """Remove an asset, by another session of the same account if this one has ended."""
+    if session.call("GET", f"/v1/assets/{asset_id}").status != 401:
+        session.remove(asset_id)
+        return
+    other = session.again()
+    other.remove(asset_id)
+    other.sign_out()
 
 
 def uploaded_asset(exercise: Exercise, session: Session, clip: Clip, title: str = "") -> Asset:
     """Upload a clip under the check's marker and remove the asset when the check ends."""
     created = session.create(f"{exercise.marker} {title}".strip(), clip.content)
-    exercise.cleanup(session.remove, created.asset.id)
+    exercise.cleanup(remove, session, created.asset.id)
     if created.upload is None:
         return created.asset
     return session.complete(created.asset.id, session.put(created.upload, clip.content))

@@ -1,7 +1,7 @@
 """Signed-in calls: each returns the answer as a value, and anything but the promised status is a Failure."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -45,7 +45,7 @@ class Client:
         answer = self.http.request(
             "POST", "api:/v1/sessions", json={"email": email, "password": password}, via=self.via
         )
-        return Session(self, Tokens.from_json(promised(answer, 201).json()))
+        return Session(self, Tokens.from_json(promised(answer, 201).json()), lambda: self.sign_in(email, password))
 
     def refresh(self, refresh_token: str) -> Tokens:
         """Exchange a refresh token for a new pair."""
@@ -56,10 +56,16 @@ class Client:
 
 
 class Session:
-    """One account's session; `tokens` are the current pair."""
+    """One account's session.
 
-    def __init__(self, client: Client, tokens: Tokens) -> None:
-        self.client, self.tokens = client, tokens
+    Args:
+        client: what it was opened with.
+        tokens: the current pair.
+        again: opens another session of the same account.
+    """
+
+    def __init__(self, client: Client, tokens: Tokens, again: "Callable[[], Session]") -> None:
+        self.client, self.tokens, self.again = client, tokens, again
 
     def call(
         self,

@@ -13,6 +13,7 @@ from suites.client import (
     Session,
     generated_clip,
     instances,
+    remove,
     require_whole,
     signed_in,
     small_clip,
@@ -160,7 +161,7 @@ class Drill:
 def _upload(destroy: Destroy, session: Session, ledger: Ledger, title: str, content: bytes) -> Asset:
     name = ledger.ask(f"{destroy.marker} {title}")
     created = session.create(name, content)
-    destroy.cleanup(session.remove, created.asset.id)
+    destroy.cleanup(remove, session, created.asset.id)
     require(created.upload is not None, "somewhere to upload to", f"{created}")
     assert created.upload is not None
     asset = session.complete(created.asset.id, session.put(created.upload, content))
