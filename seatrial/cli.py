@@ -161,6 +161,7 @@ def _prove(options: argparse.Namespace) -> int:
     with hosting.booted(profile), environment.lock():
         conclude.ready(environment)
         environment.check_secrets()
+        console.print(f"{len(chosen)} faults; first their checks on the healthy environment")
         if wrong := prover.baseline(chosen):
             raise EnvironmentFault("not healthy before the first strike:\n  " + "\n  ".join(wrong))
         try:
@@ -177,7 +178,7 @@ def _prove(options: argparse.Namespace) -> int:
     OUT.mkdir(parents=True, exist_ok=True)
     matrix = environment.redactor.clean([proven.to_json() for proven in proofs])
     (OUT / "prove.json").write_text(json.dumps(matrix, indent=1) + "\n")
-    prove.matrix(proofs, console)
+    prove.matrix(proofs, prover.rows, console)
     console.print(f"{caught} of {len(proofs)} faults caught, confirmed in effect and healed; {OUT / 'prove.json'}")
     return 0 if caught == len(proofs) else 1
 

@@ -6,6 +6,7 @@ Everything here is inert for items that are no checks, so that the project's own
 import contextlib
 import json
 import shlex
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -326,7 +327,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
 def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
     if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         return
-    scope = conclude.scope_of_arguments(session.config)
+    try:
+        scope = conclude.scope_of_arguments(session.config)
+    except SeatrialError as error:
+        print(f"\nERROR: {error}", file=sys.stderr)
+        session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        return
     problems = [*state.problems, *conclude.filters(session.config)]
     verdict = conclude.conclude(state.environment, state.results.values(), scope, problems)
     session.config.stash[VERDICT] = verdict

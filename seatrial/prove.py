@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -193,15 +194,15 @@ def show(proofs: list[Proven], console: Console) -> None:
             console.print(f"         {proven.reason}", markup=False)
 
 
-def matrix(proofs: list[Proven], console: Console) -> None:
-    """Print the detection matrix: a row per fault, a column per check; the letter is the check's outcome while struck."""
-    checks = sorted({name for proven in proofs for name in proven.seen})
-    if not checks:
-        return
-    table = Table(
-        "fault", *(Column(name.replace("-", "\n"), justify="center") for name in checks), title="detection matrix"
-    )
-    for proven in proofs:
-        table.add_row(proven.fault, *(proven.seen.get(name, "·")[0] for name in checks))
-    console.print(table)
+def matrix(proofs: list[Proven], rows: Mapping[str, Row], console: Console) -> None:
+    """Print the detection matrix, a table per suite: the letter is the check's outcome while the fault was in effect."""
+    for suite in sorted({row.suite for row in rows.values()}):
+        checks = sorted({name for proven in proofs for name in proven.seen if rows[name].suite == suite})
+        if not checks:
+            continue
+        table = Table(suite, *(Column(name.replace("-", "\n"), justify="center") for name in checks), box=SIMPLE)
+        for proven in proofs:
+            if not proven.seen.keys().isdisjoint(checks):
+                table.add_row(proven.fault, *(proven.seen.get(name, "·")[0] for name in checks))
+        console.print(table)
     console.print("F failed, I invalid, P passed, N not run, · not asked", style="dim")

@@ -52,7 +52,7 @@ def connect(
         "password": password or None,
         "sslmode": "verify-full",
         "sslrootcert": str(place.ca),
-        "passfile": os.devnull,
+        "passfile": "/nonexistent",  # libpq warns of a file that is no plain one, and is silent about none
         "connect_timeout": CONNECT_TIMEOUT_S,
         "application_name": "seatrial",
         "client_encoding": "UTF8",

@@ -11,9 +11,9 @@ from suites.monitoring import _exposition as exposition
 SERVICES = ("api", "worker", "edge", "frontend")
 # What the business asks about: the metric, and the service that counts it.
 BUSINESS = {
-    "uploads": ("api", "seatrial_uploads_completed_total"),
+    "uploads": ("api", "uploads_total"),
     "previews": ("worker", "previews_total"),
-    "promotions": ("api", "seatrial_promotions_total"),
+    "promotions": ("api", "promotions_total"),
     "plays": ("edge", "plays_total"),
 }
 REQUESTS, DURATIONS = "http_requests_total", "http_request_duration_seconds_count"

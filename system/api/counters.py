@@ -4,10 +4,8 @@ from prometheus_client import Counter
 
 __all__ = ["outbox_deferred", "playback_links", "promotions", "sign_ins", "uploads"]
 
-sign_ins = Counter("seatrial_sign_ins", "Sign-ins by outcome.", ["outcome"])
-uploads = Counter("seatrial_uploads_completed", "Uploads completed and queued.")
-outbox_deferred = Counter(
-    "seatrial_outbox_deferred", "Jobs that the stream did not take at once; the relay sends them."
-)
-promotions = Counter("seatrial_promotions", "Masters written.")
-playback_links = Counter("seatrial_playback_links", "Playback links signed.", ["variant"])
+sign_ins = Counter("sign_ins", "Sign-ins by outcome.", ["outcome"])
+uploads = Counter("uploads", "Uploads completed and queued.")
+outbox_deferred = Counter("outbox_deferred", "Jobs that the stream did not take at once; the relay sends them.")
+promotions = Counter("promotions", "Masters written.")
+playback_links = Counter("playback_links", "Playback links signed.", ["variant"])

@@ -278,3 +278,13 @@ def test_secrets_are_in_no_report(bench: Bench) -> None:
     assert written
     assert not [text for text in written if "hunter2hunter2" in text]
     assert "hunter2hunter2" not in run.output
+
+
+def test_suites_without_a_reviewed_list_give_no_verdict(bench: Bench) -> None:
+    bench.suite(OPEN)
+    (bench.folder / "suites/expected.toml").unlink()
+
+    run = bench.pytest()
+
+    assert (run.code, run.verdict) == (4, None), run.output
+    assert "seatrial checks --suites DIR --write-expected" in run.output
