@@ -11,13 +11,14 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import pytest
 from rich.console import Console
 
 from seatrial import conclude, expected, hosting
 from seatrial.environment import Environment
 from seatrial.errors import HarnessError
 from seatrial.outcome import Level, Outcome, Result
-from seatrial.plugin import OWN_CONFIGURATION
+from seatrial.plugin import NO_VERDICT, OWN_CONFIGURATION
 from seatrial.verdict import Verdict
 
 PARALLEL = 2
@@ -133,17 +134,19 @@ def _pytest(arguments: list[str], suites: Path) -> int:
         filter(None, (str(suites.resolve().parent), environment.get("PYTHONPATH")))
     )
     command = [sys.executable, "-m", "pytest", *OWN_CONFIGURATION, "-q", "--no-header", *arguments]
-    process = subprocess.Popen(command, env=environment, preexec_fn=_die_with_parent)  # noqa: PLW1509 - one prctl, no locks
+    # A group of its own: the terminal's Ctrl-C reaches us alone, and we pass it on exactly once.
+    process = subprocess.Popen(command, env=environment, process_group=0, preexec_fn=_die_with_parent)  # noqa: PLW1509
     try:
         return process.wait()
     except KeyboardInterrupt:
+        process.send_signal(signal.SIGINT)
         process.wait()
         raise
 
 
 def _read(file: Path, code: int, stage: str) -> tuple[list[Result], list[str]]:
     """Read a stage's results; a file without its end line, or an odd exit, is a problem of the run."""
-    if not file.exists():
+    if not file.exists() or code != NO_VERDICT:
         return [], [f"stage {stage} left no results (pytest exit {code})"]
     lines = file.read_text().splitlines()
     try:
@@ -154,6 +157,6 @@ def _read(file: Path, code: int, stage: str) -> tuple[list[Result], list[str]]:
         raise HarnessError(f"stage {stage}: results cannot be read: {error}") from error
     problems = [] if "end" in end else [f"stage {stage} ended early"]
     problems += [f"stage {stage}: {problem}" for problem in end.get("problems", ())]
-    if code not in {0, 1}:
-        problems.append(f"stage {stage}: pytest exit {code}")
+    if end.get("end") not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+        problems.append(f"stage {stage}: pytest ended with {end.get('end', code)}")
     return results, problems

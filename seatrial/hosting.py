@@ -46,7 +46,7 @@ def call(profile: Profile, *arguments: str, lifeline: int | None = None) -> int:
     program, *rest = section(profile).command
     command = [sys.executable if program == "python" else program, *rest, *arguments]
     keep = () if lifeline is None else (lifeline,)
-    process = subprocess.Popen(command, cwd=profile.tree, pass_fds=keep)
+    process = subprocess.Popen(command, cwd=profile.tree, pass_fds=keep, process_group=0)
     try:
         return process.wait()
     except KeyboardInterrupt:

@@ -24,6 +24,7 @@ from seatrial.session import NotRun, Trial, check_of, level_of, near
 from seatrial.verdict import Verdict
 
 P = TypeVar("P")
+NO_VERDICT = 7  # exit code of a stage: its results are in a file, and nobody may take it for a GO
 OWN_CONFIGURATION = ("-c", str(Path(__file__).with_name("pytest.toml")), "--rootdir", ".")
 TRIAL = pytest.StashKey[Trial]()
 STATE = pytest.StashKey["State"]()
@@ -319,6 +320,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
             lines = [json.dumps(result.to_json()) for result in state.results.values()]
             end = {"end": int(exitstatus), "problems": state.problems}
             state.results_file.write_text("\n".join([*lines, json.dumps(end)]) + "\n")
+            session.exitstatus = NO_VERDICT
     if _plugin(session.config, Given) is None:
         close_clients(state.environment.clients)
     state.locks.close()

@@ -9,7 +9,9 @@ import difflib
 import ipaddress
 import os
 import re
+import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -199,16 +201,12 @@ def _read_secret(profile: Path, reference: str, path: Path) -> str:
 
 
 def _sops(profile: Path, reference: str, path: Path, key: str) -> str:
-    try:
-        done = subprocess.run(
-            ["sops", "decrypt", "--extract", f'["{key}"]', str(path)],
-            capture_output=True,
-            text=True,
-            timeout=30,
-            check=False,
-        )
-    except FileNotFoundError:
-        raise ProfileError(f"{profile}: secret {reference} needs the program sops on PATH") from None
+    beside_us = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
+    program = shutil.which("sops", path=beside_us)
+    if program is None:
+        raise ProfileError(f"{profile}: secret {reference} needs the program sops on PATH")
+    command = [program, "decrypt", "--extract", f'["{key}"]', str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     if done.returncode or not done.stdout.strip():
         last = done.stderr.strip().splitlines()[-1:] or ["no value"]
         raise ProfileError(f"{profile}: secret {reference} could not be decrypted: {last[0]}")

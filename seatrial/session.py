@@ -1,7 +1,6 @@
 """One check's way from its pytest phases to a `Result`."""
 
 import shlex
-import sys
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -146,6 +145,6 @@ def _where(error: BaseException) -> str:
 
 
 def _trace(error: BaseException) -> str:
-    if isinstance(error, SeatrialError) and "pytest" not in sys.argv[0]:
+    if isinstance(error, SeatrialError):
         return ""
     return "".join(traceback.format_exception(error)[-12:])[-4000:]

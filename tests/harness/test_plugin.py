@@ -288,3 +288,11 @@ def test_suites_without_a_reviewed_list_give_no_verdict(bench: Bench) -> None:
 
     assert (run.code, run.verdict) == (4, None), run.output
     assert "seatrial checks --suites DIR --write-expected" in run.output
+
+
+def test_a_stage_by_hand_is_never_taken_for_a_verdict(bench: Bench) -> None:
+    bench.suite(OPEN)
+
+    run = bench.pytest("suites", "--seatrial-results", "results.jsonl")
+
+    assert (run.code, run.verdict) == (7, None), run.output

@@ -1,7 +1,10 @@
 """Profiles: every problem at once, with its line; secrets by reference only."""
 
+import subprocess
+import sys
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from seatrial.errors import ProfileError
@@ -133,3 +136,18 @@ def test_a_missing_secret_is_named_by_its_reference(written: Path, reference: st
 
     with pytest.raises(ProfileError, match=message):
         load(written).secret(reference)
+
+
+def test_a_secret_is_read_from_a_file_that_sops_encrypted(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = pyrage.x25519.Identity.generate()
+    monkeypatch.setenv("SOPS_AGE_KEY", str(key))
+    file = written.parent / "secrets.json"
+    file.write_text('{"database": "battery staple"}')
+    sops = Path(sys.executable).with_name("sops")
+    subprocess.run([sops, "encrypt", "--age", str(key.to_public()), "--in-place", file], check=True)
+    profile = load(written)
+
+    assert "battery staple" not in file.read_text()
+    assert profile.secret("sops:secrets.json#database") == "battery staple"
+    with pytest.raises(ProfileError, match="nothing could not be decrypted"):
+        profile.secret("sops:secrets.json#nothing")
