@@ -58,6 +58,14 @@ def scope_of_arguments(config: pytest.Config) -> expected.Scope:
     return expected.select_paths([str(argument) for argument in config.args])
 
 
+def is_trial(config: pytest.Config) -> bool:
+    """Tell whether a raw pytest call names suites."""
+    try:
+        return bool(scope_of_arguments(config).rows)
+    except UsageError:
+        return False
+
+
 def filters(config: pytest.Config) -> list[str]:
     """Name every option that made the run smaller than its scope."""
     names = {

@@ -96,24 +96,24 @@ def pytest_configure(config: pytest.Config) -> None:
 def _open(config: pytest.Config) -> State:
     if STATE in config.stash:
         return config.stash[STATE]
-    given = _plugin(config, Given)
+    given, results = _plugin(config, Given), config.getoption("--seatrial-results")
     try:
-        if given:
-            environment = given.environment
-        else:
-            profile = load(find(config.getoption("--profile")))
-            environment = Environment(profile, Arming.parse(config.getoption("--arm"), profile))
+        environment = given.environment if given else _environment(config)
+        state = State(environment, stage=config.getoption("--seatrial-stage"), quiet=bool(given), results=results)
+        if state.rules and not hasattr(config, "workerinput"):
+            state.locks.enter_context(environment.lock())
+            conclude.ready(environment)
+        if not given:
             environment.check_secrets()
     except SeatrialError as error:
         raise pytest.UsageError(str(error)) from None
-    state = State(
-        environment,
-        stage=config.getoption("--seatrial-stage"),
-        quiet=bool(given),
-        results=config.getoption("--seatrial-results"),
-    )
     config.stash[STATE] = state
     return state
+
+
+def _environment(config: pytest.Config) -> Environment:
+    profile = load(find(config.getoption("--profile")))
+    return Environment(profile, Arming.parse(config.getoption("--arm"), profile))
 
 
 @pytest.hookimpl(trylast=True)
@@ -131,12 +131,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     state = _open(config)
     for item in checks:
         _register(state, item)
-    if state.rules:
-        try:
-            state.locks.enter_context(state.environment.lock())
-            conclude.ready(state.environment)
-        except SeatrialError as error:
-            raise pytest.UsageError(str(error)) from None
     wanted = {"all": (False, True), "parallel": (False,), "serial": (True,)}[state.stage]
     items[:] = sorted(
         (item for item in items if _serial(item) in wanted), key=lambda item: (_serial(item), level_of(item) or 0)
@@ -303,8 +297,11 @@ class _Collector:
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Watch the reports of this session."""
-    session.config.pluginmanager.register(_Collector(session.config), "seatrial-collector")
+    """Watch the reports of this session; open the environment where the workers collect and this process does not."""
+    config = session.config
+    config.pluginmanager.register(_Collector(config), "seatrial-collector")
+    if _is_parallel(config) and not hasattr(config, "workerinput") and conclude.is_trial(config):
+        _open(config)
 
 
 @pytest.hookimpl(trylast=True)

@@ -246,8 +246,13 @@ def test_the_gate_leaves_an_environment_up_that_was_up(tiny: Tiny) -> None:
     assert tiny.is_open()
 
 
-def test_raw_pytest_boots_nothing_and_says_how(tiny: Tiny) -> None:
-    run = tiny.pytest()
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_raw_pytest_boots_nothing_and_says_how(tiny: Tiny, options: tuple[str, ...]) -> None:
+    text = (tiny.folder / "here.toml").read_text()
+    account = '[[accounts]]\nemail = "a@example.test"\npassword = "file:state/secret"\n'
+    (tiny.folder / "here.toml").write_text(text + account)
+
+    run = tiny.pytest("suites", *options)
 
     assert run.code == 4, run.output
     assert "environment here is down: run `seatrial up --profile here`" in run.output
