@@ -15,7 +15,7 @@ import pytest
 import redis
 
 from system.platforms.local.layout import PROJECT
-from tests.platform.bench import Running, profile
+from tests.platform.bench import Running, profile, wait_for
 
 # The system's own bookkeeping, listed in docs/observe.md.
 BOOKKEEPING = ("worker:", "rate:", "progress:")
@@ -45,9 +45,9 @@ def rows(running: Running) -> dict[str, str]:
         }
 
 
-def keys(running: Running) -> dict[str, str]:
-    """Digest every Redis key but the bookkeeping."""
-    with redis.Redis(
+def connect(running: Running) -> redis.Redis:
+    """Open a connection as the administrator."""
+    return redis.Redis(
         host="127.77.0.20",
         port=running.layout.addresses.base_port + 2,
         username="admin",
@@ -55,7 +55,13 @@ def keys(running: Running) -> dict[str, str]:
         ssl=True,
         ssl_cert_reqs=ssl.CERT_REQUIRED,
         ssl_ca_certs=str(running.layout.state / "ca/root.crt"),
-    ) as client:
+        decode_responses=False,
+    )
+
+
+def keys(running: Running) -> dict[str, str]:
+    """Digest every Redis key but the bookkeeping."""
+    with connect(running) as client:
         names = sorted(name.decode() for name in client.scan_iter())
         return {name: str(client.dump(name)) for name in names if not name.startswith(BOOKKEEPING)}
 
@@ -169,3 +175,74 @@ def test_a_host_that_is_not_there_fails_its_checks_by_name(running: Running, tmp
 
     assert code == 1, output
     assert "refused" in output
+
+
+STRUCK = """
+from seatrial import fault
+
+@fault("struck-for-long", kind="live state", takes_s=60, caught_by={"INF-RD-03": "noeviction"})
+class StruckForLong:
+    '''Eviction is on, and nobody can tell.'''
+    def strike(self, destroy): destroy.redis.config_set("maxmemory-policy", "allkeys-lru")
+    def in_effect(self, observe): return False
+"""
+NOTHING = """
+from seatrial import fault
+
+@fault("strikes-nothing", kind="live state", takes_s=1, caught_by={"INF-RD-03": "noeviction"})
+class StrikesNothing:
+    '''A strike that was forgotten.'''
+    def strike(self, destroy): pass
+    def in_effect(self, observe):
+        return observe.redis.config("maxmemory-policy")["maxmemory-policy"] == "allkeys-lru"
+"""
+
+
+def policy(running: Running) -> str:
+    with connect(running) as client:
+        return str(client.config_get("maxmemory-policy")["maxmemory-policy"])
+
+
+def seatrial(folder: Path, file: Path, *arguments: str) -> "subprocess.Popen[str]":
+    """Start a command of the harness in a folder of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "seatrial", *arguments, "--profile", str(file)],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def proving(folder: Path, file: Path, text: str) -> "subprocess.Popen[str]":
+    """Start to prove a fault written here."""
+    faults = folder / "faults"
+    faults.mkdir()
+    (faults / "redis.py").write_text(text)
+    return seatrial(folder, file, "prove", "--suites", str(PROJECT / "suites"), "--faults", str(faults))
+
+
+def test_a_strike_that_does_nothing_proves_nothing(running: Running, tmp_path: Path) -> None:
+    with proving(tmp_path, profile(running.layout, tmp_path / "here.toml"), NOTHING) as process:
+        output = process.communicate(timeout=120)[0]
+
+    assert process.returncode == 1, output
+    assert "INVALID  strikes-nothing" in output
+    assert "not in effect within 1 s" in output
+
+
+def test_a_killed_prove_is_healed_and_the_next_gate_is_go(running: Running, tmp_path: Path) -> None:
+    file = profile(running.layout, tmp_path / "here.toml")
+    with proving(tmp_path, file, STRUCK) as process:
+        wait_for(lambda: policy(running) == "allkeys-lru", 60)
+        process.kill()
+
+    refused = gate(file, tmp_path, "INF-RD-03")
+    with seatrial(tmp_path, file, "heal") as healing:
+        healed = healing.communicate(timeout=60)[0]
+
+    assert refused[0] == 3, refused[1]
+    assert healing.returncode == 0, healed
+    assert "undone #" in healed
+    assert policy(running) == "noeviction"
+    assert gate(file, tmp_path, "INF-RD-03")[0] == 0
