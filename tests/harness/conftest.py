@@ -8,8 +8,6 @@ import pytest
 
 from tests.harness.bench import Bench
 
-pytest_plugins = ["pytester"]
-
 
 @pytest.fixture
 def listener() -> Iterator[int]:

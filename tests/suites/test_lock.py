@@ -21,7 +21,7 @@ class Key:
         return self.answer
 
 
-UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=9)
+UNTIL = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 DENIED = S3Answer("delete_object", ok=False, status=403, code="AccessDenied", error="403 AccessDenied")
 DONE = S3Answer("delete_object", ok=True, status=200, code="", error=None)
 SILENT = S3Answer("delete_object", ok=False, status=None, code="", error="timed out")
