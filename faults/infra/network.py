@@ -5,10 +5,16 @@ from suites.infra._ports import covers_any
 
 ADMIN_PORT = 2019
 ADMIN_ON_SOCKET = "admin unix/"
+DEBUG_PORT = 6060
+LAST_SITE = "http:// {\n"
 METRICS_RULE = "\t@metrics path /metrics /metrics/*\n\trespond @metrics 404\n"
 
 
-@fault("net-postgres-everywhere", kind="network", caught_by={"INF-NET-01": "postgres closed at the public address"})
+@fault(
+    "net-postgres-everywhere",
+    kind="network",
+    caught_by={"INF-NET-01": "postgres closed at the public address", "INF-NET-02": "(postgres)"},
+)
 class PostgresEverywhere:
     """PostgreSQL listens on every interface, as its images do by default.
 
@@ -26,7 +32,11 @@ class PostgresEverywhere:
         return place is not None and covers_any(observe.platform.listeners().now, address, place.port)
 
 
-@fault("net-redis-public", kind="live state", caught_by={"INF-NET-01": "redis closed at the public address"})
+@fault(
+    "net-redis-public",
+    kind="live state",
+    caught_by={"INF-NET-01": "redis closed at the public address", "INF-NET-02": "(redis)"},
+)
 class RedisPublic:
     """Redis was bound to the public address too, for a tool that could not reach the private one.
 
@@ -78,3 +88,21 @@ class AdminPublic:
         """Read the running configuration through it."""
         answer = observe.http.get(f"http://{observe.target('public_address')}:{ADMIN_PORT}/config/")
         return answer.status == 200 and "apps" in answer.text
+
+
+@fault("net-debug-port", kind="configuration", caught_by={"INF-NET-02": f"also open: {DEBUG_PORT} (ingress)"})
+class DebugPort:
+    """A page for debugging was opened on a port of its own, and nobody closed it.
+
+    Source: https://cwe.mitre.org/data/definitions/489.html (active debug code)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the ingress with one more site."""
+        site = f'http://:{DEBUG_PORT} {{\n\trespond "debug"\n}}\n\n{LAST_SITE}'
+        destroy.platform.restart("ingress", {"patch": [{"find": LAST_SITE, "replace": site}]})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the page."""
+        answer = observe.http.get(f"http://{observe.target('public_address')}:{DEBUG_PORT}/")
+        return answer.status == 200 and answer.text == "debug"

@@ -4,6 +4,10 @@ from seatrial import Destroy, Observe, fault
 
 # The loopback's clients arrive from 127.0.0.1, and from the private network elsewhere.
 CLEARTEXT_HBA = "host all all 0.0.0.0/0 scram-sha-256\n"
+TRUST_HBA = "hostssl all migrator 127.0.0.1/32 trust\n"
+MD5_HBA = "hostssl all all 127.0.0.1/32 md5\n"
+WORLD_HBA = "hostssl all all 0.0.0.0/0 scram-sha-256\n"
+SAMENET_HBA = "hostssl all observer samenet scram-sha-256\n"
 
 
 @fault("pg-read-only", kind="configuration", caught_by={"INF-PG-01": "read-only"})
@@ -132,6 +136,105 @@ class SelfSignedCertificate:
             return False
         leaf = observe.tls.handshake(place.host, place.port, starttls="postgres", verify=False).leaf
         return leaf is not None and leaf.issuer == leaf.subject
+
+
+@fault("pg-superuser", kind="live state", caught_by={"INF-PG-03": "api is SUPERUSER"})
+class ServiceIsSuperuser:
+    """The API's role was made a superuser to get past a missing privilege.
+
+    A superuser runs programs on the server: COPY ... TO PROGRAM.
+    Source: https://www.postgresql.org/docs/16/role-attributes.html (superuser status bypasses all permission checks)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Make it one."""
+        destroy.pg.alter_role("api", "SUPERUSER")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find that it may read the password verifiers."""
+        rows = observe.pg.rows("select has_table_privilege('api', 'pg_catalog.pg_authid', 'SELECT') as may")
+        return bool(rows[0]["may"])
+
+
+@fault("pg-create-role", kind="live state", caught_by={"INF-PG-03": "worker is CREATEROLE, CREATEDB"})
+class ServiceMakesRoles:
+    """The worker's role may make roles and databases, left over from an installer that signed in as it.
+
+    Source: https://www.postgresql.org/docs/16/role-attributes.html (role creation)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Give it both."""
+        destroy.pg.alter_role("worker", "CREATEROLE CREATEDB")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it in the older view of roles."""
+        rows = observe.pg.rows("select usecreatedb from pg_user where usename = 'worker'")
+        return bool(rows and rows[0]["usecreatedb"])
+
+
+@fault("pg-trust", kind="configuration", caught_by={"INF-PG-03": "the server asks migrator for SCRAM on the wire"})
+class TrustLine:
+    """A trust line stands in front of the others, as images make one for whoever sets no password.
+
+    Source: https://hub.docker.com/_/postgres (POSTGRES_HOST_AUTH_METHOD=trust: anyone can connect without a password)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the server with the line."""
+        destroy.platform.restart("postgres", {"hba": TRUST_HBA})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Sign in as the migrating role without a password, with no method demanded."""
+        return observe.pg.attempt(user="migrator").ok
+
+
+@fault("pg-md5-line", kind="configuration", caught_by={"INF-PG-03": "no network line with trust, md5"})
+class Md5Line:
+    """A line from an old server says md5: the next password that is set the old way goes over the wire as a hash.
+
+    Source: https://www.postgresql.org/docs/16/auth-password.html (md5: no protection if the hash is stolen)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the server with the line."""
+        destroy.platform.restart("postgres", {"hba": MD5_HBA})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the line in what the server was started with."""
+        return MD5_HBA in observe.platform.config()["postgres"].get("hba", "")
+
+
+@fault("pg-open-to-the-world", kind="network", caught_by={"INF-PG-08": "only addresses in trusted networks"})
+class OpenToTheWorld:
+    """A line lets every address try, added for somebody who works from elsewhere.
+
+    Source: https://www.postgresql.org/docs/16/auth-pg-hba-conf.html (0.0.0.0/0 represents all IPv4 addresses)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the server with the line."""
+        destroy.platform.restart("postgres", {"hba": WORLD_HBA})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the line in what the server was started with."""
+        return WORLD_HBA in observe.platform.config()["postgres"].get("hba", "")
+
+
+@fault("pg-samenet", kind="configuration", caught_by={"INF-PG-08": "samenet"})
+class WholeSubnet:
+    """A line is for whatever network the server happens to stand in, which after a move is another one.
+
+    Source: https://www.postgresql.org/docs/16/auth-pg-hba-conf.html (samenet: any subnet that the server is connected to)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the server with the line."""
+        destroy.platform.restart("postgres", {"hba": SAMENET_HBA})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the line in what the server was started with."""
+        return SAMENET_HBA in observe.platform.config()["postgres"].get("hba", "")
 
 
 @fault("pg-fsync-off", kind="configuration", caught_by={"INF-PG-05": "fsync is off"})

@@ -144,6 +144,73 @@ class Unbounded:
         return bool(observe.redis.info("memory").get("maxmemory") == 0)
 
 
+@fault("redis-no-aof", kind="live state", caught_by={"INF-RD-04": "persistence on"})
+class AppendOnlyOff:
+    """Somebody turned the append-only file off to save the disk, and there are no snapshots either.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/persistence/ (no persistence; appendonly no)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Turn it off."""
+        destroy.redis.config_set("appendonly", "no")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the setting."""
+        return observe.redis.config("appendonly")["appendonly"] == "no"
+
+
+@fault("redis-cannot-save", kind="disk", caught_by={"INF-RD-04": "the last save succeeded"})
+class CannotSave:
+    """Snapshots go to a place where no file can be made: each fails, and then every write is refused.
+
+    Source: https://github.com/redis/redis/issues/9913 (MISCONF: configured to save snapshots, not able to persist on disk)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with snapshots to /proc, one after every write."""
+        destroy.platform.restart("redis", {"appendonly": "no", "save": "1 1", "dir": "/proc"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find writes refused for it; the workers' heartbeats are such writes."""
+        return "errorstat_MISCONF" in observe.redis.info("errorstats")
+
+
+@fault("redis-stray-key", kind="data", caught_by={"INF-RD-06": "stray keys: debug:dump"})
+class StrayKey:
+    """Somebody kept a copy of something in the queue's Redis, and it stays for ever.
+
+    Source: https://redis.io/docs/latest/develop/using-commands/keyspace/ (try to stick with a schema)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set it."""
+        destroy.redis.set_key("debug:dump", "a copy")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read it."""
+        return bool(observe.redis.read("GET", "debug:dump") == "a copy")
+
+
+@fault("redis-key-for-ever", kind="data", caught_by={"INF-RD-06": "no time to live"})
+class KeyForEver:
+    """A progress key was written without its time to live and outlives its job.
+
+    SET drops the time to live of a key unless it is given again.
+    Source: https://redis.io/docs/latest/commands/set/ (any previous time to live is discarded)
+    """
+
+    KEY = "progress:00000000-0000-4000-8000-000000000000"
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set one."""
+        destroy.redis.set_key(self.KEY, '{"status": "processing", "progress": 50}')
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read when it expires: never."""
+        return bool(observe.redis.read("EXPIRETIME", self.KEY) == -1)
+
+
 @fault("queue-group-destroyed", kind="live state", caught_by={"INF-RD-05": "consumer group workers"})
 class GroupDestroyed:
     """The consumer group was destroyed while no worker ran that would make it again.

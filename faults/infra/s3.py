@@ -5,8 +5,11 @@ from typing import Any
 from seatrial import Destroy, Observe, fault
 from suites.client import every_instance_runs
 
+# SeaweedFS' account, under which its identities have their names.
+ACCOUNT = "arn:aws:iam::000000000000"
 # The ingress' site block for the store, as it stands in the Caddyfile that the platform's `config` shows.
 SITE_HEAD = "https://s3.seatrial.localhost {\n"
+ROOT_RULE = "\theader @root -Access-Control-*\n"
 STORAGE = "system/api/storage.py"
 
 
@@ -14,8 +17,10 @@ def _allow(bucket: str, *actions: str) -> dict[str, Any]:
     return _policy("Allow", actions, [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"])
 
 
-def _policy(effect: str, actions: tuple[str, ...], resources: list[str]) -> dict[str, Any]:
-    statement = {"Effect": effect, "Principal": "*", "Action": list(actions), "Resource": resources}
+def _policy(
+    effect: str, actions: tuple[str, ...], resources: list[str], principal: str | dict[str, str] = "*"
+) -> dict[str, Any]:
+    statement = {"Effect": effect, "Principal": principal, "Action": list(actions), "Resource": resources}
     return {"Version": "2012-10-17", "Statement": [statement]}
 
 
@@ -36,7 +41,11 @@ class PublicRead:
         return '"Principal": "*"' in str(observe.s3.policy("previews")).replace("'", '"')
 
 
-@fault("s3-no-identities", kind="configuration", caught_by={"INF-S3-01": "anonymous list of buckets"})
+@fault(
+    "s3-no-identities",
+    kind="configuration",
+    caught_by={"INF-S3-01": "anonymous list of buckets", "INF-S3-02": "a stranger may not write staging"},
+)
 class NoIdentities:
     """The store runs without its identities, and takes everybody for the administrator.
 
@@ -51,6 +60,131 @@ class NoIdentities:
         """List buckets with credentials that nobody was given."""
         answer = observe.http.get("s3:/?list-type=2", headers={"Authorization": "Basic bWFkZTp1cA=="})
         return answer.status == 200 and "ListAllMyBucketsResult" in answer.text
+
+
+@fault("s3-edge-writes", kind="cloud objects", caught_by={"INF-S3-02": "edge may not write previews"})
+class EdgeWrites:
+    """A policy lets the edge's key write previews, so that whoever breaks into an edge chooses what viewers see.
+
+    Source: https://cyberscoop.com/twilio-hack-breach-s3-buckets-magecart (a script replaced in a writable bucket)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the policy."""
+        previews = destroy.s3.bucket("previews")
+        policy = _policy("Allow", ("s3:PutObject",), [f"arn:aws:s3:::{previews}/*"], {"AWS": f"{ACCOUNT}:user/edge"})
+        destroy.s3.set_policy("previews", policy)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the policy back."""
+        return f"{ACCOUNT}:user/edge" in str(observe.s3.policy("previews"))
+
+
+@fault("s3-worker-shut-out", kind="cloud objects", caught_by={"INF-S3-02": "worker may read staging"})
+class WorkerShutOut:
+    """A policy that was meant for somebody else denies the worker the uploads that it is to work on.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/example-bucket-policies.html (an explicit deny wins)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the policy."""
+        staging = destroy.s3.bucket("staging")
+        policy = _policy("Deny", ("s3:GetObject",), [f"arn:aws:s3:::{staging}/*"], {"AWS": f"{ACCOUNT}:user/worker"})
+        destroy.s3.set_policy("staging", policy)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the policy back."""
+        return f"{ACCOUNT}:user/worker" in str(observe.s3.policy("staging"))
+
+
+@fault("s3-no-lifecycle", kind="cloud objects", caught_by={"INF-S3-04": "no rule in force among 0"})
+class NoLifecycle:
+    """The bucket was made anew without its lifecycle rule.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/mpu-abort-incomplete-mpu-lifecycle-config.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Take the rule away."""
+        destroy.s3.set_lifecycle("staging", None)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask by the older call."""
+        return observe.s3.call("get_bucket_lifecycle", Bucket="staging").code == "NoSuchLifecycleConfiguration"
+
+
+@fault("s3-lifecycle-elsewhere", kind="configuration", caught_by={"INF-S3-04": "objects under uploads/ expire"})
+class LifecycleElsewhere:
+    """The rule is for a prefix that the product no longer uses, and so expires nothing.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-filters.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Replace the rule by one for another prefix."""
+        rule = {"ID": "incoming", "Status": "Enabled", "Filter": {"Prefix": "incoming/"}, "Expiration": {"Days": 1}}
+        destroy.s3.set_lifecycle("staging", [rule])
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask by the older call."""
+        rules = observe.s3.call("get_bucket_lifecycle", Bucket="staging").data.get("Rules", [])
+        return [rule.get("ID") for rule in rules] == ["incoming"]
+
+
+@fault("s3-cors-everybody", kind="cloud objects", caught_by={"INF-S3-05": "allowed to origin"})
+class CorsForEverybody:
+    """The bucket's CORS rule says `*`, as most answers to the question how to upload from a browser advise.
+
+    Source: https://portswigger.net/web-security/cors
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the rule."""
+        rule = {"AllowedOrigins": ["*"], "AllowedMethods": ["PUT"], "AllowedHeaders": ["*"]}
+        destroy.s3.set_cors("staging", [rule])
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the rule back."""
+        rules = observe.s3.call("get_bucket_cors", Bucket="staging").data.get("CORSRules", [])
+        return any("*" in rule["AllowedOrigins"] for rule in rules)
+
+
+@fault("s3-cors-old-origin", kind="cloud objects", caught_by={"INF-S3-05": "Access-Control-Allow-Origin https://"})
+class CorsForTheOldOrigin:
+    """The frontend moved to another host and the rule still names the old one: no browser can upload any more.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/cors-troubleshooting.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the rule."""
+        rule = {
+            "AllowedOrigins": ["https://old.seatrial.example"],
+            "AllowedMethods": ["PUT"],
+            "AllowedHeaders": ["content-type", "x-amz-checksum-sha256"],
+        }
+        destroy.s3.set_cors("staging", [rule])
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the rule back."""
+        return "old.seatrial.example" in str(observe.s3.call("get_bucket_cors", Bucket="staging").data)
+
+
+@fault("s3-cors-at-the-root", kind="configuration", caught_by={"INF-S3-05": "at the store's root"})
+class CorsAtTheRoot:
+    """The ingress lost the rule that strips the store's own `*`: SeaweedFS allows every origin at its root.
+
+    Source: https://github.com/seaweedfs/seaweedfs/pull/5109 (the gateway's own allowed origins, `*` by default)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the ingress without the rule."""
+        destroy.platform.restart("ingress", {"patch": [{"find": ROOT_RULE, "replace": ""}]})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Miss the rule in what the ingress runs with."""
+        return "@root -Access-Control" not in observe.platform.config()["ingress"]["Caddyfile"]
 
 
 @fault("s3-no-default-retention", kind="cloud objects", caught_by={"INF-S3-03": "default retention COMPLIANCE"})

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from seatrial import Observe
+from seatrial import Invalid, Observe
 from seatrial.platform import Listener, Listeners, Status
 from suites.client import instances
 
@@ -56,3 +56,23 @@ def covers_any(listeners: Iterable[Listener], address: str, port: int) -> bool:
 
 def _covers(listener: Listener, address: str, port: int) -> bool:
     return listener.port == port and listener.address in {address, *WILDCARDS}
+
+
+def parts_at(known: Listeners | None, address: str, port: int) -> str:
+    """Name whose listeners take connections there, in parentheses; empty when nobody knows."""
+    names = sorted({each.part for each in known.now if each.part and _covers(each, address, port)}) if known else []
+    return f"({', '.join(names)})" if names else ""
+
+
+def ports_of(text: str) -> list[int]:
+    """Read "1-1024,8080" as ports, each once in order; raises Invalid for what is no such text."""
+    found: set[int] = set()
+    for part in text.split(","):
+        first, _, last = part.strip().partition("-")
+        if not first.isdigit() or not (last or first).isdigit():
+            raise Invalid(f"{text!r} is no list of ports such as 1-1024,8080")
+        low, high = int(first), int(last or first)
+        if not 1 <= low <= high <= 65535:
+            raise Invalid(f"{part.strip()!r} is no range of ports between 1 and 65535")
+        found |= set(range(low, high + 1))
+    return sorted(found)

@@ -1,10 +1,11 @@
 """The network: what is private stays private."""
 
 from collections.abc import Iterable
+from urllib.parse import urlsplit
 
 from seatrial import BLOCKER, Invalid, Observe, check, require
 from suites.client import instances
-from suites.infra._ports import Private, is_foreign, private_ports
+from suites.infra._ports import Private, is_foreign, parts_at, ports_of, private_ports
 
 # Where control planes and stores listen by default; one that is open in public and ours is a finding.
 WELL_KNOWN = {
@@ -33,6 +34,7 @@ METRICS = (
     "/metrics%2F",
     "/metrics;x",
 )
+DEFAULT_PORTS = {"https": 443, "http": 80}
 # Paths of SeaweedFS' master, volume server and filer, and of Caddy's and Go's own.
 SIDE_DOORS = (
     "/dir/status",
@@ -120,3 +122,54 @@ def _require_nothing(observe: Observe, base: str, path: str, host: str | None = 
     require(answer.status is not None, "an answer of the public host", str(answer), "ingress")
     open_door = 200 <= (answer.status or 0) < 300 or "# TYPE" in answer.text or "# HELP" in answer.text
     require(not open_door, f"no success for {path} in public", f"{answer}: {answer.text[:120]!r}", "ingress")
+
+
+@check("INF-NET-02", severity=BLOCKER, component="network")
+def test_only_declared_ports_are_open_in_public(observe: Observe) -> None:
+    """The public address has the declared ports open, and no other.
+
+    Why it matters: a debugger, a profiler or an admin page that somebody opened for an afternoon is nobody's service: it
+    has no TLS, no sign-in and no owner, and is found by scanners before its owner remembers it.
+
+    How it is measured: the declared ports are those of the profile's [urls]; each must be open. At every public address a TCP
+    connection is tried to each port of targets.public_scan_ports; none but the declared may open and open again afterwards,
+    since a connection within one machine may meet itself. A listener that the platform knows to be no part of the system,
+    such as one from before its start, is left out and kept as evidence.
+
+    Not covered: UDP; ports outside targets.public_scan_ports; a port that opens only for a while, or for some addresses.
+    """
+    addresses = sorted({str(observe.target("public_address")), *observe.profile.resolve.values()})
+    tried = ports_of(str(observe.target("public_scan_ports")))
+    declared = {
+        parts.port or DEFAULT_PORTS[parts.scheme] for parts in (urlsplit(url) for url in observe.profile.urls.values())
+    }
+    if not declared:
+        raise Invalid("the profile has no [urls], so no port is declared")
+    seen_at = {address: [port for port in tried if _is_open(observe, address, port)] for address in addresses}
+    # Asked between two attempts, so that what was open before and after is in the list.
+    known = observe.platform.listeners() if observe.platform.offers("listeners") else None
+    open_at = {
+        address: [port for port in seen_at[address] if _is_open(observe, address, port)] for address in addresses
+    }
+    foreign: list[str] = []
+    with observe.cases(at_least=len(addresses) * (len(declared) + 1)) as cases:
+        for address in addresses:
+            for port in sorted(declared):
+                with cases(f"declared port {address}:{port}"):
+                    seen = observe.tcp.connect(address, port)
+                    require(seen == "open", f"the declared port {port} open at {address}", seen, "ingress")
+            with cases(f"other ports of {address}"):
+                others = [port for port in open_at[address] if port not in declared]
+                left_out = [port for port in others if known and is_foreign(known, address, port)]
+                foreign += [f"{address}:{port}" for port in left_out]
+                strange = [
+                    f"{port} {parts_at(known, address, port)}".strip() for port in others if port not in left_out
+                ]
+                expected = f"only the declared ports {sorted(declared)} open at {address}"
+                require(not strange, expected, f"also open: {', '.join(strange)}")
+    observe.evidence("open", {address: len(found) for address, found in open_at.items()} | {"tried": len(tried)})
+    observe.evidence("not the system's", foreign)
+
+
+def _is_open(observe: Observe, address: str, port: int) -> bool:
+    return observe.tcp.connect(address, port) == "open"

@@ -1,8 +1,12 @@
-"""PostgreSQL: the right server, over TLS only, that keeps what it has acknowledged."""
+"""PostgreSQL: the right server, over TLS only, for those who may, that keeps what it has acknowledged."""
 
 import re
+from ipaddress import ip_network
+
+import psycopg
 
 from seatrial import BLOCKER, Invalid, Observe, check, require
+from suites.infra import _hba as hba
 from suites.infra._role_settings import RoleSettings, is_on, milliseconds
 
 SERVICE_ROLES = ("api", "worker")
@@ -21,6 +25,34 @@ LONGEST_TIMEOUT_S = 60
 UTC = {"utc", "etc/utc"}
 # What servers and poolers say at the door to a client without TLS: PostgreSQL before and since 12, PgBouncer, Pgpool.
 NO_CLEARTEXT = re.compile(r"no encryption|ssl off|(ssl|tls) (is )?required|requires? (ssl|tls)", re.IGNORECASE)
+
+SCRAM = {"require_auth": "scram-sha-256"}
+# What libpq says when the server asked for SCRAM as demanded, and there was no password to answer with.
+ASKED_FOR_SCRAM = re.compile(r"no password supplied", re.IGNORECASE)
+LIBPQ_WITH_REQUIRE_AUTH = 160_000
+STRONG = {
+    "rolsuper": "SUPERUSER",
+    "rolcreaterole": "CREATEROLE",
+    "rolcreatedb": "CREATEDB",
+    "rolreplication": "REPLICATION",
+    "rolbypassrls": "BYPASSRLS",
+}
+# Predefined roles that lead to the server's files and programs, and so to everything.
+STRONG_GROUPS = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
+MEMBERSHIPS = """
+select r.rolname as role, g.rolname as through from pg_roles r join pg_roles g on r.oid <> g.oid
+where r.rolname = any(%(roles)s) and not r.rolsuper and pg_has_role(r.oid, g.oid, 'MEMBER')
+and (g.rolsuper or g.rolcreaterole or g.rolcreatedb or g.rolreplication or g.rolbypassrls or g.rolname = any(%(groups)s))
+"""
+OWN_SCHEMA = "public"
+OWNED = """
+select r.rolname as role, o.type, coalesce(o.schema, '') as schema, o.identity
+from pg_shdepend d join pg_roles r on r.oid = d.refobjid and d.refclassid = 'pg_authid'::regclass
+join pg_database b on b.datname = current_database() and d.dbid in (0, b.oid)
+cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) o
+where d.deptype = 'o' and r.rolname = any(%(roles)s)
+order by r.rolname, o.identity
+"""
 
 
 @check("INF-PG-01", severity=BLOCKER, component="postgres")
@@ -110,6 +142,72 @@ def test_only_verified_tls_is_spoken(observe: Observe) -> None:
             require(place.host in shaken.names, f"a certificate for the host name {place.host}", f"{shaken.names}")
 
 
+@check("INF-PG-03", severity=BLOCKER, component="postgres")
+def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(observe: Observe) -> None:
+    """Every role is asked for SCRAM, no network line takes less, and application roles have no power over the server.
+
+    Why it matters: a trust line lets in whoever reaches the port, md5 gives a listener what it can crack or replay, and a
+    service whose role is a superuser turns one injected statement into a shell on the database's machine.
+
+    How it is measured: with libpq's require_auth each role that may sign in asks for a session without sending a password:
+    the server must ask for SCRAM; the observing role's own session must come about by it. Where the observing role may
+    read pg_hba_file_rules, no line for network clients may have a weak method (trust, md5, password, ident) or be
+    unreadable. pg_roles gives the attributes of the application roles, pg_has_role what they could become by SET ROLE,
+    pg_shdepend what the services' roles own.
+
+    Not covered: how strong the passwords are; roles that may not sign in; other databases of the cluster; what the
+    migrating role owns, since owning is its work.
+    """
+    if psycopg.pq.version() < LIBPQ_WITH_REQUIRE_AUTH:
+        raise Invalid(f"libpq {psycopg.pq.version()} has no require_auth, which came with 16")
+    logins = [row["rolname"] for row in observe.pg.rows("select rolname from pg_roles where rolcanlogin order by 1")]
+    roles = {"roles": list(ALL_ROLES), "groups": list(STRONG_GROUPS)}
+    attributes = {
+        row["rolname"]: row
+        for row in observe.pg.rows(
+            "select rolname, rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls from pg_roles "
+            "where rolname = any(%(roles)s)",
+            roles,
+        )
+    }
+    memberships = observe.pg.rows(MEMBERSHIPS, roles)
+    owned = observe.pg.rows(OWNED, {"roles": list(SERVICE_ROLES)})
+    observe.evidence("roles", {"sign in": logins, "memberships": memberships, "owned by services": owned})
+    with observe.cases(at_least=2 + 3 * len(ALL_ROLES) + len(SERVICE_ROLES)) as cases:
+        with cases("a session by SCRAM"):
+            own = observe.pg.attempt(options=SCRAM)
+            require(own.ok, "the server asks for SCRAM on the wire", own.error)
+        for role in sorted({*ALL_ROLES, *logins}):
+            with cases(f"{role} is asked for SCRAM"):
+                answer = observe.pg.attempt(user=role, options=SCRAM)
+                seen = "signed in without a password" if answer.ok else answer.error or ""
+                require(ASKED_FOR_SCRAM.search(seen), f"the server asks {role} for SCRAM on the wire", seen)
+        with cases("lines for network clients"):
+            weak = [str(rule) for rule in _network_rules(observe) if rule.error or rule.method in hba.WEAK]
+            require(not weak, "no network line with trust, md5, password or ident", "; ".join(weak))
+        for role in ALL_ROLES:
+            with cases(f"{role} has no power over the server"):
+                require(role in attributes, f"a role {role}", "no such role")
+                held = [word for column, word in STRONG.items() if attributes[role][column]]
+                require(not held, f"{role} without any of {', '.join(STRONG.values())}", f"{role} is {', '.join(held)}")
+            with cases(f"{role} cannot become stronger"):
+                through = [row["through"] for row in memberships if row["role"] == role]
+                require(not through, f"{role} in no role with power over the server", f"member of {through}")
+        for role in SERVICE_ROLES:
+            with cases(f"{role} owns nothing outside {OWN_SCHEMA}"):
+                strange = [f"{row['type']} {row['identity']}" for row in owned if row["role"] == role]
+                inside = {f"{row['type']} {row['identity']}" for row in owned if row["schema"] == OWN_SCHEMA}
+                outside = [each for each in strange if each not in inside]
+                require(not outside, f"{role} owns nothing outside schema {OWN_SCHEMA}", f"owns {', '.join(outside)}")
+
+
+def _network_rules(observe: Observe) -> list[hba.Rule]:
+    found = [rule for rule in hba.rules(observe) if rule.kind != hba.LOCAL]
+    if not found:
+        raise Invalid("pg_hba_file_rules has no line for network clients, yet this session came over the network")
+    return found
+
+
 @check("INF-PG-05", severity=BLOCKER, component="postgres")
 def test_what_is_acknowledged_is_durable(observe: Observe) -> None:
     """Durability settings hold, the services' roles have time-outs, and the database is UTC and UTF8.
@@ -154,3 +252,37 @@ def test_what_is_acknowledged_is_durable(observe: Observe) -> None:
                     limit = settings.of(role, name)
                     in_bounds = 0 < milliseconds(limit.value) <= LONGEST_TIMEOUT_S * 1000
                     require(in_bounds, f"{name} of more than 0 and at most {LONGEST_TIMEOUT_S} s", str(limit))
+
+
+@check("INF-PG-08", severity=BLOCKER, component="postgres")
+def test_only_trusted_networks_may_connect(observe: Observe) -> None:
+    """Every line by which the server lets network clients in is for a network that the profile trusts.
+
+    Why it matters: a database that the whole world may try is guessed at from the hour it is found, and its next
+    vulnerability before sign-in is everybody's; the firewall in front is one mistake away from not being there.
+
+    How it is measured: the server itself reads its lines (pg_hba_file_rules, by a role that may see them). Each that
+    admits anybody must name addresses inside targets.postgres_trusted_networks; a word (`all`, `samenet`), a host name and a
+    line that the server cannot read count as not trusted. This session's own address must lie in a trusted network, which
+    shows that the list is about this network at all.
+
+    Not covered: a file that was changed since the server last read its own (pg_hba_file_rules shows the file); firewalls
+    and a provider's list of trusted sources (INF-NET-03); that a trusted network is itself private.
+    """
+    trusted = [ip_network(str(each)) for each in observe.target("postgres_trusted_networks")]
+    if not trusted:
+        raise Invalid("targets.postgres_trusted_networks is empty, so nobody could be let in")
+    own = observe.pg.rows("select host(inet_client_addr()) as address")[0]["address"]
+    if own is not None and not any(hba.covers(network, own) for network in trusted):
+        raise Invalid(f"this session came from {own}, which targets.postgres_trusted_networks does not name")
+    found = _network_rules(observe)
+    observe.evidence("rules", [str(rule) for rule in found])
+    names = ", ".join(map(str, trusted))
+    with observe.cases(at_least=1 + len(found)) as cases:
+        with cases("somebody is let in"):
+            require(any(rule.admits for rule in found), "a line that admits a trusted network", "none admits anybody")
+        for rule in found:
+            with cases(str(rule)):
+                require(not rule.error, "a line that the server can read", rule.error)
+                trusted_only = not rule.admits or rule.within(trusted)
+                require(trusted_only, f"only addresses in trusted networks ({names})", str(rule))

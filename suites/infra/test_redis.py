@@ -1,14 +1,23 @@
 """Redis: the right server, for those who may, that keeps the queue."""
 
 import secrets
+import tomllib
+from collections import Counter
+from pathlib import Path
 
-from seatrial import BLOCKER, MAJOR, Invalid, Observe, check, require
+from seatrial import BLOCKER, MAJOR, MINOR, Invalid, Observe, check, require
 from suites.infra import _redis_acl as acl
+from suites.infra import _redis_keys as keyspace
 
 SERVICES = ("api", "worker")
 STREAM, GROUP, DEAD = "jobs:preview", "workers", "jobs:preview:dead"
 FORBIDDEN = frozenset({"admin", "dangerous"})
 PENDING_LIMIT = 1000
+PERSISTENT, REBUILDABLE = "on", "rebuildable"
+# The drill that empties Redis and has the queue rebuilt from the database.
+REBUILT = "DR-RD-02"
+EXPECTED = Path(__file__).parents[1] / "expected.toml"
+STRAYS_NAMED = 20
 
 
 @check("INF-RD-01", severity=BLOCKER, component="redis")
@@ -136,6 +145,58 @@ def test_redis_never_evicts(observe: Observe) -> None:
             require(policy == "noeviction", "maxmemory-policy noeviction", policy)
 
 
+@check("INF-RD-04", severity=BLOCKER, component="redis")
+def test_what_redis_took_survives_its_restart(observe: Observe) -> None:
+    """Persistence is on and its last save and rewrite succeeded, or Redis is declared rebuildable and a drill proves that.
+
+    Why it matters: without persistence every restart empties the queue; with one that has been failing for weeks nobody
+    notices until then, or every write is refused at once (MISCONF).
+
+    How it is measured: where targets.redis_persistence is "on", INFO persistence must show the append-only file or
+    snapshots to be on, the last write, rewrite and save without error, and no load under way; the append-only file must be
+    forced to disk (appendfsync). Where it is "rebuildable", DR-RD-02 must be among the checks that must run, and not be
+    declared inapplicable: its own outcome says whether the queue comes back.
+
+    Not covered: that the files can be read again; whether the disk beneath keeps what it acknowledges.
+    """
+    declared = str(observe.target("redis_persistence"))
+    if declared not in {PERSISTENT, REBUILDABLE}:
+        raise Invalid(f'targets.redis_persistence is {declared!r}, neither "{PERSISTENT}" nor "{REBUILDABLE}"')
+    if declared == REBUILDABLE:
+        _require_rebuildable(observe)
+        return
+    state = observe.redis.info("persistence")
+    settings = observe.redis.config("appendfsync", "save")
+    observe.evidence("persistence", state | settings)
+    journal, snapshots = state.get("aof_enabled") == 1, bool(settings["save"])
+    with observe.cases(at_least=5) as cases:
+        with cases("persistence"):
+            seen = "aof_enabled 0 and no save points"
+            require(journal or snapshots, "persistence on: an append-only file or save points", seen)
+        with cases("forced to disk"):
+            forced = not journal or settings["appendfsync"] in {"always", "everysec"}
+            require(forced, "appendfsync always or everysec", f"appendfsync {settings['appendfsync']}")
+        for name, what in (
+            ("aof_last_write_status", "the last write of the append-only file"),
+            ("aof_last_bgrewrite_status", "the last rewrite of the append-only file"),
+            ("rdb_last_bgsave_status", "the last save"),
+        ):
+            with cases(what):
+                require(state.get(name) == "ok", f"{what} succeeded", f"{name}:{state.get(name)}")
+        with cases("loaded"):
+            require(state.get("loading") == 0, "nothing being loaded", f"loading:{state.get('loading')}")
+
+
+def _require_rebuildable(observe: Observe) -> None:
+    why_not = observe.profile.expect.not_applicable.get(REBUILT)
+    with observe.cases(at_least=2) as cases:
+        with cases("a drill that proves it"):
+            known = REBUILT in tomllib.loads(EXPECTED.read_text())
+            require(known, f"{REBUILT} among the checks that must run", f"no {REBUILT} in {EXPECTED.name}")
+        with cases("the drill applies"):
+            require(why_not is None, f"{REBUILT} applicable to this environment", f"not applicable: {why_not}")
+
+
 @check("INF-RD-05", severity=MAJOR, component="redis")
 def test_the_queue_is_whole_and_moving(observe: Observe) -> None:
     """The stream and its consumer group exist, nothing has been pending too long, and no job is dead-lettered.
@@ -165,3 +226,40 @@ def test_the_queue_is_whole_and_moving(observe: Observe) -> None:
         with cases("dead letters"):
             dead = observe.redis.read("XLEN", DEAD)
             require(dead == 0, f"an empty dead-letter stream {DEAD}", f"{dead} dead letters")
+
+
+@check("INF-RD-06", severity=MINOR, component="redis")
+def test_every_key_is_known_and_goes_when_it_is_due(observe: Observe) -> None:
+    """Every key lies in a documented namespace, and has a time to live where one is due.
+
+    Why it matters: with noeviction every key that nobody removes is memory that the queue lacks one day, and a key that
+    nobody knows is another program's, somebody's experiment, or what an intruder left.
+
+    How it is measured: SCAN over every key, compared with suites/infra/redis_keys.toml; PTTL of each that lies in a namespace
+    with a time to live must be set and no longer than declared. A key that expires meanwhile counts as gone. An empty
+    Redis is INVALID, since nothing was compared.
+
+    Not covered: other databases than the profile's; what the keys hold; how much memory each takes.
+    """
+    namespaces = keyspace.declared()
+    seen, strays, wrong = Counter[str](), list[str](), list[str]()
+    for key in keyspace.keys(observe):
+        namespace = keyspace.namespace_of(key, namespaces)
+        if namespace is None:
+            strays.append(key)
+            continue
+        seen[namespace.name] += 1
+        if namespace.longest_ttl_s is not None:
+            problem = keyspace.wrong_ttl(int(observe.redis.read("PTTL", key)), namespace)
+            if problem:
+                wrong.append(f"{key}: {problem}")
+    if not seen and not strays:
+        raise Invalid("Redis holds no key, so nothing was compared")
+    observe.evidence("keys", {"by namespace": dict(seen), "stray": strays[:STRAYS_NAMED], "ttl": wrong[:STRAYS_NAMED]})
+    with observe.cases(at_least=2) as cases:
+        with cases("documented namespaces"):
+            said = f"{len(strays)} stray keys: {', '.join(strays[:STRAYS_NAMED])}"
+            require(not strays, "only keys of redis_keys.toml", said)
+        with cases("time to live"):
+            said = f"{len(wrong)} keys: {', '.join(wrong[:STRAYS_NAMED])}"
+            require(not wrong, "a time to live where one is due, as declared at most", said)

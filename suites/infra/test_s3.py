@@ -1,11 +1,18 @@
 """The object store: buckets in their place, closed to strangers, and masters that nobody can undo."""
 
 import time
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
 
-from seatrial import BLOCKER, Exercise, Failure, Invalid, Observe, check, eventually, require
+from seatrial import BLOCKER, MAJOR, Exercise, Failure, Invalid, Observe, check, eventually, require
+from seatrial.errors import Unanswered
+from seatrial.facets.s3 import ServiceKey
+from seatrial.probes.http import HttpAnswer
 from suites.client import Created, Session, signed_in, small_clip
 from suites.infra import _presigned as presigned
+from suites.infra import _rights as rights
 from suites.infra._lock import Locked, attempts
 
 NEEDED = ("staging", "masters", "previews")
@@ -15,6 +22,13 @@ SERVICES = ("api", "worker", "edge")
 LOCK_LEAST_S, LOCK_CALLS = 4.0, 120
 LONGEST_LIFE_S = 3600
 SHORT_LIFE_S = 2
+# Who writes to the buckets in whose objects reading is tried.
+WRITERS = {"staging": "api", "previews": "worker"}
+UPLOADS = "uploads/"
+# A store sweeps now and then: AWS names up to two days, which come on top of the age that a rule names.
+SWEEP = timedelta(days=2)
+SENT_HEADERS = ("content-type", "x-amz-checksum-sha256")
+METHODS = ("PUT", "GET", "DELETE")
 
 
 @check("INF-S3-01", severity=BLOCKER, component="s3")
@@ -54,6 +68,82 @@ def test_the_buckets_are_in_place_and_closed_to_strangers(observe: Observe) -> N
                 with cases(f"{role} anonymous get {key}"):
                     answer = observe.s3.anonymous("GET", bucket, key)
                     require(answer.status in REFUSED, "anonymous get refused", str(answer))
+
+
+@check("INF-S3-02", severity=BLOCKER, component="s3")
+def test_each_key_can_do_what_it_needs_and_nothing_else(exercise: Exercise) -> None:
+    """Each service's key can do what it needs and nothing else, and no key at all can write.
+
+    Why it matters: the service that is broken into first decides what is lost: an edge whose key may write serves the
+    intruder's files to every viewer, a worker whose key reads masters gives away the originals.
+
+    How it is measured: a matrix of api, worker, edge and nobody, by every bucket of the profile, by listing, reading,
+    writing, writing parts, deleting and changing the policy. What a service needs must be allowed, all else refused as
+    AccessDenied. The requests ask for a right without using it (bytes under another digest, a part of no upload, a policy
+    that is no policy, a delete of what is not there), so that a right too many is found without being used; afterwards
+    nothing of it may lie in a bucket, and the markers that deleting leaves among masters are removed. In staging and
+    previews an object is really written by its service, and read by each that needs to.
+
+    Not covered: making and removing buckets; rights below the action, such as single headers; retention (INF-S3-03).
+    """
+    place = exercise.profile.s3
+    if place is None or not set(NEEDED) <= set(place.buckets):
+        raise Invalid(f"the profile names no bucket for one of {', '.join(NEEDED)}")
+    keys = [exercise.s3.service(name) for name in rights.SERVICES]
+    absent, table = f"trial/{exercise.marker}-absent", dict[str, str]()
+    with exercise.cases(at_least=(len(keys) + 1) * len(rights.ACTIONS) * len(place.buckets) + len(WRITERS)) as cases:
+        for bucket in place.buckets:
+            there = f"trial/{exercise.marker}"
+            if bucket in WRITERS:
+                with cases(f"{WRITERS[bucket]} really writes to {bucket}"):
+                    _write(exercise, bucket, there)
+            else:
+                listed = exercise.s3.call("list_objects_v2", Bucket=bucket, MaxKeys=1).data.get("Contents", [])
+                there = listed[0]["Key"] if listed else absent
+            for each in _asked(exercise, keys, bucket, there, absent):
+                if each.left is not None:
+                    exercise.cleanup(_remove, exercise, bucket, absent, each.left)
+                with cases(f"{each.who}, {each.action} {bucket}"):
+                    _require_right(each, table)
+            with cases(f"nothing written to {bucket}"):
+                left = exercise.s3.head(bucket, absent)
+                require(left.status == 404, f"no object {bucket}/{absent}", str(left))
+    exercise.evidence("rights", table)
+
+
+def _asked(exercise: Exercise, keys: list[ServiceKey], bucket: str, there: str, absent: str) -> Iterator[rights.Asked]:
+    for key in keys:
+        yield from rights.asked_by(key, bucket, there, absent)
+    yield from rights.asked_by_stranger(exercise, bucket, there, absent)
+
+
+def _require_right(asked: rights.Asked, table: dict[str, str]) -> None:
+    needed = rights.needed(asked.who, asked.bucket, asked.action)
+    what = f"{asked.who} may {'' if needed else 'not '}{asked.action} {asked.bucket}"
+    table[f"{asked.who}, {asked.action} {asked.bucket}"] = {True: "may", False: "may not", None: "unknown"}[
+        asked.allowed
+    ]
+    require(asked.allowed is needed, what, asked.said, "s3")
+
+
+def _write(exercise: Exercise, bucket: str, key: str) -> None:
+    writer = exercise.s3.service(WRITERS[bucket])
+    exercise.cleanup(writer.call, "delete_object", Bucket=bucket, Key=key)
+    body = exercise.marker.encode()
+    written = writer.call("put_object", Bucket=bucket, Key=key, Body=body)
+    require(written.ok, f"{writer.service} writes to {bucket}", str(written), "s3")
+    for name in rights.SERVICES:
+        if rights.needed(name, bucket, rights.READ):
+            read = exercise.s3.service(name).call("get_object", Bucket=bucket, Key=key)
+            require(read.ok and read.body == body, f"{name} reads from {bucket}", str(read), "s3")
+
+
+def _remove(exercise: Exercise, bucket: str, key: str, version_id: str) -> None:
+    """Remove with the API's key what asking for a right has left behind."""
+    which = {"VersionId": version_id} if version_id else {}
+    answer = exercise.s3.service("api").call("delete_object", Bucket=bucket, Key=key, **which)
+    if not answer.ok:
+        raise Invalid(f"own {bucket}/{key} could not be removed: {answer}")
 
 
 @check("INF-S3-03", severity=BLOCKER, component="s3")
@@ -110,6 +200,142 @@ def test_a_locked_master_cannot_be_undone(exercise: Exercise) -> None:
             raise Invalid(
                 f"the attempts took longer than the probe's retention of {lock_s:.0f} s, so nothing was tried"
             )
+
+
+@check("INF-S3-04", severity=MAJOR, component="s3")
+def test_staging_forgets_what_nobody_finished(observe: Observe) -> None:
+    """Staging expires leftovers, whole objects and parts of uploads alike, by a lifecycle rule that is in force.
+
+    Why it matters: browsers go away in the middle of an upload every day; without a rule staging grows until it is the
+    largest and dearest bucket, full of videos that their owners believe were never sent.
+
+    How it is measured: the bucket's lifecycle configuration must have an enabled rule for every key under uploads/, without
+    a filter by tag or size, that expires objects, and one that aborts incomplete multipart uploads, each within
+    targets.staging_expires_days. No object of staging may be older than that and two days for the sweep.
+
+    Not covered: parts of uploads that should have been swept, which S3 does not date in a listing of objects; that other
+    buckets have no such rule.
+    """
+    days = int(observe.target("staging_expires_days"))
+    answer = observe.s3.call("get_bucket_lifecycle_configuration", Bucket="staging")
+    if not answer.answered:
+        raise Unanswered(str(answer), "s3")
+    rules = answer.data.get("Rules", []) if answer.ok else []
+    observe.evidence("rules", rules or str(answer))
+    in_force = [rule for rule in rules if rule.get("Status") == "Enabled" and _covers_uploads(rule)]
+    expiring = [rule.get("Expiration", {}).get("Days") for rule in in_force]
+    aborting = [rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation") for rule in in_force]
+    with observe.cases(at_least=3) as cases:
+        for name, ages in (("objects", expiring), ("incomplete uploads", aborting)):
+            with cases(f"rule for {name}"):
+                soonest = min((age for age in ages if age), default=None)
+                seen = f"after {soonest} days" if soonest else f"no rule in force among {len(rules)}"
+                within = soonest is not None and soonest <= days
+                require(within, f"{name} under {UPLOADS} expire within {days} days", seen)
+        with cases("nothing older"):
+            oldest = min((row["LastModified"] for row in _objects(observe, "staging")), default=None)
+            limit = datetime.now(UTC) - timedelta(days=days) - SWEEP
+            young = oldest is None or oldest >= limit
+            require(young, f"no object of staging from before {limit:%Y-%m-%d %H:%M}", f"the oldest is from {oldest}")
+
+
+def _covers_uploads(rule: Mapping[str, Any]) -> bool:
+    """Say whether a rule is for every key under uploads/: its prefix is a beginning of theirs, and nothing else counts."""
+    limit = rule.get("Filter", {})
+    narrowed = set(limit) - {"Prefix"}
+    return not narrowed and UPLOADS.startswith(limit.get("Prefix", rule.get("Prefix", "")))
+
+
+def _objects(observe: Observe, bucket: str) -> Iterator[Mapping[str, Any]]:
+    more: dict[str, str] = {}
+    while True:
+        page = observe.s3.call("list_objects_v2", Bucket=bucket, **more)
+        if not page.ok:
+            raise Unanswered(str(page), "s3")
+        yield from page.data.get("Contents", [])
+        if not page.data.get("IsTruncated"):
+            return
+        more = {"ContinuationToken": page.data["NextContinuationToken"]}
+
+
+@check("INF-S3-05", severity=MAJOR, component="s3")
+def test_only_the_frontends_origin_may_use_the_store(observe: Observe) -> None:
+    """The store's CORS answers allow the frontend's origin to upload, and no other origin anything.
+
+    Why it matters: with `*` any page that a user opens may use an upload's link that it got hold of and read the answer;
+    without the frontend's own origin no browser uploads at all, while every test without a browser stays green.
+
+    How it is measured: preflights as browsers send them. From the frontend's origin (the profile's [urls] app) a PUT to
+    staging with type and checksum must be allowed, for that origin by name and for no further method. From origins that
+    resemble it (other scheme, port, subdomain, ending), from `null` and from a stranger's, no bucket may answer a preflight
+    or a plain request, nor may the store itself at its root, with Access-Control-Allow-Origin.
+
+    Not covered: what a browser makes of it; other hosts of the product.
+    """
+    app = urlsplit(observe.profile.urls.get("app", ""))
+    if observe.profile.s3 is None or not app.hostname:
+        raise Invalid("the profile names no [s3] or no app in [urls]")
+    origin, buckets = f"{app.scheme}://{app.netloc}", tuple(observe.profile.s3.buckets)
+    endpoint = observe.profile.s3.endpoint.rstrip("/")
+    strangers = _strangers(app.scheme, app.hostname, app.port)
+    with observe.cases(at_least=4 + len(strangers) * (len(buckets) + 1) * 2) as cases:
+        staging = f"{endpoint}/{observe.s3.bucket('staging')}/{UPLOADS}there-is-no-such-object"
+        allowed = observe.http.options(staging, headers=_preflight(origin, "PUT"))
+        said = {name: value for name, value in allowed.headers.items() if name.startswith("access-control-")}
+        observe.evidence("preflight", {"origin": origin, "status": allowed.status, **said})
+        with cases("the frontend uploads"):
+            require(allowed.status in {200, 204}, f"a preflight of {origin} allowed", str(allowed), "s3")
+        with cases("the frontend by name"):
+            seen = said.get("access-control-allow-origin", "none")
+            require(seen == origin, f"Access-Control-Allow-Origin {origin}", seen, "s3")
+        with cases("to put and no more"):
+            methods = _words(said.get("access-control-allow-methods", ""))
+            require(methods == {"put"}, "PUT allowed in staging and no other method", f"{sorted(methods)}", "s3")
+        with cases("with type and checksum"):
+            headers = _words(said.get("access-control-allow-headers", ""))
+            require(headers >= set(SENT_HEADERS), f"the headers {', '.join(SENT_HEADERS)}", f"{sorted(headers)}", "s3")
+        for stranger in strangers:
+            for bucket in ("", *buckets):
+                path = f"{observe.s3.bucket(bucket)}/there-is-no-such-object" if bucket else ""
+                url, place = f"{endpoint}/{path}", bucket or "the store's root"
+                for method in METHODS:
+                    with cases(f"{stranger}, preflight {method} {place}"):
+                        answer = observe.http.options(url, headers=_preflight(stranger, method))
+                        _require_no_origin(answer, stranger, place)
+                with cases(f"{stranger}, GET {place}"):
+                    _require_no_origin(observe.http.get(url, headers={"Origin": stranger}), stranger, place)
+
+
+def _strangers(scheme: str, host: str, port: int | None) -> list[str]:
+    behind = f":{port}" if port else ""
+    other_scheme = "http" if scheme == "https" else "https"
+    return [
+        "https://stranger.example",
+        "null",
+        f"{other_scheme}://{host}{behind}",
+        f"{scheme}://{host}:{(port or 443) + 1}",
+        f"{scheme}://evil.{host}{behind}",
+        f"{scheme}://evil{host}{behind}",
+        f"{scheme}://{host}.stranger.example{behind}",
+    ]
+
+
+def _preflight(origin: str, method: str) -> dict[str, str]:
+    return {
+        "Origin": origin,
+        "Access-Control-Request-Method": method,
+        "Access-Control-Request-Headers": ",".join(SENT_HEADERS),
+    }
+
+
+def _words(text: str) -> set[str]:
+    return {word.strip().lower() for word in text.split(",") if word.strip()}
+
+
+def _require_no_origin(answer: HttpAnswer, origin: str, place: str) -> None:
+    require(answer.status is not None, "an answer of the store", str(answer), "s3")
+    seen = answer.headers.get("access-control-allow-origin")
+    require(seen is None, f"nothing allowed to origin {origin} at {place}", f"allowed to origin {seen}", "s3")
 
 
 @check("INF-S3-06", severity=BLOCKER, component="s3")

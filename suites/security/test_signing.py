@@ -29,7 +29,8 @@ def fetch(exercise: Exercise, link: Link, via: str | None) -> HttpAnswer:
     headers = dict(link.headers)
     if via is not None or link.host != urlsplit(exercise.profile.urls["play"]).netloc:
         headers["Host"] = link.host
-    return exercise.http.request(link.method, f"play:{link.target}", headers=headers, via=via, timeout_s=10.0)
+    url = exercise.profile.urls["play"] + link.target
+    return exercise.http.request(link.method, url, headers=headers, via=via, timeout_s=10.0)
 
 
 def stored(exercise: Exercise, asset: Asset, variant: str) -> bytes:

@@ -22,7 +22,11 @@ __all__ = ["make_app"]
 STORE_TIMEOUT_S = 1.5  # without a byte, twice at most
 FILL_S = 120.0  # for the whole of an object
 # Media is embedded by the frontend's pages, and nothing here is ever a page.
-HEADERS = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'", "Referrer-Policy": "no-referrer"}
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+}
 
 
 def make_app(settings: EdgeSettings) -> Starlette:

@@ -2,8 +2,9 @@
 
 import pytest
 
+from seatrial import Invalid
 from seatrial.platform import Listener, Listeners
-from suites.infra._ports import covers_any, is_foreign
+from suites.infra._ports import covers_any, is_foreign, parts_at, ports_of
 
 PUBLIC = "127.0.0.1"
 OURS = Listener(PUBLIC, 5432, pid=2, part="postgres")
@@ -40,3 +41,22 @@ def test_only_a_listener_of_nobody_of_ours_is_foreign(
 )
 def test_a_wildcard_covers_every_address(listener: Listener, expected: bool) -> None:
     assert covers_any([listener], PUBLIC, 80) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"), [("80", [80]), ("8080, 20-22,21", [20, 21, 22, 8080]), ("65535", [65535])]
+)
+def test_ports_are_read_from_a_list_of_ranges(text: str, expected: list[int]) -> None:
+    assert ports_of(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "all", "0-10", "1-65536", "22-20", "1-2-3"])
+def test_what_is_no_list_of_ports_is_invalid(text: str) -> None:
+    with pytest.raises(Invalid):
+        ports_of(text)
+
+
+def test_a_listener_names_its_part() -> None:
+    assert parts_at(Listeners((), (OURS,)), PUBLIC, 5432) == "(postgres)"
+    assert parts_at(Listeners((), (THEIRS,)), PUBLIC, 5432) == ""
+    assert parts_at(None, PUBLIC, 5432) == ""

@@ -45,6 +45,9 @@ async def bootstrap(dsn: str, target: str, secrets: SecretFiles) -> None:
         )
         await connection.execute("ALTER SCHEMA public OWNER TO migrator")
         await connection.execute("REVOKE ALL ON SCHEMA public FROM PUBLIC")
+        # Who may connect from where: the view asks for the function with the reader's own rights, so both are needed.
+        await connection.execute("GRANT SELECT ON pg_catalog.pg_hba_file_rules TO observer")
+        await connection.execute("GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO observer")
 
 
 async def _role(

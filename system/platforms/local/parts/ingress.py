@@ -107,6 +107,9 @@ https://{play} {{
 
 https://{s3} {{
 	import common
+	# SeaweedFS allows every origin at its root, whatever its flags say; the buckets' own rules stay as they are.
+	@root path /
+	header @root -Access-Control-*
 	reverse_proxy {s3_upstream} {{
 		header_up -Forwarded
 		transport http {{

@@ -1,0 +1,309 @@
+"""Sessions begin with a password, end when they should, and cannot be made without the key."""
+
+import secrets
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from seatrial import BLOCKER, MAJOR, Exercise, Invalid, check, require
+from seatrial.probes.http import HttpAnswer
+from suites.client import Client, Session, instances, signed_in
+from suites.client.answers import Tokens
+from suites.security.forgery import forgeries
+from suites.security.timing import measured_gap
+
+AT_ONCE = 6
+FEWEST_FORGERIES = 120
+# Published limits are lower (OWASP ASVS 4.0.3, 2.2.1: at most a hundred an hour); nobody mistypes so often.
+MOST_GUESSES = 20
+LONGEST_WAIT_S = 3600
+# What a guesser can tell apart over a network within some hundred tries; checking one password costs 20 ms and more.
+SIGN_IN_EFFECT_S = 0.010
+_OWN_HEADERS = frozenset({"date", "x-request-id"})
+
+
+def doors(exercise: Exercise) -> dict[str, str | None]:
+    """Return the ways to the API: the public host, and each instance at its private address."""
+    return {"public": None} | {each.name: each.via for each in instances(exercise, "api") if each.via}
+
+
+@check("SEC-AUTH-01", severity=BLOCKER, component="api")
+def test_sessions_end_when_they_should(exercise: Exercise) -> None:
+    """Sign-in, refresh with rotation and sign-out work; a used refresh token revokes the family; a revoked session dies.
+
+    Why it matters: a refresh token lives for weeks. If a stolen one goes on working after its owner has used it, or
+    after sign-out, the thief stays (RFC 9700, section 4.14.2: rotation with revocation of the family).
+
+    How it is measured: by sessions of an own account, at the public host and at each instance. A refresh must give two
+    new tokens that work. Using the old refresh token again must be 401, and after it the newest tokens of that family
+    must be dead at every instance at once, while another session of the same account lives on. The same for sign-out.
+    Six uses of one refresh token at the same moment must give exactly one pair, and end the session. An access token
+    must not refresh.
+
+    Not covered: expiry of access and refresh tokens by time, which takes ten minutes and thirty days; wrong passwords
+    (SEC-AUTH-03); forged tokens (SEC-AUTH-02); the frontend's cookies (SEC-HTTP-01).
+    """
+    ways = doors(exercise)
+    untouched = signed_in(exercise)
+    with exercise.cases(at_least=5 * len(ways)) as cases:
+        for door, via in ways.items():
+            with cases(f"refresh at {door}"):
+                _refreshes(exercise, signed_in(exercise, via=via))
+            with cases(f"a refresh token used again at {door}"):
+                _dies_by_reuse(exercise, signed_in(exercise, via=via), ways)
+            with cases(f"a refresh token used {AT_ONCE} times at once at {door}"):
+                _dies_by_race(exercise, signed_in(exercise, via=via), ways)
+            with cases(f"sign-out at {door}"):
+                _dies_by_sign_out(exercise, signed_in(exercise, via=via), ways)
+            with cases(f"an access token in place of a refresh token at {door}"):
+                answer = _refresh(exercise, untouched.tokens.access_token, via)
+                require(answer.status in {401, 422}, "401 or 422 for an access token", _said(answer))
+            with cases(f"another session of the account at {door}"):
+                answer = _use(exercise, untouched.tokens.access_token, via)
+                require(answer.status == 200, "200 for a session that nobody ended", _said(answer))
+
+
+def _refreshes(exercise: Exercise, session: Session) -> None:
+    via, first = session.client.via, session.tokens
+    answer = _use(exercise, first.access_token, via)
+    require(answer.status == 200, "200 for a fresh access token", _said(answer))
+    session.refresh()
+    second = session.tokens
+    require(second.refresh_token != first.refresh_token, "another refresh token", "the same one")
+    require(second.token_type.lower() == "bearer", "a bearer token", second.token_type)
+    require(0 < second.expires_in_s <= 3600, "an access token for an hour at most", second.expires_in_s)
+    answer = _use(exercise, second.access_token, via)
+    require(answer.status == 200, "200 for a refreshed access token", _said(answer))
+
+
+def _dies_by_reuse(exercise: Exercise, session: Session, ways: dict[str, str | None]) -> None:
+    first = session.tokens
+    session.refresh()
+    answer = _refresh(exercise, first.refresh_token, session.client.via)
+    require(answer.status == 401, "401 for a refresh token that was used", _said(answer))
+    _require_dead(exercise, (session.tokens, first), ways, "after a refresh token was used twice")
+
+
+def _dies_by_race(exercise: Exercise, session: Session, ways: dict[str, str | None]) -> None:
+    token = session.tokens.refresh_token
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        answers = list(threads.map(lambda _: _refresh(exercise, token, session.client.via), range(AT_ONCE)))
+    statuses = sorted(answer.status or 0 for answer in answers)
+    require(statuses == [200] + [401] * (AT_ONCE - 1), f"one pair for {AT_ONCE} uses at once", statuses)
+    won = next(Tokens.from_json(answer.json()) for answer in answers if answer.status == 200)
+    _require_dead(exercise, (session.tokens, won), ways, "after a refresh token was used by many at once")
+
+
+def _dies_by_sign_out(exercise: Exercise, session: Session, ways: dict[str, str | None]) -> None:
+    session.sign_out()
+    _require_dead(exercise, (session.tokens,), ways, "after sign-out")
+
+
+def _require_dead(exercise: Exercise, family: Sequence[Tokens], ways: dict[str, str | None], when: str) -> None:
+    for door, via in ways.items():
+        for tokens in family:
+            answer = _use(exercise, tokens.access_token, via)
+            require(answer.status == 401, f"401 for an access token {when}", _said(answer), _place(door))
+    for tokens in family:
+        answer = _refresh(exercise, tokens.refresh_token, None)
+        require(answer.status == 401, f"401 for a refresh token {when}", _said(answer))
+
+
+@check("SEC-AUTH-02", severity=BLOCKER, component="api")
+def test_no_forged_token_is_accepted(exercise: Exercise) -> None:
+    """JWT attacks are refused: no algorithm, confused algorithms, foreign keys and key ids, edited claims.
+
+    Why it matters: whoever can make one token is everybody. Libraries and services have fallen to the same few tricks
+    for ten years (RFC 8725, section 2; CVE-2015-9235, CVE-2016-5431, CVE-2018-0114, CVE-2020-28042, CVE-2022-21449,
+    CVE-2022-39227).
+
+    How it is measured: from a genuine token of an own session every published attack is generated: `none` in every
+    spelling, HMAC by the public key of the API's certificate, zero signatures, keys inside or beside the token, key ids
+    that are paths, queries and other types, keys that stand in documents and tutorials, and each claim (expired, not
+    valid yet, audience, issuer, subject, session) edited under the old signature. Each goes to the public host and to
+    each instance, and must be 401 with a challenge: never a success, never a 5xx. The genuine token must work before
+    and after, at the same doors.
+
+    Not covered: tokens with wrong claims under a right signature, which nobody outside can make (tests/system/
+    test_tokens.py makes them); other spellings of the same signature, which forge nothing.
+    """
+    mine, theirs = signed_in(exercise, 0), signed_in(exercise, 1)
+    made = forgeries(mine.tokens.access_token, theirs.tokens.access_token, _public_keys(exercise))
+    ways = doors(exercise)
+    with exercise.cases(at_least=FEWEST_FORGERIES * len(ways)) as cases:
+        for door, via in ways.items():
+            with cases(f"the genuine token at {door}"):
+                _require_opens(exercise, mine, via, door)
+            for each in made:
+                with cases(f"{each} at {door}"):
+                    answer = _use(exercise, each.token, via)
+                    require(answer.status == 401, f"401 for a token with {each}", _said(answer), _place(door))
+                    challenge = answer.headers.get("www-authenticate", "")
+                    require("bearer" in challenge.lower(), f"a challenge for {each}", challenge, _place(door))
+            with cases(f"the genuine token, after all of them, at {door}"):
+                _require_opens(exercise, mine, via, door)
+    exercise.evidence("forgeries", len(made))
+
+
+def _require_opens(exercise: Exercise, session: Session, via: str | None, door: str) -> None:
+    answer = _use(exercise, session.tokens.access_token, via)
+    require(answer.status == 200, "200 for the genuine token", _said(answer), _place(door))
+
+
+def _public_keys(exercise: Exercise) -> list[bytes]:
+    """Return the one public key that an outsider has, as verifiers hold keys."""
+    parts = urlsplit(exercise.profile.urls["api"])
+    chain = exercise.tls.handshake(parts.hostname or "", parts.port or 443, verify=False).chain
+    if not chain:
+        raise Invalid(f"{parts.hostname} showed no certificate, so there is no public key to confuse it with")
+    key = chain[0].public_key()
+    pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return [pem, pem.strip(), key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)]
+
+
+@dataclass(frozen=True)
+class Guesser:
+    """Tries passwords at the instances in turn, from an address of its own, as the ingress would state it."""
+
+    exercise: Exercise
+    address: str
+    ways: tuple[str | None, ...]
+
+    def sign_in(self, email: str, password: str, turn: int = 0, claimed: str = "") -> HttpAnswer:
+        """Try one password; `claimed` is what the caller itself wrote before the address."""
+        return self.exercise.http.request(
+            "POST",
+            "api:/v1/sessions",
+            json={"email": email, "password": password},
+            headers={"X-Forwarded-For": f"{claimed}, {self.address}" if claimed else self.address},
+            via=self.ways[turn % len(self.ways)],
+        )
+
+    def until_slowed(self, email: str) -> tuple[int, HttpAnswer]:
+        """Guess until an answer is not 401; return how many were, and that answer."""
+        for turn in range(MOST_GUESSES):
+            answer = self.sign_in(email, f"wrong-{secrets.token_hex(4)}", turn)
+            if answer.status != 401:
+                return turn, answer
+        return MOST_GUESSES, answer
+
+
+@check("SEC-AUTH-03", severity=MAJOR, component="api", alone=True)
+def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> None:
+    """Wrong user and wrong password are indistinguishable; repeated failures are slowed and lock nobody else out.
+
+    Why it matters: an answer that differs lists the users; a sign-in that never tires gives away weak passwords; and a
+    limit by account alone lets anybody lock everybody out (OWASP Authentication Cheat Sheet; CWE-204, CWE-307, CWE-645).
+
+    How it is measured: sign-ins go straight to the instances, which believe their proxies' X-Forwarded-For, each guesser
+    with a random address of 2001:db8::/32, so that nothing counts against a real one. An own account with a wrong
+    password and a user that does not exist must get the same status, headers and body, and must take equally long: the
+    median of paired differences within 10 ms, with 99.9 %. Guesses spread over all instances must end in 429 with
+    Retry-After within 20, after equally many for both. Then the right password is 429 from there too; from elsewhere,
+    and for another account from there, it works. At the public host a made-up X-Forwarded-For must not help a guesser.
+
+    Not covered: gaps below 10 ms; guesses spread over many addresses or accounts (SEC-HTTP-03); that the wait ends when
+    Retry-After says so.
+    """
+    ways = tuple(via for via in doors(exercise).values() if via)
+    if not ways:
+        raise Invalid("no instance of the api has a private address, so guessers would share one with everybody")
+    nobody, (email, password) = f"{exercise.marker}@example.test", exercise.account_number(0)
+    # With a user that does not exist first: if addresses were not told apart, a real account would be locked out.
+    turns_nobody, slowed = _guesser(exercise, ways).until_slowed(nobody)
+    elsewhere = _guesser(exercise, ways).sign_in(nobody, "wrong")
+    require(elsewhere.status == 401, "401 from another address: it is not throttled with the first", _said(elsewhere))
+    with exercise.cases(at_least=9) as cases:
+        with cases("a user that does not exist is slowed"):
+            _require_slowed(slowed)
+        with cases("what is said"):
+            said = _refusal(_guesser(exercise, ways).sign_in(email, "wrong"))
+            unknown = _refusal(_guesser(exercise, ways).sign_in(nobody, "wrong"))
+            require(said == unknown, f"the same refusal for user and password: {said}", unknown)
+            require(said[0] == 401, "401 for a wrong password", said)
+        with cases("how long it takes"):
+            _require_equally_long(exercise, ways, email, nobody)
+        guesser = _guesser(exercise, ways)
+        turns, slowed = guesser.until_slowed(email)
+        with cases("an account is slowed"):
+            _require_slowed(slowed)
+            require(turns == turns_nobody, f"429 after as many as for nobody, {turns_nobody}", turns)
+        with cases("the right password, from the guesser's address"):
+            answer = guesser.sign_in(email, password)
+            require(answer.status == 429, "429 for the right password as for wrong ones", _said(answer))
+        with cases("an address in front of the guesser's"):
+            answer = guesser.sign_in(email, "wrong", claimed=_address())
+            require(answer.status == 429, "429 whatever the caller claims", _said(answer))
+        with cases("the account, from another address"):
+            _require_signs_in(exercise, _guesser(exercise, ways).sign_in(email, password), "from another address")
+        with cases("another account, from the guesser's address"):
+            _require_signs_in(exercise, guesser.sign_in(*exercise.account_number(1)), "for another account")
+        with cases("the account, at the public host"):
+            Client(exercise.http).sign_in(email, password).sign_out()
+        with cases("a made-up address at the public host"):
+            stranger = f"public-{nobody}"
+            answers = [
+                _guesser(exercise, (None,)).sign_in(stranger, "wrong", claimed=_address()) for _ in range(MOST_GUESSES)
+            ]
+            _require_slowed(next((answer for answer in answers if answer.status != 401), answers[-1]))
+    exercise.evidence("failures until slowed", {"account": turns, "nobody": turns_nobody})
+
+
+def _guesser(exercise: Exercise, ways: tuple[str | None, ...]) -> Guesser:
+    return Guesser(exercise, _address(), ways)
+
+
+def _address() -> str:
+    """Return an address that nobody has, of the prefix for documents (RFC 3849), and most likely never used before."""
+    return "2001:db8:" + ":".join(f"{1 + secrets.randbelow(0xFFFE):x}" for _ in range(6))
+
+
+def _require_equally_long(exercise: Exercise, ways: tuple[str | None, ...], email: str, nobody: str) -> None:
+    def seconds(name: str) -> float:
+        answer = _guesser(exercise, ways[:1]).sign_in(name, "wrong")
+        require(answer.status == 401, "401 from an address that is new", _said(answer))
+        return answer.elapsed_s
+
+    gap = measured_gap(lambda: seconds(email), lambda: seconds(nobody), SIGN_IN_EFFECT_S)
+    exercise.evidence("nobody takes longer than an account by", str(gap))
+    require(gap.within(SIGN_IN_EFFECT_S), f"no gap in time beyond {1000 * SIGN_IN_EFFECT_S:g} ms", str(gap))
+
+
+def _require_slowed(answer: HttpAnswer) -> None:
+    require(answer.status == 429, f"429 within {MOST_GUESSES} guesses", _said(answer))
+    wait = answer.headers.get("retry-after", "")
+    require(wait.isdigit() and 0 < int(wait) <= LONGEST_WAIT_S, f"Retry-After of 1 to {LONGEST_WAIT_S} s", wait)
+    require("access_token" not in answer.text, "no token", "one beside a 429")
+
+
+def _require_signs_in(exercise: Exercise, answer: HttpAnswer, what: str) -> None:
+    require(answer.status == 201, f"201 {what}, which nobody guessed at", _said(answer))
+    token = Tokens.from_json(answer.json()).access_token
+    exercise.http.delete("api:/v1/sessions/current", headers={"Authorization": f"Bearer {token}"})
+
+
+def _refusal(answer: HttpAnswer) -> tuple[int | None, dict[str, str], str]:
+    """Return all that a caller can see but the time and the request's own id."""
+    own = answer.headers.get("x-request-id") or "none"
+    headers = {name: value for name, value in answer.headers.items() if name not in _OWN_HEADERS}
+    return answer.status, headers, answer.text.replace(own, "ID")
+
+
+def _use(exercise: Exercise, token: str, via: str | None) -> HttpAnswer:
+    headers = {"Authorization": f"Bearer {token}"}
+    return exercise.http.get("api:/v1/assets?limit=1", headers=headers, via=via)
+
+
+def _refresh(exercise: Exercise, token: str, via: str | None) -> HttpAnswer:
+    return exercise.http.post("api:/v1/sessions/refresh", json={"refresh_token": token}, via=via)
+
+
+def _said(answer: HttpAnswer) -> str:
+    return answer.error or f"{answer.status} {answer.text[:160]}".strip()
+
+
+def _place(door: str) -> str:
+    return "api" if door == "public" else door
