@@ -1,5 +1,6 @@
 """From results to a verdict, the same way for `seatrial gate` and for raw pytest."""
 
+import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping
@@ -140,6 +141,7 @@ def harness_version() -> str:
 def publish(environment: Environment, verdict: Verdict, out: Path = OUT, *, with_site: bool = False) -> None:
     """Write the reports, with the Allure site if asked for, and print the summary."""
     write(verdict, out, previous(out, verdict.environment), redactor=environment.redactor)
+    shutil.rmtree(out / "allure", ignore_errors=True)  # an older verdict's site would be taken for this one's
     if with_site and (note := site(out).note):
         print(note, file=sys.stderr)
     summary(verdict, Console(highlight=False), out)

@@ -169,6 +169,15 @@ class DestroyPg(ExercisePg):
             now = connection.execute(
                 "select has_table_privilege(%s, %s, %s) as had", [role, table, privilege]
             ).fetchone()
+            columns = connection.execute(
+                "select a.attname from pg_attribute a, aclexplode(a.attacl) g where a.attrelid = %s::regclass "
+                "and g.grantee = %s::regrole and g.privilege_type = upper(%s)",
+                [table, role, privilege],
+            ).fetchall()
+            if columns and not given:
+                # Revoking on the table takes these along, and granting on the table would give more than there was.
+                names = ", ".join(row["attname"] for row in columns)
+                raise HarnessError(f"{role} has {privilege} on columns of {table} ({names}): that cannot be undone")
             args = {"privilege": privilege, "table": table, "role": role, "given": bool(now and now["had"])}
             self._scope.undo("pg.grant", args)
             _grant(connection, privilege, table, role, given=given)
