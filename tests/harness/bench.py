@@ -7,13 +7,14 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from seatrial import expected
 from seatrial.outcome import Level, Severity
 
 CHECK = re.compile(r"@check\(['\"]([A-Z0-9-]+)['\"], severity=(\w+)(.*)\)\n(?:@.*\n)*def (\w+)\((.*)\)")
 WORDS = re.compile("observe|exercise|disrupt|destroy")
+RUN_LIMIT_S = 120
 HEAD = "from seatrial import *\nfrom seatrial import BLOCKER, MINOR\nimport pytest\n"
 
 
@@ -34,6 +35,12 @@ class Run:
         """Return why a check was INVALID or NOT-RUN."""
         assert self.verdict, self.output
         return next(str(row["reason"]) for row in self.verdict["results"] if row["id"] == check)
+
+
+def output_of(file: TextIO) -> str:
+    """Return all that was written so far."""
+    file.seek(0)
+    return file.read()
 
 
 class Bench:
@@ -91,14 +98,21 @@ class Bench:
         """Run Python with the arguments in the bench's folder."""
         verdict = self.folder / "reports/out/verdict.json"
         verdict.unlink(missing_ok=True)
-        done = subprocess.run(
-            [sys.executable, *arguments],
-            cwd=self.folder,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-            env={**os.environ, "PYTHONPATH": str(Path.cwd()), **(env or {})},
-        )
+        with (self.folder / "output.txt").open("w+") as output:
+            # A file, not a pipe: a pipe that a forgotten grandchild holds open would keep us waiting for ever.
+            process = subprocess.Popen(
+                [sys.executable, *arguments],
+                cwd=self.folder,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env={**os.environ, "PYTHONPATH": str(Path.cwd()), **(env or {})},
+            )
+            try:
+                process.wait(RUN_LIMIT_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                raise AssertionError(f"no end within {RUN_LIMIT_S} s:\n{output_of(output)}") from None
+            text = output_of(output)
         data = json.loads(verdict.read_text()) if verdict.exists() else None
-        return Run(done.returncode, done.stdout + done.stderr, data)
+        return Run(process.returncode, text, data)

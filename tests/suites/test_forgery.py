@@ -17,7 +17,15 @@ PUBLIC = b"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
 
 def token(**changes: Any) -> str:
     now = int(time.time())
-    claims = {"iss": "https://api.test", "aud": "api", "sub": "a", "sid": "s", "iat": now, "nbf": now, "exp": now + 3600}
+    claims = {
+        "iss": "https://api.test",
+        "aud": "api",
+        "sub": "a",
+        "sid": "s",
+        "iat": now,
+        "nbf": now,
+        "exp": now + 3600,
+    }
     return jwt.encode({**claims, **changes}, KEY, algorithm="HS256", headers={"kid": "k1", "typ": "at+jwt"})
 
 
