@@ -1,5 +1,7 @@
 """What faults of the ingress share: an edited configuration."""
 
+from abc import ABC, abstractmethod
+
 from seatrial import Destroy, Observe
 
 
@@ -8,12 +10,12 @@ def configuration(observe: Observe) -> str:
     return "\n".join(observe.platform.config()["ingress"].values())
 
 
-class PatchedIngress:
+class PatchedIngress(ABC):
     """Restart the ingress with edits; in effect when the platform shows each of them as loaded."""
 
+    @abstractmethod
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Return texts to find, each once, and what to put there."""
-        raise NotImplementedError
 
     def strike(self, destroy: Destroy) -> None:
         """Edit the configuration that is loaded now, and start with it."""
