@@ -63,7 +63,9 @@ def test_an_old_protocol_is_spoken_when_asked_for(serve: Serve, authority: Autho
 
 
 def test_an_old_protocol_is_refused_on_both_sides(serve: Serve, authority: Authority) -> None:
-    modern, old = serve(silent, authority.context()), serve(silent, old_server(authority))
+    context = authority.context()
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    modern, old = serve(silent, context), serve(silent, old_server(authority))
     assert "PROTOCOL" in (handshake(authority, modern.port, highest=ssl.TLSVersion.TLSv1_1).error or "")
     assert "PROTOCOL" in (handshake(authority, old.port).error or "")
 
