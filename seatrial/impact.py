@@ -124,7 +124,12 @@ class Observe:
     def cases(self, at_least: int) -> Iterator[Cases]:
         """Run many cases in one check; fewer than `at_least` is INVALID, any failed case fails the check."""
         cases = Cases()
-        yield cases
+        try:
+            yield cases
+        except Exception as error:
+            if cases.findings:  # what was measured and is wrong outweighs what then could not be measured
+                raise CaseFailures(cases.findings, len(cases.names)) from error
+            raise
         self.evidence("cases", {"count": len(cases.names), "failed": len(cases.findings)})
         if cases.findings:
             raise CaseFailures(cases.findings, len(cases.names))

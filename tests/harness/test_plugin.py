@@ -117,6 +117,20 @@ def test_all_failed_cases_are_reported(bench: Bench) -> None:
     assert [finding["case"] for finding in run.verdict["results"][0]["findings"]] == ["one", "three"]
 
 
+def test_a_case_that_cannot_be_measured_does_not_hide_one_that_failed(bench: Bench) -> None:
+    bench.suite(
+        body(
+            "with observe.cases(at_least=2) as cases:\n"
+            "        with cases('one'): require(False, 'right', 'wrong')\n"
+            "        with cases('two'): raise Invalid('no answer')\n"
+        )
+    )
+
+    run = bench.pytest()
+
+    assert (run.code, run.outcome("INF-TC-03")) == (1, "FAILED"), run.output
+
+
 @pytest.mark.parametrize(
     ("level", "reason"),
     [("disrupt", "not armed: needs --arm disrupt=here"), ("destroy", "not granted: profile here grants up to disrupt")],

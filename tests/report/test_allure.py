@@ -150,7 +150,6 @@ def test_a_missing_allure_gives_one_line(go: Verdict, tmp_path: Path) -> None:
     assert f"{tmp_path / 'cli.js'} is not there (make setup" in made.note
 
 
-@pytest.mark.skipif(not (ROOT / ALLURE).is_file(), reason="the npm package allure is not installed (make setup)")
 def test_the_real_allure_renders_one_file_without_analytics(no_go: Verdict, tmp_path: Path) -> None:
     write(no_go, tmp_path)
     config = tmp_path / "allurerc.mjs"
