@@ -17,7 +17,7 @@ setup: .venv/.ready .cache/clips-package/.ready  ## install everything into .ven
 	@echo "setup: Python packages (hash-checked)"
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "seatrial needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --no-index -e .
 	@touch $@
 
@@ -55,7 +55,7 @@ bench: setup     ## print the benchmarks' figures
 	@for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 lock: .venv/.ready  ## lock the dependencies again
-	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements.in -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --override requirements.overrides requirements.in -o requirements.lock
 
 clean:           ## remove what was generated, but no state of a running system
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/out build *.egg-info
