@@ -1,6 +1,7 @@
 """Broken certificates, and broken ways from HTTP to HTTPS."""
 
 import re
+import ssl
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
@@ -103,6 +104,66 @@ class RenewalStopped(PatchedIngress):
             return False
         begun, ends = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
         return (datetime.now(UTC) - begun) > (ends - begun) * 2 / 3
+
+
+@fault("tls-cbc-suite", kind="TLS", caught_by={"SEC-TLS-03": "Cipher suites {'TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA'}"})
+class CbcSuite(PatchedIngress):
+    """For the sake of an old client the ingress agrees to a cipher suite with CBC and SHA-1.
+
+    Source: N. AlFardan and K. Paterson, "Lucky Thirteen: Breaking the TLS and DTLS Record Protocols", 2013
+    """
+
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Put the suite before a good one."""
+        suites = "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"
+        return [(f"\ttls {{\n\t\t{LIFETIME}", f"\ttls {{\n\t\tciphers {suites}\n\t\t{LIFETIME}")]
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Offer nothing but that suite."""
+        host = urlsplit(observe.profile.urls["api"])
+        answer = observe.tls.handshake(
+            host.hostname or "",
+            host.port or 443,
+            verify=False,
+            highest=ssl.TLSVersion.TLSv1_2,
+            ciphers="ECDHE-ECDSA-AES128-SHA",
+        )
+        return answer.cipher == "ECDHE-ECDSA-AES128-SHA"
+
+
+@fault("tls-foreign-curve", kind="configuration", caught_by={"SEC-TLS-03": "TLS curves {'secp521r1'}"})
+class ForeignCurve(PatchedIngress):
+    """The ingress agrees to a curve that the policy does not name; its arithmetic has seen fewer eyes.
+
+    Source: CVE-2019-6486 (Go's P-521 could be made to spend excessive CPU in a handshake)
+    """
+
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Name the curves, with one too many."""
+        curves = "\tcurves x25519 secp256r1 secp521r1\n\t"
+        return [(f"\ttls {{\n\t\t{LIFETIME}", f"\ttls {{\n\t{curves}\t{LIFETIME}")]
+
+
+@fault("tls-certificate-for-years", kind="TLS", caught_by={"SEC-TLS-03": "Certificate life span is 400 days"})
+class CertificateForYears(PatchedIngress):
+    """Certificates are issued for longer than a year: a stolen key serves its thief as long.
+
+    Source: CA/Browser Forum, Baseline Requirements, section 6.3.2 (at most 398 days since 2020)
+    """
+
+    def edits(self, loaded: str) -> list[tuple[str, str]]:
+        """Raise both lifetimes, in a store of its own so that no other certificate is taken from the usual one."""
+        authority = 'name "Seatrial local"\n'
+        return [
+            (LIFETIME, LIFETIME.replace("2m", "400d")),
+            (authority, f"{authority}\t\t\tintermediate_lifetime 500d\n"),
+            (_storage(loaded), f"{_storage(loaded)}-long"),
+        ]
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Compare the two dates of the leaf."""
+        chain = _chain(observe)
+        return bool(chain) and (chain[0].not_valid_after_utc - chain[0].not_valid_before_utc).days > 366
 
 
 @fault("http-served", kind="configuration", caught_by={"SEC-TLS-04": "308 from http://"})

@@ -2,8 +2,9 @@
 
 import ssl
 
-from seatrial.probes import tcp, tls
+from seatrial.probes import tcp, tls, tls_scan
 from seatrial.probes.tls import TlsAnswer
+from seatrial.probes.tls_scan import TlsScan
 from seatrial.scope import Scope
 
 
@@ -49,6 +50,15 @@ class ObserveTls:
             alpn=alpn,
             timeout_s=timeout_s,
         )
+
+    def scan(self, host: str, port: int, *, most_connections: int) -> TlsScan:
+        """Find out what the public host agrees to, by at most so many connections; see `probes.tls_scan.scan`."""
+        profile = self._scope.profile
+        found = tls_scan.scan(
+            host, port, address=profile.resolve.get(host), ca=profile.ca, most_connections=most_connections
+        )
+        self._scope.meter.add(connections=found.connections, requests=found.connections)
+        return found
 
 
 class ObserveTcp:

@@ -122,6 +122,45 @@ def test_no_certificate_is_about_to_expire(observe: Observe) -> None:
     observe.evidence("seconds left", left_s)
 
 
+@check("SEC-TLS-03", severity=BLOCKER, component="ingress")
+def test_every_host_agrees_to_strong_tls_only(observe: Observe) -> None:
+    """Protocols, ciphers, curves and keys of every public host meet a named, versioned policy; nothing known is broken.
+
+    Why it matters: a server that still agrees to TLS 1.0, CBC suites or a small key is as strong as the weakest thing
+    that an attacker in between can talk both sides into (RFC 9325 says what to refuse, and why).
+
+    How it is measured: SSLyze scans each host of [urls] at the address that the profile gives, and compares with
+    Mozilla's intermediate recommendations in the version that it carries; both versions are in the evidence. Every
+    protocol from SSL 2 on, every cipher suite and every curve is offered in a handshake of its own. Heartbleed, ROBOT
+    (weak oracles too), CCS injection, compression, insecure or unlimited renegotiation, a missing downgrade signal and
+    a missing extended master secret are findings. Of the leaf the key, the signature and the lifetime are compared:
+    at most 366 days, while Mozilla's advice of 90 days is no requirement and there is no least; of the certificates
+    above it the key. A scan that needs more than targets.tls_scan_connections for one host is stopped and INVALID.
+
+    Not covered: HSTS (SEC-TLS-04), trust and names (SEC-TLS-01), OCSP stapling, TLS 1.3 early data; flaws of an
+    implementation that show in no handshake.
+    """
+    budget = int(observe.target("tls_scan_connections"))
+    seen: dict[str, Any] = {}
+    with observe.cases(at_least=len(PUBLIC)) as cases:
+        for host in public_hosts(observe):
+            with cases(host.name):
+                scan = observe.tls.scan(host.name, host.port, most_connections=budget)
+                seen[host.name] = {
+                    "policy": scan.policy,
+                    "scanner": scan.scanner,
+                    "accepted": {name: list(suites) for name, suites in scan.accepted.items()},
+                    "curves": list(scan.curves),
+                    "keys": list(scan.keys),
+                    "lifetime of the leaf, days": scan.leaf_days,
+                    "connections": f"{scan.connections} of {budget}",
+                }
+                require(scan.error is None, f"a TLS server at {host.name} that can be scanned", scan.error)
+                require(scan.accepted, f"a protocol that {host.name} agrees to", "none")
+                require(not scan.issues, f"{host.name} to meet {scan.policy}", " ".join(scan.issues.values()))
+    observe.evidence("hosts", seen)
+
+
 @check("SEC-TLS-04", severity=BLOCKER, component="ingress")
 def test_http_only_redirects(observe: Observe) -> None:
     """HTTP redirects with 308 to HTTPS on the same host and serves no content; HSTS is sent and long enough.

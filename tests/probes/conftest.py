@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from seatrial.outcome import Level
 from seatrial.scope import Credential, Meter, Scope, close_clients
@@ -24,7 +24,8 @@ HOST = "api.example.test"
 
 Handler = Callable[[socket.socket], None]
 Serve = Callable[..., "Server"]
-Certificate = tuple[x509.Certificate, ec.EllipticCurvePrivateKey]
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+Certificate = tuple[x509.Certificate, Key]
 
 
 @dataclass
@@ -62,15 +63,20 @@ class Authority:
         days: float = 30,
         self_signed: bool = False,
         with_intermediate: bool = True,
+        intermediate_days: float | None = None,
+        key: Key | None = None,
     ) -> ssl.SSLContext:
-        leaf = _issue(names[0], None if self_signed else self.intermediate, names=names, days=days)
-        chain = [leaf[0]] if self_signed or not with_intermediate else [leaf[0], self.intermediate[0]]
+        above = self.intermediate
+        if intermediate_days is not None:
+            above = _issue("Test intermediate", self.root, ca=True, days=intermediate_days, key=above[1])
+        leaf = _issue(names[0], None if self_signed else above, names=names, days=days, key=key)
+        chain = [leaf[0]] if self_signed or not with_intermediate else [leaf[0], above[0]]
         stem = self.folder / f"leaf-{next(self._numbers)}"
         stem.with_suffix(".crt").write_bytes(b"".join(map(_pem, chain)))
-        key = leaf[1].private_bytes(
+        private = leaf[1].private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         )
-        stem.with_suffix(".key").write_bytes(key)
+        stem.with_suffix(".key").write_bytes(private)
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(stem.with_suffix(".crt"), stem.with_suffix(".key"))
         return context
@@ -87,10 +93,11 @@ def _issue(
     names: tuple[str, ...] = (),
     days: float = 30,
     ca: bool = False,
+    key: Key | None = None,
 ) -> Certificate:
-    key = ec.generate_private_key(ec.SECP256R1())
+    key = key or ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-    signer = issuer or (None, key)
+    signer: tuple[x509.Certificate | None, Key] = issuer or (None, key)
     end = dt.datetime.now(dt.UTC) + dt.timedelta(days=days)
     builder = (
         x509.CertificateBuilder()
@@ -101,11 +108,21 @@ def _issue(
         .not_valid_before(end - dt.timedelta(days=60))
         .not_valid_after(end)
         .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
+        .add_extension(_usage(ca=ca), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer[1].public_key()), critical=False)
     )
     if names:
         alternatives = [_general(name) for name in names]
         builder = builder.add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
     return builder.sign(signer[1], hashes.SHA256()), key
+
+
+def _usage(*, ca: bool) -> x509.KeyUsage:
+    rest = ("content_commitment", "key_encipherment", "data_encipherment", "key_agreement", "encipher_only")
+    others = dict.fromkeys((*rest, "decipher_only"), False)
+    return x509.KeyUsage(digital_signature=not ca, key_cert_sign=ca, crl_sign=ca, **others)
 
 
 def _general(name: str) -> x509.GeneralName:
