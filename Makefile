@@ -56,6 +56,7 @@ bench: setup     ## print the benchmarks' figures
 
 lock: .venv/.ready  ## lock the dependencies again
 	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --override requirements.overrides requirements.in -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.lock system/platforms/compose/requirements.in -o system/platforms/compose/requirements.lock
 
 clean:           ## remove what was generated, but no state of a running system
 	@rm -rf .venv .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis reports/out build *.egg-info

@@ -15,6 +15,7 @@ from seatrial.facets.postgres import DestroyPg, ExercisePg, ObservePg
 from seatrial.facets.redis import DestroyRedis, ObserveRedis
 from seatrial.facets.s3 import DestroyS3, ExerciseS3, ObserveS3
 from seatrial.facets.tls import ObserveTcp, ObserveTls
+from seatrial.facets.tree import DestroyTree, tree_of
 from seatrial.outcome import Finding, Level
 from seatrial.profile import Account, Profile
 from seatrial.scope import Meter, Scope
@@ -72,8 +73,8 @@ class Observe:
 
     @property
     def tree(self) -> Path:
-        """The source tree that the profile names."""
-        return self.profile.tree
+        """The source tree that the profile names, or the patched copy of it that a fault has put in its place."""
+        return tree_of(self._scope)
 
     @cached_property
     def http(self) -> ObserveHttp:
@@ -241,6 +242,11 @@ class Destroy(Disrupt):
     def s3(self) -> DestroyS3:
         """The object store with an administrator's identity."""
         return DestroyS3(self._scope)
+
+    @cached_property
+    def source(self) -> DestroyTree:
+        """The source tree, for what is to be read from a patched copy."""
+        return DestroyTree(self._scope)
 
 
 HANDLES: dict[Level, type[Observe]] = {

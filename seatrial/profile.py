@@ -177,6 +177,11 @@ class Profile(_Section):
         """The control interface's socket, if the profile names a platform."""
         return self.platform.socket if self.platform else None
 
+    @property
+    def state(self) -> Path | None:
+        """The folder that lives and dies with the environment, if the profile names a platform."""
+        return self.platform.state if self.platform else None
+
     def secret(self, reference: str) -> str:
         """Return the value behind a reference; raises ProfileError naming the reference, never the value."""
         kind, _, rest = reference.partition(":")

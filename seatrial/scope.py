@@ -110,6 +110,10 @@ class Places(Protocol):
     def s3(self) -> S3Place | None: ...  # noqa: D102
     @property
     def platform_socket(self) -> Path | None: ...  # noqa: D102
+    @property
+    def state(self) -> Path | None: ...  # noqa: D102
+    @property
+    def tree(self) -> Path: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

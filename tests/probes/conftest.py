@@ -231,6 +231,8 @@ class Places:
     redis: object = None
     s3: object = None
     platform_socket: Path | None = None
+    state: Path | None = None
+    tree: Path = Path()
     name: str = "test"
 
 
