@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--encoder", choices=("auto", "nvenc", "x264"), default="auto")
     arguments = parser.parse_args()
     ffmpeg = find_ffmpeg("")
-    encoder = asyncio.run(choose_encoder(ffmpeg, arguments.encoder))
+    encoder, _ = asyncio.run(choose_encoder(ffmpeg, arguments.encoder))
     plain: list[Cost] = []
     pipeline: list[Cost] = []
     with tempfile.TemporaryDirectory() as name:

@@ -33,8 +33,8 @@ def find_ffmpeg(configured: str | None) -> str:
     return str(imageio_ffmpeg.get_ffmpeg_exe())
 
 
-async def choose_encoder(ffmpeg: str, wanted: str) -> Encoder:
-    """Return the encoder for ENCODER=auto|nvenc|x264, proven by a real encode.
+async def choose_encoder(ffmpeg: str, wanted: str) -> tuple[Encoder, list[str]]:
+    """Return the encoder for ENCODER=auto|nvenc|x264, proven by a real encode, and why those before it were refused.
 
     FFmpeg lists h264_nvenc on machines without a GPU, so only encoding tells. `auto` falls back to x264; a wanted
     encoder that does not work raises PipelineError.
@@ -46,7 +46,7 @@ async def choose_encoder(ffmpeg: str, wanted: str) -> Encoder:
     for encoder in candidates:
         reason = await probe_encoder(ffmpeg, encoder)
         if reason is None:
-            return encoder
+            return encoder, reasons
         reasons.append(f"{encoder.name}: {reason}")
     raise PipelineError(f"no encoder works: {'; '.join(reasons)}")
 

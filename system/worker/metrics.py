@@ -7,6 +7,7 @@ __all__ = [
     "busy",
     "dead_letters",
     "encoder",
+    "encoder_fallbacks",
     "job_seconds",
     "lease_losses",
     "outbox_sent",
@@ -26,6 +27,9 @@ attempts = Counter(
 job_seconds = Histogram("job_duration_seconds", "Time from claim to published preview.", buckets=_BUCKETS_S)
 busy = Gauge("worker_busy", "1 while a job is being worked on.")
 encoder = Info("worker_encoder", "Which encoder has proven itself.")
+encoder_fallbacks = Counter(
+    "worker_encoder_fallbacks", "Times that the first encoder tried did not work and another did."
+)
 lease_losses = Counter("job_lease_losses", "Jobs that another worker took over while this one worked on them.")
 outbox_sent = Counter("outbox_sent", "Messages that the relay put on the stream.")
 requeued = Counter("jobs_requeued", "Unfinished jobs whose message had vanished from the stream.")

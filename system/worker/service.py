@@ -90,17 +90,20 @@ class WorkerService:
             group.create_task(_guarded(lambda: _every(HEARTBEAT_EVERY_S, self._beat)))
 
     async def _consume(self, workspace: Workspace) -> None:
-        limits = Limits()
+        limits, refused = Limits(), list[str]()
         while self._encoder is None and not draining.is_set():
             try:
                 self._ffmpeg = find_ffmpeg(self.settings.ffmpeg)
-                self._encoder = await choose_encoder(self._ffmpeg, self.settings.encoder)
+                self._encoder, refused = await choose_encoder(self._ffmpeg, self.settings.encoder)
             except PipelineError as error:
                 log.error("cannot encode", extra={"reason": str(error)})  # noqa: TRY400
                 await wait_or_draining(ENCODER_EVERY_S)
         if self._encoder is None:
             return
         metrics.encoder.info({"encoder": self._encoder.name})
+        if refused:
+            metrics.encoder_fallbacks.inc()
+            log.warning("fell back to another encoder", extra={"encoder": self._encoder.name, "refused": refused})
         log.info("encoder chosen", extra={"encoder": self._encoder.name, "ffmpeg": self._ffmpeg})
         storage = JobStorage(self._store, max_bytes=limits.max_bytes)
         attempts = Attempts(

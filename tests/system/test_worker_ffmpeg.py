@@ -118,8 +118,10 @@ def test_auto_takes_the_gpu_only_when_it_encodes(tmp_path: Path) -> None:
     )
     with_gpu = program(tmp_path / "with", "exit 0")
 
-    assert asyncio.run(choose_encoder(without, "auto")) is X264
-    assert asyncio.run(choose_encoder(with_gpu, "auto")) is NVENC
+    encoder, refused = asyncio.run(choose_encoder(without, "auto"))
+    assert encoder is X264
+    assert [reason.partition(":")[0] for reason in refused] == ["nvenc"]
+    assert asyncio.run(choose_encoder(with_gpu, "auto")) == (NVENC, [])
 
 
 def test_a_required_gpu_that_is_missing_is_an_error_and_no_silent_fall_back(tmp_path: Path) -> None:
