@@ -42,7 +42,7 @@ async def choose_encoder(ffmpeg: str, wanted: str) -> tuple[Encoder, list[str]]:
     candidates = {"auto": (NVENC, X264), "nvenc": (NVENC,), "x264": (X264,)}.get(wanted)
     if candidates is None:
         raise PipelineError(f"ENCODER={wanted}: expected auto, nvenc or x264")
-    reasons = []
+    reasons: list[str] = []
     for encoder in candidates:
         reason = await probe_encoder(ffmpeg, encoder)
         if reason is None:
