@@ -18,7 +18,7 @@ from seatrial.facets.tls import ObserveTcp, ObserveTls
 from seatrial.facets.tree import DestroyTree, tree_of
 from seatrial.outcome import Finding, Level
 from seatrial.profile import Account, Profile
-from seatrial.scope import Meter, Scope
+from seatrial.scope import Credential, Meter, Scope
 
 P = ParamSpec("P")
 
@@ -210,6 +210,10 @@ class Disrupt(Exercise):
     def platform(self) -> DisruptPlatform:
         """The platform's controls."""
         return DisruptPlatform(self._scope)
+
+    def credential(self, name: str) -> Credential:
+        """Return a service's own credential by the name that the profile gives it, as it is at this moment."""
+        return self._scope.credentials(name)
 
     def undo(self) -> None:
         """Take back what this handle struck, newest first."""

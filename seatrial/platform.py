@@ -17,6 +17,7 @@ from seatrial.platform_answers import (
     Patch,
     Process,
     Restarted,
+    Rotated,
     Scratch,
     Status,
     listeners_of,
@@ -34,6 +35,7 @@ __all__ = [
     "PlatformClient",
     "Process",
     "Restarted",
+    "Rotated",
     "Scratch",
     "Status",
 ]
@@ -139,6 +141,11 @@ class PlatformClient:
     def certificate(self, part: str, **how: Any) -> None:
         """Give a part a new certificate: `names`, `days`, `self_signed`; without any of them the proper one."""
         self._ask("POST", "certificate", {"part": part, **how})
+
+    def rotate(self, secret: str, step: Literal["begin", "complete"]) -> Rotated:
+        """Bring a new value of a secret into use beside the old one (begin), or end the old one (complete)."""
+        data = self._ask("POST", "rotate", {"secret": secret, "step": step})
+        return shaped("rotate", lambda: Rotated(data["secret"], data["rotating"], data["seconds"]))
 
     def account(self, email: str) -> Path:
         """Make or reset an account and return the file with its password."""

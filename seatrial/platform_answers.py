@@ -114,6 +114,15 @@ class Scratch:
     password_file: Path
 
 
+@dataclass(frozen=True)
+class Rotated:
+    """How far the rotation of a secret is: in overlap while `rotating`; `seconds` are those of the step."""
+
+    secret: str
+    rotating: bool
+    seconds: float
+
+
 class Patch(TypedDict):
     """One literal replacement in a copy of the source; `find` occurs exactly once."""
 

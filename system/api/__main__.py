@@ -43,13 +43,14 @@ def set_account(email: str, password: str) -> int:
     import psycopg  # noqa: PLC0415 - only this command talks to Postgres synchronously
 
     from system.api.passwords import hash_password, matches  # noqa: PLC0415
+    from system.common.database import connect  # noqa: PLC0415
 
     if len(password) < SHORTEST_PASSWORD:
         print(f"account: the password has {len(password)} characters, {SHORTEST_PASSWORD} are needed", file=sys.stderr)
         return 1
     database, email = read_account_settings(os.environ), email.lower()
     try:
-        with psycopg.connect(database.url, password=database.password, connect_timeout=5) as connection:
+        with connect(database, connect_timeout=5) as connection:
             found = connection.execute("select password_hash from accounts where email = %s", (email,)).fetchone()
             if not found or not matches(found[0], password):
                 row = connection.execute(

@@ -34,7 +34,7 @@ async def create_playback_link(
         raise Problem(409, f"Only a ready asset can be played; this one is {row['status']}.")
     exp = int(time.time()) + lifetime_s
     query = sign_link(
-        settings.link_keys,
+        settings.link_keys.now,
         host=urlsplit(settings.play_origin).netloc,
         asset_id=asset_id,
         variant=wanted.variant,

@@ -13,8 +13,9 @@ from psycopg.rows import DictRow
 
 from system.api.settings import ApiSettings
 from system.api.storage import read_sha256, stated_sha256
-from system.common.database import Pool, Redis, open_redis, postgres_pool, time_limit
+from system.common.database import Pool, Redis, drop_connections, open_redis, postgres_pool, time_limit
 from system.common.health import Readiness
+from system.common.live import follow
 from system.common.logging import get_logger
 from system.common.s3 import ObjectStore
 
@@ -89,11 +90,16 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
     readiness = Readiness({"postgres": postgres, "redis": ping, "s3": lambda: store.probe(settings.storage.staging)})
     await pool.open()
     await probe_pool.open()
-    warming = asyncio.create_task(_warm(store), name="warm the S3 client")
+    beside = [
+        asyncio.create_task(_warm(store), name="warm the S3 client"),
+        *(asyncio.create_task(follow(settings.database.passwords, each.drain)) for each in (pool, probe_pool)),
+        asyncio.create_task(follow(settings.redis.passwords, lambda: drop_connections(redis))),
+    ]
     try:
         yield Services(settings, pool, redis, store, bulk, readiness)
     finally:
-        warming.cancel()
+        for task in beside:
+            task.cancel()
         await asyncio.gather(pool.close(2.0), probe_pool.close(2.0), redis.aclose(), return_exceptions=True)
         store.close()
         bulk.close()

@@ -41,7 +41,7 @@ async def _caller(
     """Require a genuine access token of a session that has not been signed out."""
     settings = services.settings
     claims = (
-        read_access_token(settings.jwt_keys, credentials.credentials, issuer=settings.api_origin)
+        read_access_token(settings.jwt_keys.now, credentials.credentials, issuer=settings.api_origin)
         if credentials
         else None
     )
@@ -134,7 +134,7 @@ async def sign_out(caller: Caller, services: Service) -> Response:
 def _pair(services: Services, account_id: str, session_id: str, refresh_token: str) -> TokenPair:
     settings = services.settings
     access_token = sign_access_token(
-        settings.jwt_keys,
+        settings.jwt_keys.now,
         issuer=settings.api_origin,
         account_id=account_id,
         session_id=session_id,

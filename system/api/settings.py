@@ -16,6 +16,7 @@ from system.common.config import (
     read_service,
     read_storage,
 )
+from system.common.live import Live
 
 __all__ = ["ApiSettings", "read_account_settings", "read_settings"]
 
@@ -28,8 +29,8 @@ class ApiSettings:
     database: DatabaseSettings
     redis: RedisSettings
     storage: StorageSettings
-    jwt_keys: KeyRing = field(repr=False)
-    link_keys: KeyRing = field(repr=False)
+    jwt_keys: Live[KeyRing] = field(repr=False)
+    link_keys: Live[KeyRing] = field(repr=False)
     api_origin: str
     play_origin: str
     master_retention_s: int

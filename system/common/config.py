@@ -1,6 +1,7 @@
 """Read the services' environment variables, typed, and report every mistake at once.
 
-Any variable `VAR` may be given as `VAR_FILE`, the path of a file that holds the value (for mounted secrets).
+Any variable `VAR` may be given as `VAR_FILE`, the path of a file that holds the value (for mounted secrets). Secrets that
+come this way may be replaced while the service runs.
 A service declares a frozen dataclass and fills it from one `Reader`:
 
     reader = Reader(os.environ)
@@ -10,11 +11,13 @@ A service declares a frozen dataclass and fills it from one `Reader`:
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
+
+from system.common.live import Live
 
 __all__ = [
     "ConfigError",
@@ -164,9 +167,29 @@ class Reader:
             self._problems.append(f"{name}: {error}")
             return None
 
-    def keys(self, name: str) -> KeyRing:
+    def keys(self, name: str) -> Live[KeyRing]:
         """Read a ring of signing keys."""
-        return self.parsed(name, KeyRing.parse) or KeyRing("", {})
+        ring = self.parsed(name, KeyRing.parse) or KeyRing("", {})
+        return Live(ring, lambda texts: KeyRing.parse(texts[0]), self._files(name))
+
+    def passwords(self, name: str) -> Live[tuple[str, ...]]:
+        """Read a password, or during its rotation the old and the new one, a line each."""
+        first = tuple(self.text(name).splitlines()) or ("",)
+        return Live(first, lambda texts: tuple(texts[0].splitlines()), self._files(name))
+
+    def key_pair(self, access: str, secret: str) -> Live[tuple[str, str]]:
+        """Read an access key and its secret key, which are replaced together."""
+        first = self.text(access), self.text(secret)
+        return Live(first, _pair, self._files(access, secret))
+
+    def _files(self, *names: str) -> list[Path]:
+        paths = [self._environ.get(f"{name}_FILE", "") for name in names]
+        return [Path(path) for path in paths] if all(paths) else []
+
+
+def _pair(texts: Sequence[str]) -> tuple[str, str]:
+    access, secret = texts
+    return access, secret
 
 
 def _reason(error: Exception) -> str:
@@ -190,7 +213,7 @@ class DatabaseSettings:
     """Say how to reach Postgres."""
 
     url: str
-    password: str = field(repr=False)
+    passwords: Live[tuple[str, ...]] = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -198,7 +221,7 @@ class RedisSettings:
     """Say how to reach Redis; `ca` is the PEM file that a rediss:// server is verified with."""
 
     url: str
-    password: str = field(repr=False)
+    passwords: Live[tuple[str, ...]] = field(repr=False)
     ca: Path | None
 
 
@@ -209,8 +232,7 @@ class StorageSettings:
     endpoint: str
     public_endpoint: str
     region: str
-    access_key: str = field(repr=False)
-    secret_key: str = field(repr=False)
+    key_pair: Live[tuple[str, str]] = field(repr=False)
     staging: str
     masters: str
     previews: str
@@ -231,7 +253,7 @@ def read_service(reader: Reader, service: str) -> ServiceSettings:
 def read_database(reader: Reader) -> DatabaseSettings:
     """Read DATABASE_URL (without a password) and DATABASE_PASSWORD."""
     return DatabaseSettings(
-        url=reader.url("DATABASE_URL", ("postgresql", "postgres")), password=reader.text("DATABASE_PASSWORD")
+        url=reader.url("DATABASE_URL", ("postgresql", "postgres")), passwords=reader.passwords("DATABASE_PASSWORD")
     )
 
 
@@ -239,7 +261,7 @@ def read_redis(reader: Reader) -> RedisSettings:
     """Read REDIS_URL, REDIS_PASSWORD and, for rediss://, REDIS_CA."""
     url = reader.url("REDIS_URL", ("rediss", "redis"))
     ca = reader.file("REDIS_CA") if url.startswith("rediss:") else None
-    return RedisSettings(url=url, password=reader.text("REDIS_PASSWORD"), ca=ca)
+    return RedisSettings(url=url, passwords=reader.passwords("REDIS_PASSWORD"), ca=ca)
 
 
 def read_storage(reader: Reader, *, buckets: tuple[str, ...]) -> StorageSettings:
@@ -250,8 +272,7 @@ def read_storage(reader: Reader, *, buckets: tuple[str, ...]) -> StorageSettings
         endpoint=endpoint,
         public_endpoint=reader.url("S3_PUBLIC_ENDPOINT", ("https", "http"), endpoint),
         region=reader.text("S3_REGION"),
-        access_key=reader.text("S3_ACCESS_KEY"),
-        secret_key=reader.text("S3_SECRET_KEY"),
+        key_pair=reader.key_pair("S3_ACCESS_KEY", "S3_SECRET_KEY"),
         staging=names["staging"],
         masters=names["masters"],
         previews=names["previews"],

@@ -7,6 +7,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import redis.asyncio
@@ -16,10 +17,12 @@ from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.credentials import CredentialProvider
 
 from system.common.config import DatabaseSettings, RedisSettings
+from system.common.live import Live
 
-__all__ = ["Pool", "Redis", "open_redis", "postgres_pool", "time_limit"]
+__all__ = ["Pool", "Redis", "connect", "drop_connections", "open_redis", "postgres_pool", "time_limit"]
 
 CHECK_S = 0.8
 
@@ -60,6 +63,41 @@ async def _check(connection: AsyncConnection[DictRow]) -> None:
         raise
 
 
+class _Connection(AsyncConnection[DictRow]):
+    """A connection that is opened with the password of the moment."""
+
+    @classmethod
+    async def connect(  # type: ignore[override]
+        cls, conninfo: str = "", *, passwords: Live[tuple[str, ...]], **options: Any
+    ) -> "_Connection":
+        """Try the old and the new password in turn, and again with those that came meanwhile."""
+        while True:
+            tried = passwords.now
+            for password in tried:
+                try:
+                    return await super().connect(conninfo, password=password, **options)
+                except psycopg.OperationalError as error:
+                    if not _refused(error) or (password == tried[-1] and passwords.now is tried):
+                        raise
+
+
+def connect(settings: DatabaseSettings, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
+    """Open one connection outside of any pool, for a command that runs to its end."""
+    passwords = settings.passwords.now
+    for password in passwords[:-1]:
+        try:
+            return psycopg.connect(settings.url, password=password, **options)
+        except psycopg.OperationalError as error:
+            if not _refused(error):
+                raise
+    return psycopg.connect(settings.url, password=passwords[-1], **options)
+
+
+def _refused(error: psycopg.OperationalError) -> bool:
+    # libpq gives no SQLSTATE for a refused start; the poolers in use word it with "authentication failed" as well.
+    return "authentication failed" in str(error)
+
+
 def postgres_pool(settings: DatabaseSettings, *, name: str, max_size: int, wait_s: float = 2.0) -> Pool:
     """Make a pool, not yet opened; waiting longer than `wait_s` for a connection raises PoolTimeout.
 
@@ -68,8 +106,9 @@ def postgres_pool(settings: DatabaseSettings, *, name: str, max_size: int, wait_
     """
     return AsyncConnectionPool(
         settings.url,
+        connection_class=_Connection,
         kwargs={
-            "password": settings.password,
+            "passwords": settings.passwords,
             "autocommit": True,
             "application_name": name,
             "connect_timeout": 2,
@@ -91,6 +130,26 @@ def postgres_pool(settings: DatabaseSettings, *, name: str, max_size: int, wait_
     )
 
 
+class _Newest(CredentialProvider):
+    """Signs each new connection in with the password of the moment."""
+
+    def __init__(self, settings: RedisSettings) -> None:
+        self._user = urlsplit(settings.url).username
+        self._passwords = settings.passwords
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """Give user and password."""
+        password = self._passwords.now[-1]
+        return (self._user, password) if self._user else (password,)
+
+
+async def drop_connections(client: Redis) -> None:
+    """Close the idle connections, and each busy one as soon as its command is done: new ones sign in anew."""
+    pool: Any = client.connection_pool  # redis-py leaves this call untyped
+    await pool.update_active_connections_for_reconnect()
+    await pool.disconnect(inuse_connections=False)
+
+
 def open_redis(settings: RedisSettings, *, max_connections: int = 16, read_timeout_s: float = 1.0) -> Redis:
     """Make a client with a bounded pool; it connects on first use.
 
@@ -100,9 +159,10 @@ def open_redis(settings: RedisSettings, *, max_connections: int = 16, read_timeo
     if settings.ca is not None:
         options = {"ssl_ca_certs": str(settings.ca), "ssl_cert_reqs": "required", "ssl_check_hostname": True}
         options["ssl_min_version"] = ssl.TLSVersion.TLSv1_2
+    parts = urlsplit(settings.url)
     return redis.asyncio.Redis.from_url(
-        settings.url,
-        password=settings.password,
+        urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])),  # the user signs in by the provider
+        credential_provider=_Newest(settings),
         decode_responses=True,
         max_connections=max_connections,
         socket_connect_timeout=1.0,

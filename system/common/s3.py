@@ -8,7 +8,6 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from system.common.config import StorageSettings
@@ -47,44 +46,51 @@ class ObjectStore:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="s3")
         self._probe_thread = ThreadPoolExecutor(1, thread_name_prefix="s3-probe")
         self._building = threading.Lock()
+        self._built: dict[str, tuple[tuple[str, str], S3Client]] = {}
 
-    @cached_property
+    @property
     def client(self) -> "S3Client":
-        """Give the client for the private endpoint; blocking on first use."""
-        return self._build(self.settings.endpoint, self._read_timeout_s, self._attempts)
+        """Give the client for the private endpoint; blocking on first use, and on the first after the key has changed."""
+        return self._with_newest_key("client", self.settings.endpoint, self._read_timeout_s, self._attempts)
 
-    @cached_property
+    @property
     def presigner(self) -> "S3Client":
         """Give the client whose presigned URLs name the public endpoint; it sends nothing itself."""
-        return self._build(self.settings.public_endpoint, self._read_timeout_s, 1)
+        return self._with_newest_key("presigner", self.settings.public_endpoint, self._read_timeout_s, 1)
 
-    @cached_property
+    @property
     def _prober(self) -> "S3Client":
-        return self._build(self.settings.endpoint, 1.0, 1)
+        return self._with_newest_key("prober", self.settings.endpoint, 1.0, 1)
 
-    def _build(self, endpoint: str, read_timeout_s: float, attempts: int) -> "S3Client":
+    def _with_newest_key(self, name: str, endpoint: str, read_timeout_s: float, attempts: int) -> "S3Client":
+        with self._building:
+            pair = self.settings.key_pair.now
+            if name not in self._built or self._built[name][0] != pair:
+                self._built[name] = pair, self._build(pair, endpoint, read_timeout_s, attempts)
+            return self._built[name][1]
+
+    def _build(self, pair: tuple[str, str], endpoint: str, read_timeout_s: float, attempts: int) -> "S3Client":
         import boto3  # noqa: PLC0415 - see the module's first line
         from botocore.config import Config  # noqa: PLC0415
 
-        with self._building:
-            return boto3.client(
-                "s3",
-                endpoint_url=endpoint,
-                region_name=self.settings.region,
-                aws_access_key_id=self.settings.access_key,
-                aws_secret_access_key=self.settings.secret_key,
-                config=Config(
-                    signature_version="s3v4",
-                    s3={"addressing_style": "path"},
-                    request_checksum_calculation="when_required",
-                    response_checksum_validation="when_required",
-                    connect_timeout=1.0,
-                    read_timeout=read_timeout_s,
-                    retries={"mode": "standard", "total_max_attempts": attempts},
-                    max_pool_connections=16,
-                    proxies={},
-                ),
-            )
+        return boto3.client(
+            "s3",
+            endpoint_url=endpoint,
+            region_name=self.settings.region,
+            aws_access_key_id=pair[0],
+            aws_secret_access_key=pair[1],
+            config=Config(
+                signature_version="s3v4",
+                s3={"addressing_style": "path"},
+                request_checksum_calculation="when_required",
+                response_checksum_validation="when_required",
+                connect_timeout=1.0,
+                read_timeout=read_timeout_s,
+                retries={"mode": "standard", "total_max_attempts": attempts},
+                max_pool_connections=16,
+                proxies={},
+            ),
+        )
 
     async def run(self, call: Callable[["S3Client"], T]) -> T:
         """Run a call on the private endpoint in a thread."""

@@ -97,7 +97,7 @@ class Play:
         asset_id, variant = (path[1].decode(), path[2].decode()) if path else ("", "")
         link = parse_query(scope["query_string"].decode("latin-1")) or _NO_LINK
         valid = link_is_valid(
-            self._settings.keys,
+            self._settings.keys.now,
             link,
             method=scope["method"],
             host=headers.get("host", "").lower(),

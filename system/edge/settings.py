@@ -12,6 +12,7 @@ from system.common.config import (
     read_service,
     read_storage,
 )
+from system.common.live import Live
 
 __all__ = ["EdgeSettings", "read_settings"]
 
@@ -22,7 +23,7 @@ class EdgeSettings:
 
     service: ServiceSettings
     storage: StorageSettings
-    keys: KeyRing
+    keys: Live[KeyRing]
     max_lifetime_s: int
     skew_s: int
     cache_dir: Path

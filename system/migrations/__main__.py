@@ -8,6 +8,7 @@ import sys
 import psycopg
 
 from system.common.config import ConfigError, Reader, read_database
+from system.common.database import connect
 from system.migrations.files import MigrationError, load_migrations
 from system.migrations.runner import Runner
 
@@ -24,13 +25,7 @@ def main() -> int:
     try:
         reader.finish()
         migrations = load_migrations()
-        with psycopg.connect(
-            database.url,
-            password=database.password,
-            autocommit=True,
-            connect_timeout=5,
-            application_name="migrations",
-        ) as connection:
+        with connect(database, autocommit=True, connect_timeout=5, application_name="migrations") as connection:
             say = (lambda line: print(line, file=sys.stderr)) if arguments.json else print
             runner = Runner(connection, migrations, say)
             versions: list[str] = []

@@ -10,9 +10,10 @@ from collections.abc import Awaitable, Callable
 import psycopg
 from redis.exceptions import RedisError
 
-from system.common.database import open_redis, postgres_pool, time_limit
+from system.common.database import drop_connections, open_redis, postgres_pool, time_limit
 from system.common.health import Probe
 from system.common.lifecycle import draining, wait_or_draining
+from system.common.live import follow
 from system.common.logging import get_logger
 from system.common.s3 import ObjectStore
 from system.worker import metrics
@@ -58,6 +59,7 @@ class WorkerService:
         self._ffmpeg = ""
         self._workspace: Workspace | None = None
         self._loops: asyncio.Task[None] | None = None
+        self._beside: list[asyncio.Task[None]] = []
 
     def probes(self) -> dict[str, Probe]:
         """Give the readiness probes; `ffmpeg` also stands for an encoder that works."""
@@ -70,12 +72,18 @@ class WorkerService:
             log.warning("removed what a killed worker left", extra={"directories": self._workspace.swept})
         await self._pool.open(wait=False)
         self._loops = asyncio.create_task(self._run(self._workspace), name="worker loops")
+        self._beside = [
+            asyncio.create_task(follow(self.settings.database.passwords, self._pool.drain)),
+            asyncio.create_task(follow(self.settings.redis.passwords, lambda: drop_connections(self._redis))),
+        ]
 
     async def stop(self) -> None:
         """Wait for the loops, which end by themselves once the process drains, and close what they used."""
         draining.set()
         if self._loops is not None:
             await self._loops
+        for task in self._beside:
+            task.cancel()
         if self._workspace is not None:
             self._workspace.close()
         await self._pool.close()

@@ -29,12 +29,13 @@ def load(path: Path) -> x509.Certificate:
 def test_secrets_are_long_distinct_private_and_stay(tmp_path: Path) -> None:
     secrets = SecretFiles(tmp_path)
     secrets.make_all()
-    first = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    first = {str(path.relative_to(tmp_path)): path.read_text() for path in secrets.files()}
     secrets.make_all()
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == first
+    assert {str(path.relative_to(tmp_path)): path.read_text() for path in secrets.files()} == first
     assert len(set(first.values())) == len(first)
-    assert all(len(value) >= 32 for name, value in first.items() if not name.endswith(".access"))
-    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert all(len(value) >= 32 for name, value in first.items() if not name.endswith("/access"))
+    assert {path.stat().st_mode & 0o777 for path in secrets.files()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.glob("*.d")} == {0o700}
     assert {f"account-{number}" for number in range(1, len(ACCOUNTS) + 1)} <= set(first)
 
 
@@ -70,7 +71,7 @@ def test_a_leaf_can_be_signed_by_itself(authority: Authority) -> None:
 
 
 def test_only_the_admin_of_the_store_has_more_than_a_policy() -> None:
-    document = json.loads(identities_file(dict.fromkeys(IDENTITIES, ("A", "S"))))
+    document = json.loads(identities_file({name: ["A\nS"] for name in IDENTITIES}))
     assert [each["name"] for each in document["identities"] if "actions" in each] == ["admin"]
     policies = {policy["name"]: json.loads(policy["content"])["Statement"] for policy in document["policies"]}
     reading = [action for each in policies["observer"] + policies["edge"] for action in each["Action"]]

@@ -62,6 +62,8 @@ class FakePlatform:
             previous, self.release = self.release, asked.get("release", "r2")
             self.part["release"] = self.release
             return self.say(release=self.release, previous=previous)
+        elif call == "rotate":
+            return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
         return self.say()
 
     @staticmethod
@@ -196,6 +198,20 @@ def test_a_killed_part_is_waited_for_and_started_where_it_stays_down(
     assert (fake.part["state"], fake.part["pid"]) == ("ready", 8)
 
 
+def test_what_a_rotation_leaves_behind_is_completed(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
+    assert DisruptPlatform(inside).rotate("jwt").rotating
+    for _ in range(2):
+        invert(*log[0], inside)
+    assert [body for _, body in fake.acts] == [
+        {"secret": "jwt", "step": "begin"},
+        {"secret": "jwt", "step": "complete"},
+        {"secret": "jwt", "step": "complete"},
+    ]
+
+
 def test_an_inverse_that_did_not_bring_the_part_back_says_so(platform: tuple[FakePlatform, Path], scope: Build) -> None:
     fake, path = platform
     fake.answers["restart"] = fake.say(ready=False, state="starting")
@@ -205,7 +221,9 @@ def test_an_inverse_that_did_not_bring_the_part_back_says_so(platform: tuple[Fak
 
 
 @pytest.mark.parametrize(
-    "strike", [lambda it: it.kill("api-1"), lambda it: it.certificate("api-1", days=0)], ids=["kill", "certificate"]
+    "strike",
+    [lambda it: it.kill("api-1"), lambda it: it.certificate("api-1", days=0), lambda it: it.rotate("jwt")],
+    ids=["kill", "certificate", "rotate"],
 )
 def test_a_strike_on_what_heals_itself_is_logged_too(
     platform: tuple[FakePlatform, Path], scope: Build, strike: Callable[[DisruptPlatform], object]

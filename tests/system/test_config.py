@@ -36,7 +36,7 @@ def test_reads_a_complete_environment() -> None:
     assert settings.service.instance == "api-1"
     assert settings.storage.public_endpoint == "http://s3.test:8333"
     assert settings.link_lifetime_s == 300
-    assert settings.jwt_keys.active == "k1"
+    assert settings.jwt_keys.now.active == "k1"
 
 
 def test_reports_every_missing_variable_at_once() -> None:
@@ -76,7 +76,7 @@ def test_reads_a_value_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_text("from-file\n")
     environ = {name: value for name, value in GOOD.items() if name != "DATABASE_PASSWORD"}
-    assert read_settings(environ | {"DATABASE_PASSWORD_FILE": str(path)}).database.password == "from-file"
+    assert read_settings(environ | {"DATABASE_PASSWORD_FILE": str(path)}).database.passwords.now == ("from-file",)
 
 
 def test_refuses_a_value_given_twice_missing_or_empty(tmp_path: Path) -> None:

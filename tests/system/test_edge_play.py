@@ -12,6 +12,7 @@ import pytest
 from starlette.types import Message
 
 from system.common.config import KeyRing, ServiceSettings, StorageSettings
+from system.common.live import Live
 from system.common.middleware import RequestContext
 from system.common.signing import sign_link
 from system.edge.cache import DiskCache
@@ -50,8 +51,8 @@ class Edge:
         self.cache = DiskCache(directory, cache_bytes, self.source)
         settings = EdgeSettings(
             service=ServiceSettings("edge", "edge-1", "r1", "127.0.0.1", 1, "INFO"),
-            storage=StorageSettings("http://s3.test", "http://s3.test", "x", "a", "s", "", "", "previews"),
-            keys=KEYS,
+            storage=StorageSettings("http://s3.test", "http://s3.test", "x", Live(("a", "s")), "", "", "previews"),
+            keys=Live(KEYS),
             max_lifetime_s=3600,
             skew_s=0,
             cache_dir=directory,
@@ -255,6 +256,6 @@ def test_the_access_log_holds_no_signature(tmp_path: Path, caplog: pytest.LogCap
 def test_settings_without_keys_are_never_valid(tmp_path: Path) -> None:
     edge = Edge(tmp_path)
     play = cast("Play", edge.app.app)
-    play._settings = replace(play._settings, keys=KeyRing("", {}))
+    play._settings = replace(play._settings, keys=Live(KeyRing("", {})))
 
     assert ask(tmp_path, link(), edge=edge).status == 403

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from seatrial.errors import EnvironmentFault
 from seatrial.facets.platform._observe import ExercisePlatform, platform_client
 from seatrial.inverses import inverse
-from seatrial.platform import Deployed, Patch, Restarted
+from seatrial.platform import Deployed, Patch, Restarted, Rotated
 from seatrial.scope import Scope
 
 RECOVER_S = 60.0
@@ -63,6 +63,19 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("certificate", part=part)
         self._client.certificate(part, **how)
 
+    def rotate(self, secret: str) -> Rotated:
+        """Bring a new value of a secret into use beside the old one; the inverse ends the old one.
+
+        A rotation cannot be taken back: the old value may be why it was begun. What can be left behind is its middle.
+        """
+        self._strike("rotate_complete", secret=secret)
+        return self._client.rotate(secret, "begin")
+
+    def retire(self, secret: str) -> Rotated:
+        """End the overlap of a rotation: the old value is refused; needs no inverse."""
+        self._scope.meter.add(writes=1)
+        return self._client.rotate(secret, "complete")
+
     def _strike(self, name: str, **args: Any) -> None:
         self._scope.undo(f"platform.{name}", args)
         self._scope.meter.add(writes=1)
@@ -114,6 +127,11 @@ def _rollback(scope: Scope, *, release: str) -> None:
     now = client.status()
     if now.release != release or any(part.release not in {None, release} for part in now.parts.values()):
         client.rollback(release)
+
+
+@inverse("platform.rotate_complete")
+def _rotate_complete(scope: Scope, *, secret: str) -> None:
+    platform_client(scope).rotate(secret, "complete")
 
 
 @inverse("platform.certificate")

@@ -7,7 +7,7 @@ from seatrial.facets.s3._observe import ObserveS3, place
 from seatrial.probes import s3
 from seatrial.probes.http import Headers, HttpAnswer
 from seatrial.probes.s3 import S3Answer
-from seatrial.scope import Scope
+from seatrial.scope import Credential, Scope
 
 
 class ServiceKey:
@@ -16,8 +16,8 @@ class ServiceKey:
     What is written with it is the check's own to remove.
     """
 
-    def __init__(self, scope: Scope, service: str) -> None:
-        self._scope, self.service = scope, service
+    def __init__(self, scope: Scope, service: str, kept: Credential | None = None) -> None:
+        self._scope, self.service, self._kept = scope, service, kept
 
     def call(self, operation: str, **arguments: Any) -> S3Answer:
         """Make one call of the S3 API by boto3's name; a bucket is named by its role or its own name."""
@@ -35,7 +35,7 @@ class ServiceKey:
         return place(self._scope).buckets.get(name, name)
 
     def _client(self) -> Any:
-        own = self._scope.credentials(f"s3-{self.service}")
+        own = self._kept or self._scope.credentials(f"s3-{self.service}")
         key = ("s3", own.user)
         if key not in self._scope.clients:
             self._scope.clients[key] = s3.client(shared_client(self._scope), place(self._scope), own)
@@ -61,3 +61,7 @@ class ExerciseS3(ObserveS3):
     def service(self, name: str) -> ServiceKey:
         """Return the store with a service's key: the profile's credential `s3-NAME`."""
         return ServiceKey(self._scope, name)
+
+    def kept(self, name: str) -> ServiceKey:
+        """Return the store with the key that a service has now, also once another has replaced it."""
+        return ServiceKey(self._scope, name, self._scope.credentials(f"s3-{name}"))

@@ -50,6 +50,20 @@ async def bootstrap(dsn: str, target: str, secrets: SecretFiles) -> None:
         await connection.execute("GRANT EXECUTE ON FUNCTION pg_catalog.pg_hba_file_rules() TO observer")
 
 
+async def set_password(dsn: str, role: str, password: str) -> None:
+    """Give a role another password; sessions that are open stay."""
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        verifier = _verifier(connection, role, password)
+        await connection.execute(
+            sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
+        )
+
+
+def _verifier(connection: psycopg.AsyncConnection[tuple[object, ...]], role: str, password: str) -> str:
+    # Hashed here: a clear password in a statement could end up in the server's log.
+    return connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+
+
 async def _role(
     connection: psycopg.AsyncConnection[tuple[object, ...]],
     role: str,
@@ -58,8 +72,7 @@ async def _role(
     *,
     known: bool,
 ) -> None:
-    # Hashed here: a clear password in a statement could end up in the server's log.
-    verifier = connection.pgconn.encrypt_password(password.encode(), role.encode(), b"scram-sha-256").decode()
+    verifier = _verifier(connection, role, password)
     name = sql.Identifier(role)
     verb = sql.SQL("ALTER" if known else "CREATE")
     await connection.execute(

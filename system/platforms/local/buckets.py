@@ -16,7 +16,7 @@ _DEFAULT_RETENTION_DAYS = 1
 
 def ensure_buckets(layout: Layout, secrets: SecretFiles) -> None:
     """Make the four buckets with object lock, CORS and lifecycle rules; blocks, so run it in a thread."""
-    client = _client(layout, secrets)
+    client = store_client(layout, secrets.read("s3-admin.access"), secrets.read("s3-admin.secret"))
     there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     for bucket in (STAGING, MASTERS, PREVIEWS, BACKUPS):
         if bucket not in there:
@@ -46,7 +46,8 @@ def ensure_buckets(layout: Layout, secrets: SecretFiles) -> None:
     client.put_bucket_lifecycle_configuration(Bucket=STAGING, LifecycleConfiguration={"Rules": [leftovers]})
 
 
-def _client(layout: Layout, secrets: SecretFiles) -> "S3Client":
+def store_client(layout: Layout, access: str, secret: str) -> "S3Client":
+    """Make a client of the store with a key."""
     import boto3  # noqa: PLC0415 - costs a third of a second, which the rest of the start need not wait for
     from botocore.config import Config  # noqa: PLC0415
 
@@ -54,8 +55,8 @@ def _client(layout: Layout, secrets: SecretFiles) -> "S3Client":
         "s3",
         endpoint_url=f"http://{layout.addresses.endpoint('s3')}",
         region_name=REGION,
-        aws_access_key_id=secrets.read("s3-admin.access"),
-        aws_secret_access_key=secrets.read("s3-admin.secret"),
+        aws_access_key_id=access,
+        aws_secret_access_key=secret,
         config=Config(
             s3={"addressing_style": "path"},
             request_checksum_calculation="when_required",

@@ -11,6 +11,7 @@ from system.platforms.local.certificates import replace_certificate
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.instance import Instance
 from system.platforms.local.rollout import Rollout
+from system.platforms.local.rotation import Rotation
 from system.platforms.local.scratch import ScratchServers
 
 _SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM}
@@ -31,6 +32,7 @@ class Calls:
         self._stop = stop
         self._rollout = Rollout(instance)
         self._scratch = ScratchServers(instance)
+        self._rotation = Rotation(instance)
         self._table: dict[tuple[str, str], _Handler] = {
             ("GET", "status"): self._status,
             ("GET", "logs"): self._logs,
@@ -46,6 +48,7 @@ class Calls:
             ("POST", "deploy"): self._deploy,
             ("POST", "rollback"): self._rollback,
             ("POST", "certificate"): self._certificate,
+            ("POST", "rotate"): self._rotate,
             ("POST", "account"): self._account,
             ("POST", "migrate"): self._migrate,
             ("POST", "scratch"): self._scratch_make,
@@ -163,6 +166,12 @@ class Calls:
         arguments.finish()
         async with self._instance.changing:
             return await replace_certificate(self._instance, name, names, days=days, self_signed=self_signed)
+
+    async def _rotate(self, arguments: Arguments) -> Answer:
+        name, step = arguments.text("secret"), arguments.choice("step", ("begin", "complete"), "begin")
+        arguments.finish()
+        async with self._instance.changing:
+            return await (self._rotation.begin(name) if step == "begin" else self._rotation.complete(name))
 
     async def _account(self, arguments: Arguments) -> Answer:
         email = arguments.text("email")

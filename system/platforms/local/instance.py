@@ -19,6 +19,7 @@ from system.platforms.local.parts.seaweedfs import SeaweedFS
 from system.platforms.local.parts.services import Service, database_variables, instances
 from system.platforms.local.programs import Programs
 from system.platforms.local.releases import Releases
+from system.platforms.local.rotating_files import settle
 from system.platforms.local.secret_files import SecretFiles
 
 _STORES = ("postgres", "redis", "s3")
@@ -72,6 +73,7 @@ class Instance:
     def __post_init__(self) -> None:
         self.secrets = SecretFiles(self.layout.secrets)
         self.secrets.make_all()
+        settle(self.secrets)
         self.authority = Authority(self.layout.ca)
         self.authority.ensure_root()
         self.releases = Releases(self.layout.releases)

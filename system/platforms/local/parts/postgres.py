@@ -1,11 +1,13 @@
 """PostgreSQL: one server with TLS, SCRAM and checksums."""
 
+import datetime as dt
 import os
 import signal
 import subprocess
 from pathlib import Path
 
 import psycopg
+from psycopg import sql
 
 from system.platforms.local import processes
 from system.platforms.local.addresses import Endpoint
@@ -126,6 +128,23 @@ class Postgres(Part):
             # The platform must reach the server even while a bad certificate is on trial.
             sslmode="require",
         )
+
+    async def now(self) -> dt.datetime:
+        """Give the server's clock, which sessions' starts are compared with."""
+        async with await psycopg.AsyncConnection.connect(self.admin_dsn("postgres"), autocommit=True) as connection:
+            row = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
+        if row is None:
+            raise PlatformError("postgres did not say what time it is")
+        moment: dt.datetime = row[0]
+        return moment
+
+    async def sessions(self, role: str, before: dt.datetime | None, *, end: bool) -> int:
+        """Count a role's sessions that began before a moment (None: all), and end them if asked to."""
+        query = sql.SQL(
+            "SELECT {} FROM pg_stat_activity WHERE usename = %s AND backend_start < coalesce(%s, clock_timestamp())"
+        ).format(sql.SQL("pg_terminate_backend(pid)" if end else "pid"))
+        async with await psycopg.AsyncConnection.connect(self.admin_dsn("postgres"), autocommit=True) as connection:
+            return len(await (await connection.execute(query, (role, before))).fetchall())
 
     def _overrides(self) -> dict[str, str]:
         return {name: str(value) for name, value in self.settings.items() if name != "hba"}

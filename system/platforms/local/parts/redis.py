@@ -62,8 +62,8 @@ class Redis(Part):
         leaf = self.authority.ensure_leaf("redis", self.endpoint)
         users = ["user default off resetpass resetkeys resetchannels -@all"]
         for user, rules in _RULES.items():
-            digest = hashlib.sha256(self._secrets.read(f"redis-{user}").encode()).hexdigest()
-            users.append(f"user {user} on #{digest} resetchannels {rules}")
+            digests = " ".join(_digest(each) for each in self._secrets.accepted(f"redis-{user}"))
+            users.append(f"user {user} on {digests} resetchannels {rules}")
         settings = {
             **_SETTINGS,
             "bind": self.endpoint.address,
@@ -102,8 +102,29 @@ class Redis(Part):
         if answer != "+OK":
             raise OSError(f"redis refused the certificate: {answer}")
 
-    async def call(self, *words: str) -> str:
-        """Send one command as admin and give the first line of the answer, in the wire's own form."""
+    async def set_passwords(self, user: str, passwords: list[str]) -> None:
+        """Have the running server accept exactly these passwords of a user, whose sessions stay."""
+        answer = await self.call("ACL", "SETUSER", user, "resetpass", *(_digest(each) for each in passwords))
+        if answer != "+OK":
+            raise OSError(f"redis refused the passwords: {answer}")
+
+    async def newest_client(self) -> int:
+        """Give the number of this very connection; those that were opened before have lower ones."""
+        return int((await self.call("CLIENT", "ID")).removeprefix(":"))
+
+    async def sessions(self, user: str, before: int | None, *, end: bool) -> int:
+        """Count a user's connections with a lower number (None: all), and end them if asked to."""
+        found = 0
+        for line in (await self.call("CLIENT", "LIST", bulk=True)).splitlines():
+            client = dict(field.partition("=")[::2] for field in line.split())
+            if client.get("user") == user and (before is None or int(client["id"]) < before):
+                found += 1
+                if end:
+                    await self.call("CLIENT", "KILL", "ID", client["id"])
+        return found
+
+    async def call(self, *words: str, bulk: bool = False) -> str:
+        """Send one command as admin and give the first line of the answer, in the wire's own form, or its bulk text."""
         # The platform must reach the server even while a bad certificate is on trial.
         context = ssl.create_default_context()
         context.check_hostname = False
@@ -112,9 +133,16 @@ class Redis(Part):
         try:
             writer.write(_encode("AUTH", "admin", self._secrets.read("redis-admin")) + _encode(*words))
             signed_in = (await reader.readline()).decode().rstrip()
-            return (await reader.readline()).decode().rstrip() if signed_in == "+OK" else signed_in
+            if signed_in != "+OK":
+                return signed_in
+            first = (await reader.readline()).decode().rstrip()
+            return (await reader.readexactly(int(first[1:]))).decode() if bulk and first[:1] == "$" else first
         finally:
             writer.close()
+
+
+def _digest(password: str) -> str:
+    return f"#{hashlib.sha256(password.encode()).hexdigest()}"
 
 
 def _encode(*words: str) -> bytes:

@@ -28,13 +28,14 @@ _GRANTS: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
 }
 
 
-def identities_file(keys: dict[str, tuple[str, str]]) -> str:
-    """Write SeaweedFS' identities; `keys` gives access key and secret key by identity."""
+def identities_file(keys: dict[str, list[str]]) -> str:
+    """Write SeaweedFS' identities; `keys` gives, by identity, pairs of access key and secret key, a line each."""
     identities: list[dict[str, Any]] = []
     for name in IDENTITIES:
-        access, secret = keys[name]
+        pairs = (pair.split("\n") for pair in keys[name])
+        credentials = [{"accessKey": access, "secretKey": secret} for access, secret in pairs]
         rights = {"policyNames": [name]} if name in _GRANTS else {"actions": ["Admin"]}
-        identities.append({"name": name, "credentials": [{"accessKey": access, "secretKey": secret}], **rights})
+        identities.append({"name": name, "credentials": credentials, **rights})
     policies = [{"name": name, "content": json.dumps(_policy(grants))} for name, grants in _GRANTS.items()]
     return json.dumps({"identities": identities, "policies": policies})
 

@@ -38,12 +38,21 @@ class SeaweedFS(Part):
         if not self._withheld:
             self._withheld = [_bound(endpoint) for endpoint in self.layout.addresses.withheld()]
         self._data.mkdir(mode=0o700, exist_ok=True)
-        keys = {
-            name: (self._secrets.read(f"s3-{name}.access"), self._secrets.read(f"s3-{name}.secret"))
-            for name in IDENTITIES
-        }
-        self._identities.touch(mode=0o600)
-        self._identities.write_text(identities_file(keys))
+        self._write_identities(self._keys())
+
+    def write_keys(self, identity: str, accepted: list[str]) -> None:
+        """Write exactly these keys of an identity; a running store takes them on SIGHUP."""
+        self._write_identities({**self._keys(), identity: accepted})
+
+    def _keys(self) -> dict[str, list[str]]:
+        return {name: self._secrets.accepted(f"s3-{name}") for name in IDENTITIES}
+
+    def _write_identities(self, keys: dict[str, list[str]]) -> None:
+        half = self._identities.with_suffix(".half")
+        half.unlink(missing_ok=True)
+        half.touch(mode=0o600)
+        half.write_text(identities_file(keys))
+        half.rename(self._identities)
 
     def command(self) -> Command:
         """Run master, volume server, filer and S3 gateway in one process."""
