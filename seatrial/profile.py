@@ -81,14 +81,28 @@ class Service(_Section):
     version: str = "/version"
 
 
+class PostgresDoor(_Section):
+    """Another server of the same database; `address` overrides what `host` resolves to."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    address: Address | None = None
+
+
 class PostgresEndpoint(_Section):
-    """Where the database answers; `address` overrides what `host` resolves to."""
+    """Where the database answers.
+
+    Attributes:
+        address: overrides what `host` resolves to.
+        standbys: application name under which it replicates -> where it answers.
+    """
 
     host: str
     port: int = Field(ge=1, le=65535)
     database: str
     ca: Path
     address: Address | None = None
+    standbys: dict[str, PostgresDoor] = Field(default_factory=dict)
 
 
 class RedisEndpoint(_Section):

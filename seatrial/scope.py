@@ -50,8 +50,19 @@ class Meter:
         return self._footprint
 
 
+class PostgresDoor(Protocol):
+    """Another server of the same database; `address` overrides what `host` resolves to."""
+
+    @property
+    def host(self) -> str: ...  # noqa: D102
+    @property
+    def port(self) -> int: ...  # noqa: D102
+    @property
+    def address(self) -> str | None: ...  # noqa: D102
+
+
 class PostgresPlace(Protocol):
-    """Where the profile says that the database answers; `address` overrides what `host` resolves to."""
+    """Where the profile says that the database answers; `standbys` are by the name under which each replicates."""
 
     @property
     def host(self) -> str: ...  # noqa: D102
@@ -63,6 +74,8 @@ class PostgresPlace(Protocol):
     def ca(self) -> Path: ...  # noqa: D102
     @property
     def address(self) -> str | None: ...  # noqa: D102
+    @property
+    def standbys(self) -> Mapping[str, PostgresDoor]: ...  # noqa: D102
 
 
 class RedisPlace(Protocol):

@@ -1,7 +1,7 @@
 import socket
 import struct
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from seatrial.errors import Unanswered
 from seatrial.facets.postgres import ObservePg
 from seatrial.probes import postgres
-from seatrial.scope import Scope
+from seatrial.scope import PostgresDoor, Scope
 from tests.probes.conftest import Authority, Serve, silent
 
 Build = Callable[..., Scope]
@@ -22,6 +22,7 @@ class Place:
     host: str = "pg.example.test"
     database: str = "seatrial"
     address: str | None = "127.0.0.1"
+    standbys: dict[str, PostgresDoor] = field(default_factory=dict)
 
 
 def message(kind: bytes, body: bytes) -> bytes:

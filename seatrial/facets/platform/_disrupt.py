@@ -92,6 +92,15 @@ def _restart(scope: Scope, *, part: str, settings: dict[str, Any], release: str 
         raise EnvironmentFault(f"{part} did not become ready with its settings of before: it is {back.state}")
 
 
+@inverse("platform.again")
+def _again(scope: Scope, *, part: str) -> None:
+    """Restart a part as it is; the inverse of a strike from outside after which it must be made anew."""
+    client = platform_client(scope)
+    back = client.restart(part, dict(client.status().part(part).settings))
+    if not back.ready:
+        raise EnvironmentFault(f"{part} did not become ready again: it is {back.state}")
+
+
 @inverse("platform.recover")
 def _recover(scope: Scope, *, part: str, pid: int | None) -> None:
     """Wait for another process than `pid`; one that is ready all the same after a while was never killed."""

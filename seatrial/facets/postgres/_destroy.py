@@ -9,11 +9,9 @@ from psycopg import sql
 from psycopg.rows import DictRow
 
 from seatrial.errors import HarnessError
-from seatrial.facets.postgres._exercise import ExercisePg
-from seatrial.facets.postgres._observe import place
+from seatrial.facets.postgres._replication import ReplicationPg, session
 from seatrial.facets.postgres._rows import drop_row, one_row, primary_key, put_row, strict_insert, table_name
 from seatrial.inverses import inverse
-from seatrial.probes import postgres
 from seatrial.scope import Scope
 
 # Settings that are lists of names: one quoted string would mean one name (PostgreSQL source, GUC_LIST_QUOTE).
@@ -26,8 +24,6 @@ _LISTS = frozenset(
         "shared_preload_libraries",
     }
 )
-# A strike waits for no lock longer than this.
-_LIMITS = "-c lock_timeout=10s -c statement_timeout=60s"
 # ALTER ROLE's words -> the catalogue's columns.
 _ATTRIBUTES = {
     "SUPERUSER": "rolsuper",
@@ -40,14 +36,7 @@ _ATTRIBUTES = {
 }
 
 
-def session(scope: Scope) -> psycopg.Connection[DictRow]:
-    """Open a session that may write, for one strike or one inverse; close it."""
-    own = scope.credentials("postgres")
-    scope.meter.add(connections=1, writes=1)
-    return postgres.connect(place(scope), own.user, own.password, {"options": _LIMITS})
-
-
-class DestroyPg(ExercisePg):
+class DestroyPg(ReplicationPg):
     """Changes to settings, roles, indexes and rows."""
 
     def set_system(self, name: str, value: str | None) -> None:

@@ -1,6 +1,8 @@
 """PostgreSQL as a handle offers it: reading, and attempts to connect."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,7 +13,7 @@ from seatrial.errors import Invalid, Unanswered
 from seatrial.outcome import Level
 from seatrial.probes import postgres
 from seatrial.probes.postgres import PgAnswer
-from seatrial.scope import PostgresPlace, Scope
+from seatrial.scope import PostgresDoor, PostgresPlace, Scope
 
 REFUSALS = (
     psycopg.OperationalError,
@@ -23,18 +25,40 @@ REFUSALS = (
 )
 
 
-def place(scope: Scope) -> PostgresPlace:
-    """Return where the database answers; raises Invalid when the profile names none."""
-    if scope.profile.postgres is None:
+@dataclass(frozen=True)
+class _Place:
+    host: str
+    port: int
+    database: str
+    ca: Path
+    address: str | None
+    standbys: Mapping[str, PostgresDoor]
+
+
+def place(scope: Scope, standby: str | None = None) -> PostgresPlace:
+    """Return where the database answers, or that standby of it; raises Invalid when the profile names none."""
+    primary = scope.profile.postgres
+    if primary is None:
         raise Invalid("the profile names no [postgres]")
-    return scope.profile.postgres
+    if standby is None:
+        return primary
+    if standby not in primary.standbys:
+        raise Invalid(f"the profile names no [postgres.standbys.{standby}]")
+    door = primary.standbys[standby]
+    return _Place(door.host, door.port, primary.database, primary.ca, door.address, primary.standbys)
 
 
 class ObservePg:
     """Queries with the level's own credential, and connection attempts with any."""
 
-    def __init__(self, scope: Scope) -> None:
+    def __init__(self, scope: Scope, standby: str | None = None) -> None:
         self._scope = scope
+        self._standby = standby
+        self._name = standby or "postgres"
+
+    def standby(self, name: str) -> "ObservePg":
+        """Return the same, reading at a standby that the profile declares."""
+        return ObservePg(self._scope, name)
 
     def rows(
         self,
@@ -52,15 +76,15 @@ class ObservePg:
         try:
             return self._run(connection, sql, params, timeout_s)
         except errors.ConnectionTimeout as error:
-            raise Unanswered(postgres.explain(error), "postgres") from None
+            raise Unanswered(postgres.explain(error), self._name) from None
         except REFUSALS as error:
             if not connection.broken:
-                raise Unanswered(postgres.explain(error), "postgres") from None
+                raise Unanswered(postgres.explain(error), self._name) from None
         # The kept session was lost, with the server or with its network: what counts is whether a new one answers.
         try:
             return self._run(self._connection(), sql, params, timeout_s)
         except REFUSALS as error:
-            raise Unanswered(postgres.explain(error), "postgres") from None
+            raise Unanswered(postgres.explain(error), self._name) from None
 
     def attempt(
         self,
@@ -80,7 +104,7 @@ class ObservePg:
             host: another name to verify, at the same address.
             options: further libpq keywords, such as require_auth; None removes one.
         """
-        where = place(self._scope)
+        where = place(self._scope, self._standby)
         if user is None:
             own = self._scope.credentials("postgres")
             user, password = own.user, own.password if password is None else password
@@ -94,16 +118,16 @@ class ObservePg:
 
     def _connection(self) -> psycopg.Connection[DictRow]:
         own = self._scope.credentials("postgres")
-        key = ("pg", own.user, self._scope.level >= Level.DISRUPT)
+        key = ("pg", self._standby, own.user, self._scope.level >= Level.DISRUPT)
         kept: psycopg.Connection[DictRow] | None = self._scope.clients.get(key)
         if kept is not None and not kept.closed:
             return kept
-        read_only = {"options": "-c default_transaction_read_only=on"} if key[2] else None
+        read_only = {"options": "-c default_transaction_read_only=on"} if key[-1] else None
         self._scope.meter.add(connections=1)
         try:
-            made = postgres.connect(place(self._scope), own.user, own.password, read_only)
+            made = postgres.connect(place(self._scope, self._standby), own.user, own.password, read_only)
         except psycopg.OperationalError as error:
-            raise Unanswered(postgres.explain(error), "postgres") from None
+            raise Unanswered(postgres.explain(error), self._name) from None
         self._scope.clients[key] = made
         return made
 

@@ -14,6 +14,7 @@ from system.platforms.local.progress import Progress
 
 _SERVING_DEADLINE_S = 20.0
 _SERVING_POLL_S = 0.1
+_STREAMING_DEADLINE_S = 20.0
 
 
 async def boot(instance: Instance, progress: Progress) -> None:
@@ -21,7 +22,8 @@ async def boot(instance: Instance, progress: Progress) -> None:
     start = _Start(instance, progress)
     try:
         async with asyncio.TaskGroup() as group:
-            for step in (start.database(), start.redis(), start.s3(), start.ingress(), start.services()):
+            steps = (start.database(), start.redis(), start.s3(), start.ingress(), start.services(), start.standby())
+            for step in steps:
                 group.create_task(step)
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
@@ -38,6 +40,7 @@ class _Start:
         self._redis_ready = asyncio.Event()
         self._roles_ready = asyncio.Event()
         self._migrated = asyncio.Event()
+        self._serves = asyncio.Event()
 
     async def database(self) -> None:
         postgres = self._instance.postgres
@@ -68,6 +71,13 @@ class _Start:
             group.create_task(self._accounts())
         await self._step("serving", self._serving())
         self._instance.timings.serving_s = self._instance.timings.now_s()
+        self._serves.set()
+
+    async def standby(self) -> None:
+        """Make and start the standby once the services serve: copying takes what their start needs."""
+        await self._serves.wait()
+        await self._part("postgres-standby")
+        await self._step("streaming", asyncio.wait_for(self._instance.standby.streaming(), _STREAMING_DEADLINE_S))
 
     async def _accounts(self) -> None:
         await self._migrated.wait()

@@ -3,11 +3,13 @@
 import psycopg
 from psycopg import sql
 
+from system.platforms.local.parts.postgres import REPLICATOR
 from system.platforms.local.secret_files import SecretFiles
 
 DATABASE = "seatrial"
 # Settings per role; times bound what one client may hold up.
 _ROLES: dict[str, dict[str, str]] = {
+    REPLICATOR: {},
     "migrator": {"statement_timeout": "5min", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "60s"},
     "api": {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"},
     "worker": {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"},
@@ -75,9 +77,10 @@ async def _role(
     verifier = _verifier(connection, role, password)
     name = sql.Identifier(role)
     verb = sql.SQL("ALTER" if known else "CREATE")
+    replication = sql.SQL("REPLICATION" if role == REPLICATOR else "NOREPLICATION")
     await connection.execute(
-        sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS PASSWORD {}").format(
-            verb, name, sql.Literal(verifier)
+        sql.SQL("{} ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE {} NOBYPASSRLS PASSWORD {}").format(
+            verb, name, replication, sql.Literal(verifier)
         )
     )
     await connection.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(name))

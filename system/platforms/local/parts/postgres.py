@@ -11,7 +11,7 @@ from psycopg import sql
 
 from system.platforms.local import processes
 from system.platforms.local.addresses import Endpoint
-from system.platforms.local.ca import Authority
+from system.platforms.local.ca import Authority, LeafFiles
 from system.platforms.local.children import Children, Command
 from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import Layout
@@ -20,6 +20,7 @@ from system.platforms.local.programs import Programs
 from system.platforms.local.secret_files import SecretFiles
 
 ADMIN = "admin"
+REPLICATOR = "replicator"
 _SETTINGS = {
     "ssl": "on",
     "ssl_min_protocol_version": "TLSv1.2",
@@ -28,6 +29,7 @@ _SETTINGS = {
     "max_connections": "60",
     "shared_buffers": "64MB",
     "wal_level": "replica",
+    "max_slot_wal_keep_size": "1GB",  # a standby that is gone must not fill the primary's disk
     "fsync": "on",
     "full_page_writes": "on",
     "synchronous_commit": "on",
@@ -41,7 +43,12 @@ _SETTINGS = {
     "tcp_keepalives_idle": "30",
 }
 # Clients of 127.77.0.10 arrive from 127.0.0.1: that is the source address that Linux picks on the loopback.
-_HBA = "hostssl all all 127.0.0.1/32 scram-sha-256\nhostssl all all 127.77.0.0/24 scram-sha-256\n"
+_NETWORKS = ("127.0.0.1/32", "127.77.0.0/24")
+_HBA = "".join(
+    f"hostssl {database} {user} {network} scram-sha-256\n"
+    for database, user in (("all", "all"), ("replication", REPLICATOR))
+    for network in _NETWORKS
+)
 
 
 class Postgres(Part):
@@ -82,11 +89,11 @@ class Postgres(Part):
 
     async def prepare(self) -> None:
         """Make the cluster at the first start; write its configuration before each."""
-        if not self.data.exists():
-            await self._initdb()
-        leaf = self.authority.ensure_leaf("postgres", self.layout.addresses.endpoint("postgres"))
+        await self._make()
+        leaf = self._leaf()
         settings = {
             **_SETTINGS,
+            **self._own_settings(),
             "listen_addresses": self.endpoint.address,
             "port": str(self.endpoint.port),
             "ssl_cert_file": str(leaf.certificate),
@@ -114,7 +121,7 @@ class Postgres(Part):
 
     def config(self) -> dict[str, str]:
         """Give the server's settings."""
-        return {**_SETTINGS, **{name: str(value) for name, value in self.settings.items()}}
+        return {**_SETTINGS, **self._own_settings(), **{name: str(value) for name, value in self.settings.items()}}
 
     def admin_dsn(self, database: str) -> str:
         """Give the connection string of the superuser."""
@@ -149,8 +156,17 @@ class Postgres(Part):
     def _overrides(self) -> dict[str, str]:
         return {name: str(value) for name, value in self.settings.items() if name != "hba"}
 
-    async def _initdb(self) -> None:
-        building = self.data.with_name(f".{self.data.name}.building")
+    def _own_settings(self) -> dict[str, str]:
+        """Give what this server has beside the settings that all share."""
+        return {}
+
+    def _leaf(self) -> LeafFiles:
+        return self.authority.ensure_leaf("postgres", self.layout.addresses.endpoint("postgres"))
+
+    async def _make(self) -> None:
+        """Make the data directory unless it is there."""
+        if self.data.exists():
+            return
         options = [
             "--auth=scram-sha-256",
             f"--username={ADMIN}",
@@ -160,19 +176,15 @@ class Postgres(Part):
             "--data-checksums",
             *([] if self._durable else ["--no-sync"]),
         ]
+        await self._build("initdb", self.programs.postgres / "initdb", options, self._environment())
+
+    async def _build(self, what: str, program: Path, options: list[str], environment: dict[str, str]) -> None:
+        """Have a program fill a new directory, and put it in the place of the data directory once it is whole."""
+        building = self.data.with_name(f".{self.data.name}.building")
         script = f'rm -rf {building.name} && exec "$@"'
-        initdb: list[str | Path] = [
-            "sh",
-            "-c",
-            script,
-            "sh",
-            self.programs.postgres / "initdb",
-            "-D",
-            building,
-            *options,
-        ]
-        command = Command([*_unprivileged(), *initdb], self._environment(), self.data.parent)
-        await self._children.run(self.name, command, self.layout.log(f"{self.name}-initdb"))
+        line: list[str | Path] = ["sh", "-c", script, "sh", program, "-D", building, *options]
+        command = Command([*_unprivileged(), *line], environment, self.data.parent)
+        await self._children.run(self.name, command, self.layout.log(f"{self.name}-{what}"))
         building.rename(self.data)
 
     def _environment(self) -> dict[str, str]:

@@ -1,0 +1,110 @@
+"""What can part a standby from its primary, or put it in the primary's place unseen."""
+
+from seatrial import Destroy, Observe, fault
+
+STANDBY = "postgres-standby"
+SLOT = "postgres_standby"
+MORE_THAN_THE_BUDGET_BYTES = 24 << 20
+
+
+@fault(
+    "standby-replay-paused",
+    kind="live state",
+    caught_by={"INF-PG-06": "replay is paused"},
+    takes_s=20.0,
+)
+class ReplayPaused:
+    """Replay was paused to look at something, and nobody let it go on: the standby receives and falls behind.
+
+    Source: https://www.postgresql.org/docs/16/functions-admin.html#FUNCTIONS-RECOVERY-CONTROL (pg_wal_replay_pause)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Pause it, and let the primary go on writing."""
+        destroy.pg.pause_replay(STANDBY)
+        destroy.pg.write_wal(MORE_THAN_THE_BUDGET_BYTES)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the replaying process waiting for someone."""
+        rows = observe.pg.standby(STANDBY).rows(
+            "select wait_event from pg_stat_activity where backend_type = 'startup'"
+        )
+        return bool(rows) and rows[0]["wait_event"] == "RecoveryPause"
+
+
+@fault("standby-down", kind="process", caught_by={"INF-PG-06": "in state streaming"})
+class StandbyDown:
+    """The standby is gone, and the service does not notice.
+
+    Source: https://about.gitlab.com/blog/2017/02/10/postmortem-of-database-outage-of-january-31/ (the only standby was
+    being rebuilt when the primary was lost)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop it."""
+        destroy.platform.stop(STANDBY)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find nobody listening at its address."""
+        place = observe.profile.postgres
+        door = place.standbys[STANDBY] if place else None
+        return door is not None and observe.tcp.connect(door.address or door.host, door.port) == "refused"
+
+
+@fault("standby-slot-dropped", kind="live state", caught_by={"INF-PG-06": "in state streaming"}, takes_s=15.0)
+class SlotDropped:
+    """A clean-up of slots dropped the standby's, which can no longer connect.
+
+    Source: https://www.postgresql.org/docs/16/warm-standby.html#STREAMING-REPLICATION-SLOTS
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Drop it."""
+        destroy.pg.drop_slot(SLOT)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find no process that sends."""
+        return not observe.pg.rows("select 1 from pg_stat_activity where backend_type = 'walsender'")
+
+
+@fault("standby-promoted", kind="live state", caught_by={"INF-PG-06": "it is a primary"}, takes_s=20.0)
+class StandbyPromoted:
+    """The standby was promoted while the primary went on: two servers take writes.
+
+    Source: https://github.blog/2018-10-30-oct21-post-incident-analysis/ (writes on both sides of a failover)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Promote it."""
+        destroy.pg.promote(STANDBY)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask a session there whether it is one of a standby."""
+        rows = observe.pg.standby(STANDBY).rows("show in_hot_standby")
+        return bool(rows[0]["in_hot_standby"] == "off")
+
+
+@fault("pg-follows-standby", kind="network", caught_by={"INF-PG-01": "pg_is_in_recovery() is true"}, takes_s=20.0)
+class EndpointFollowsStandby:
+    """The endpoint's address leads to the standby: a failover was begun and not ended.
+
+    Source: https://www.postgresql.org/docs/16/libpq-connect.html#LIBPQ-CONNECT-TARGET-SESSION-ATTRS (a list of hosts can
+    lead to a server that takes no writes)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop the primary, and have the standby listen at its address beside its own."""
+        place = destroy.profile.postgres
+        if place is None or place.address is None:
+            raise ValueError("the profile gives no address for [postgres]")
+        own = place.standbys[STANDBY].address
+        destroy.platform.stop("postgres")
+        destroy.platform.restart(STANDBY, {"listen_addresses": f"{own},{place.address}"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask the platform whose socket is open at the endpoint."""
+        place = observe.profile.postgres
+        now = observe.platform.listeners().now
+        return place is not None and any(
+            (each.address, each.port, each.part) == (place.address, place.port, STANDBY) for each in now
+        )
