@@ -179,6 +179,8 @@ def _guessed(mine: Genuine, theirs: Genuine) -> Iterator[Forged]:
     for name, key in PUBLISHED.items():
         yield Forged(f"a published key, {name}", signed(mine.header, claims[0], _hmac(key)))
         yield Forged(f"a published key, {name}, for somebody else", signed(mine.header, claims[1], _hmac(key)))
+        unknown = {**mine.header, "kid": "seatrial-unknown"}
+        yield Forged(f"a published key, {name}, under an unknown key id", signed(unknown, claims[0], _hmac(key)))
 
 
 def _edited_claims(mine: Genuine, theirs: Genuine) -> Iterator[Forged]:

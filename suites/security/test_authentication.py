@@ -203,7 +203,9 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
     password and a user that does not exist must get the same status, headers and body, and must take equally long: the
     median of paired differences within 10 ms, with 99.9 %. Guesses spread over all instances must end in 429 with
     Retry-After within 20, after equally many for both. Then the right password is 429 from there too; from elsewhere,
-    and for another account from there, it works. At the public host a made-up X-Forwarded-For must not help a guesser.
+    and for another account from there, it works. The e-mail in other letters counts with it, and passwords that are
+    almost right (trimmed, doubled, in other letters) are wrong. At the public host a made-up X-Forwarded-For must not
+    help a guesser.
 
     Not covered: gaps below 10 ms; guesses spread over many addresses or accounts (SEC-HTTP-03); that the wait ends when
     Retry-After says so.
@@ -216,7 +218,7 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
     turns_nobody, slowed = _guesser(exercise, ways).until_slowed(nobody)
     elsewhere = _guesser(exercise, ways).sign_in(nobody, "wrong")
     require(elsewhere.status == 401, "401 from another address: it is not throttled with the first", _said(elsewhere))
-    with exercise.cases(at_least=9) as cases:
+    with exercise.cases(at_least=15) as cases:
         with cases("a user that does not exist is slowed"):
             _require_slowed(slowed)
         with cases("what is said"):
@@ -237,6 +239,13 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
         with cases("an address in front of the guesser's"):
             answer = guesser.sign_in(email, "wrong", claimed=_address())
             require(answer.status == 429, "429 whatever the caller claims", _said(answer))
+        with cases("another spelling of the e-mail, from the guesser's address"):
+            answer = guesser.sign_in(_spelled(email), "wrong")
+            require(answer.status == 429, "429 for another spelling of the e-mail", _said(answer))
+        for name, almost in _almost(password):
+            with cases(f"the password {name}"):
+                answer = _guesser(exercise, ways).sign_in(email, almost)
+                require(answer.status == 401, f"401 for the password {name}", _said(answer))
         with cases("the account, from another address"):
             _require_signs_in(exercise, _guesser(exercise, ways).sign_in(email, password), "from another address")
         with cases("another account, from the guesser's address"):
@@ -254,6 +263,23 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
 
 def _guesser(exercise: Exercise, ways: tuple[str | None, ...]) -> Guesser:
     return Guesser(exercise, _address(), ways)
+
+
+def _spelled(email: str) -> str:
+    """Return the address in capitals, which the product reads as the same one."""
+    return email.upper()
+
+
+def _almost(password: str) -> list[tuple[str, str]]:
+    """Return what a lax comparison takes for the password."""
+    return [
+        ("with a space after", f"{password} "),
+        ("with a space before", f" {password}"),
+        ("in other letters", password.swapcase()),
+        ("without its last character", password[:-1]),
+        ("with more behind", f"{password}{'x' * 72}"),
+        ("twice", password * 2),
+    ]
 
 
 def _address() -> str:

@@ -54,5 +54,7 @@ def make_app(settings: EdgeSettings) -> Starlette:
         middleware=[Middleware(RequestContext, headers=HEADERS)],
         lifespan=lifespan,
     )
+    # A redirect to the path with or without a slash would be built from the Host header that the caller sent.
+    app.router.redirect_slashes = False
     install_problems(app)
     return app
