@@ -19,7 +19,7 @@ class PatchedRelease:
 
     def strike(self, destroy: Destroy) -> None:
         """Roll the patched release out; the services named come first."""
-        self._release = destroy.platform.deploy(self.patch, self.services).release
+        self._release = destroy.platform.deploy(self.patch, self.services, at_once=True).release
 
     def in_effect(self, observe: Observe) -> bool:
         """Ask every instance which release it runs."""

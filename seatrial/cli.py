@@ -2,11 +2,12 @@
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -16,8 +17,8 @@ from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
 from seatrial.outcome import Level
 from seatrial.platform import PlatformClient
 from seatrial.profile import Profile, find, load
-from seatrial.registry import load_faults, pick, sample
-from seatrial.report import OUT, site
+from seatrial.registry import Fault, applicable, load_faults, pick, sample
+from seatrial.report import OUT, checklist, site
 from seatrial.scope import close_clients
 
 USAGE_ERROR = 3
@@ -54,13 +55,16 @@ def _parser() -> argparse.ArgumentParser:
         "--arm", action="append", default=[], metavar="LEVEL=ENVIRONMENT", help="allow disrupt or destroy"
     )
     gate.add_argument("--suites", type=Path, default=Path("suites"), help="folder of suites (default: suites)")
+    gate.add_argument("--suite", action="append", default=[], metavar="NAME", help="only this suite (may be repeated)")
     gate.add_argument("only", nargs="*", metavar="SUITE|ID", help="only these suites or checks")
 
     prove = add("prove", _prove, "break the environment on purpose and demand that each check notices")
     with_profile(prove)
     prove.add_argument("--arm", action="append", default=[], metavar="destroy=ENVIRONMENT")
     prove.add_argument("--fault", action="append", default=[], metavar="ID", help="only this fault (may be repeated)")
-    prove.add_argument("--suite", help="only faults of this suite")
+    prove.add_argument(
+        "--suite", action="append", default=[], metavar="NAME", help="only faults of this suite (may be repeated)"
+    )
     prove.add_argument("--suites", type=Path, default=Path("suites"))
     prove.add_argument(
         "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
@@ -96,6 +100,14 @@ def _parser() -> argparse.ArgumentParser:
     actions = profile.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Parser)
     check = actions.add_parser("check", help="report every problem of a profile with file and line")
     check.add_argument("file")
+
+    listed = add("checklist", _checklist, "write a checklist that the last verdict and the last prove answer")
+    listed.add_argument(
+        "--suite", action="append", default=[], metavar="NAME", help="only this suite (may be repeated)"
+    )
+    listed.add_argument("--title", default="Checklist")
+    listed.add_argument("--write", type=Path, required=True, metavar="FILE")
+    listed.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
 
     report = add("report", _report, "build the Allure site from the last verdict's results")
     report.add_argument("--out", type=Path, default=OUT)
@@ -134,9 +146,26 @@ def _gate(options: argparse.Namespace) -> int:
     from seatrial import gate  # noqa: PLC0415 - pytest is needed by two commands only
 
     environment = _open(options)
-    verdict = gate.run(environment, options.suites, options.only, options.arm, Console(highlight=False))
+    wanted = [*options.suite, *options.only]
+    verdict = gate.run(environment, options.suites, wanted, options.arm, Console(highlight=False))
     conclude.publish(environment, verdict, with_site=True)
     return verdict.ruling.exit_code
+
+
+def _chosen(options: argparse.Namespace, profile: Profile) -> tuple[list[Fault], list[str]]:
+    """Return the faults to prove, and a line for each that the profile makes pointless; UsageError if none is left."""
+    faults = load_faults(*(options.faults or [Path("faults")]))
+    if unknown := set(options.suite) - {fault.file.parent.name for fault in faults.values()}:
+        raise UsageError(f"no faults of a suite named {min(unknown)!r}")
+    chosen = [pick(faults, name) for name in options.fault] or list(faults.values())
+    if options.suite:
+        chosen = [fault for fault in chosen if fault.file.parent.name in options.suite]
+    chosen, elsewhere = applicable(chosen, profile.expect.not_applicable)
+    if options.sample:
+        chosen = sample(chosen, options.sample)
+    if not chosen:
+        raise UsageError("no fault to prove" + "".join(f"\n  {line}" for line in elsewhere))
+    return chosen, elsewhere
 
 
 def _prove(options: argparse.Namespace) -> int:
@@ -148,19 +177,14 @@ def _prove(options: argparse.Namespace) -> int:
         environment.arming = Arming.parse([f"destroy={profile.name}"], profile)
     if reason := environment.refuses(Level.DESTROY):
         raise UsageError(f"prove strikes: {reason}")
-    faults = load_faults(*(options.faults or [Path("faults")]))
-    chosen = [pick(faults, name) for name in options.fault] or list(faults.values())
-    if options.suite:
-        chosen = [fault for fault in chosen if fault.file.parent.name == options.suite]
-    if options.sample:
-        chosen = sample(chosen, options.sample)
-    if not chosen:
-        raise UsageError("no fault to prove")
+    chosen, elsewhere = _chosen(options, profile)
     prover = prove.Prover(environment, options.suites, expected.read(options.suites))
     proofs: list[prove.Proven] = []
     with hosting.booted(profile), environment.lock():
         conclude.ready(environment)
         environment.check_secrets()
+        for line in elsewhere:
+            console.print(line, markup=False)
         console.print(f"{len(chosen)} faults; first their checks on the healthy environment")
         if wrong := prover.baseline(chosen):
             raise EnvironmentFault("not healthy before the first strike:\n  " + "\n  ".join(wrong))
@@ -179,7 +203,10 @@ def _prove(options: argparse.Namespace) -> int:
     matrix = environment.redactor.clean([proven.to_json() for proven in proofs])
     (OUT / "prove.json").write_text(json.dumps(matrix, indent=1) + "\n")
     prove.matrix(proofs, prover.rows, console)
-    console.print(f"{caught} of {len(proofs)} faults caught, confirmed in effect and healed; {OUT / 'prove.json'}")
+    left = f", {len(elsewhere)} not applicable to {profile.name}" if elsewhere else ""
+    console.print(
+        f"{caught} of {len(proofs)} faults caught, confirmed in effect and healed{left}; {OUT / 'prove.json'}"
+    )
     return 0 if caught == len(proofs) else 1
 
 
@@ -256,6 +283,33 @@ def _profile(options: argparse.Namespace) -> int:
         f"{options.file}: profile {profile.name} is well formed (grants up to {profile.max_impact}, expects {profile.expect.level})"
     )
     return 0
+
+
+def _checklist(options: argparse.Namespace) -> int:
+    verdict, proofs = _json(options.out / "verdict.json"), _json(options.out / "prove.json")
+    if verdict is None:
+        raise UsageError(f"no {options.out / 'verdict.json'}: run `seatrial gate` first")
+    rows = [row for row in verdict["results"] if not options.suite or row["suite"] in options.suite]
+    folder = options.write.resolve().parent
+    text = checklist(
+        options.title,
+        {**verdict, "results": rows},
+        proofs or [],
+        checks=os.path.relpath("docs/checks", folder),
+        report=os.path.relpath(options.out / "verdict.html", folder),
+    )
+    options.write.write_text(text, encoding="utf-8")
+    print(f"wrote {options.write}: {len(rows)} checks, verdict {verdict['verdict']} of {verdict['started_at']}")
+    return 0
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise UsageError(f"{path}: {error}") from None
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -133,7 +133,17 @@ def _pytest(arguments: list[str], suites: Path) -> int:
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, (str(suites.resolve().parent), environment.get("PYTHONPATH")))
     )
-    command = [sys.executable, "-m", "pytest", *OWN_CONFIGURATION, "-q", "--no-header", *arguments]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        *OWN_CONFIGURATION,
+        "-q",
+        "--no-header",
+        "-o",
+        "console_output_style=classic",
+        *arguments,
+    ]
     # A group of its own: the terminal's Ctrl-C reaches us alone, and we pass it on exactly once.
     process = subprocess.Popen(command, env=environment, process_group=0, preexec_fn=_die_with_parent)  # noqa: PLW1509
     try:

@@ -4,6 +4,9 @@ from dataclasses import asdict, dataclass, field
 from enum import IntEnum, StrEnum
 from typing import Any
 
+# How the reason of a NOT-RUN begins where the profile says that the environment does not need the check.
+NOT_APPLICABLE = "not applicable: "
+
 
 class Level(IntEnum):
     """What a check may do to the environment; each level includes the one below."""

@@ -127,15 +127,19 @@ class PlatformClient:
         """Signal a part, or those of its children whose command contains `child`."""
         self._ask("POST", "kill", {"part": part, "signal": signal} | ({"child": child} if child else {}))
 
-    def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = ()) -> Deployed:
-        """Build a release from a patched copy of the source and roll it out to the services (none named: all)."""
+    def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = (), *, at_once: bool = False) -> Deployed:
+        """Build a release from a patched copy of the source and roll it out, these services first.
+
+        `at_once` restarts every instance together, with an outage of seconds, instead of one after the other.
+        """
         asked: dict[str, Any] = {"patch": list(patch)} | ({"services": list(services)} if services else {})
+        asked |= {"at_once": True} if at_once else {}
         data = self._ask("POST", "deploy", asked)
         return shaped("deploy", lambda: Deployed(data["release"], data["previous"]))
 
-    def rollback(self, release: str) -> str:
-        """Roll every service to an earlier release and return it."""
-        data = self._ask("POST", "rollback", {"release": release})
+    def rollback(self, release: str, *, at_once: bool = False) -> str:
+        """Roll every service to an earlier release and return it; `at_once` as for `deploy`."""
+        data = self._ask("POST", "rollback", {"release": release} | ({"at_once": True} if at_once else {}))
         return shaped("rollback", lambda: str(data["release"]))
 
     def certificate(self, part: str, **how: Any) -> None:

@@ -17,8 +17,9 @@ from seatrial import conclude
 from seatrial.environment import Arming, Environment
 from seatrial.errors import HarnessError, Invalid, SeatrialError
 from seatrial.impact import HANDLES, Observe
-from seatrial.outcome import Level, Outcome, Result
+from seatrial.outcome import NOT_APPLICABLE, Level, Outcome, Result
 from seatrial.profile import find, load
+from seatrial.report import progress
 from seatrial.scope import close_clients
 from seatrial.session import NotRun, Trial, check_of, level_of, near
 from seatrial.verdict import Verdict
@@ -171,6 +172,8 @@ def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     if level > (level_of(item) or Level.OBSERVE):
         raise HarnessError(f"{level} asked for at run time: name it in the signature")
     state = _open(config)
+    if reason := state.environment.profile.expect.not_applicable.get(check.id):
+        raise NotRun(f"{NOT_APPLICABLE}{reason}")
     if reason := state.environment.refuses(level):
         raise NotRun(reason)
     if check.alone and _is_parallel(config):
@@ -269,12 +272,13 @@ def _told(trial: Trial) -> str:
     return "\n".join(lines + ([trial.log] if trial.log else []))
 
 
-def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Show INVALID and NOT-RUN under their own names."""
+def pytest_report_teststatus(report: pytest.TestReport, config: pytest.Config) -> tuple[str, str, str] | None:
+    """Show INVALID and NOT-RUN under their own names; a stage of the gate prints lines in the place of letters."""
     text = getattr(report, "seatrial", None)
+    letters = config.getoption("--seatrial-results") is None
     if text and json.loads(text)["outcome"] == Outcome.INVALID:
-        return "invalid", "I", "INVALID"
-    return None
+        return "invalid", "I" if letters else "", "INVALID"
+    return None if letters else (report.outcome if report.when == "call" or not report.passed else "", "", "")
 
 
 class _Collector:
@@ -287,7 +291,10 @@ class _Collector:
         text = getattr(report, "seatrial", None)
         if text and not hasattr(self.config, "workerinput"):
             result = Result.from_json(json.loads(text))
-            _open(self.config).results[result.id] = result
+            state = _open(self.config)
+            state.results[result.id] = result
+            if state.results_file is not None:
+                print(progress(result), flush=True)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:

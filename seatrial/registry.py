@@ -167,6 +167,18 @@ def pick(faults: Mapping[str, Fault], wanted: str) -> Fault:
     raise UsageError(f"no fault {wanted!r}{hint}")
 
 
+def applicable(faults: Iterable[Fault], not_applicable: Mapping[str, str]) -> tuple[list[Fault], list[str]]:
+    """Split off the faults whose every check the profile calls not applicable; of those, return a line each."""
+    here, elsewhere = [], []
+    for fault in faults:
+        if all(name in not_applicable for name in fault.caught_by):
+            reasons = "; ".join(f"{name}: {not_applicable[name]}" for name in sorted(fault.caught_by))
+            elsewhere.append(f"NOT-RUN  {fault.id:34} not applicable: {reasons}")
+        else:
+            here.append(fault)
+    return here, elsewhere
+
+
 def sample(faults: Iterable[Fault], size: int) -> list[Fault]:
     """Return up to `size` faults, taken from every kind in turn, always the same ones."""
     kinds: dict[str, list[Fault]] = {}

@@ -1,9 +1,10 @@
 """What can break the object store's doors, its locks and the road of an upload."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from faults._code import PatchedRelease
 from seatrial import Destroy, Observe, fault
-from suites.client import every_instance_runs
+from seatrial.platform import Patch
 
 # SeaweedFS' account, under which its identities have their names.
 ACCOUNT = "arn:aws:iam::000000000000"
@@ -257,27 +258,22 @@ class BodyLimitAtTheIngress:
 
 
 @fault("s3-unsigned-length", kind="code", takes_s=30.0, caught_by={"INF-S3-06": "wrong length, longer: refused 200"})
-class LengthAndChecksumUnsigned:
+class LengthAndChecksumUnsigned(PatchedRelease):
     """The API signs neither length nor checksum, so that a link for one video takes any bytes of any size.
 
     Source: https://github.com/aws/aws-sdk-js/issues/1252 (a presigned URL that does not bind the length)
     """
 
-    def __init__(self) -> None:
-        self._release = ""
-
-    def strike(self, destroy: Destroy) -> None:
-        """Deploy an API that leaves them out."""
-        signed = '        "ContentLength": size_bytes,\n        "ContentType": content_type,\n        "ChecksumSHA256": checksum,\n'
-        headers = '{"Content-Type": content_type, "x-amz-checksum-sha256": checksum}'
-        self._release = destroy.platform.deploy(
-            [
-                {"file": STORAGE, "find": signed, "replace": '        "ContentType": content_type,\n'},
-                {"file": STORAGE, "find": headers, "replace": '{"Content-Type": content_type}'},
-            ],
-            services=["api"],
-        ).release
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Ask every instance for its release."""
-        return every_instance_runs(observe, self._release)
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=STORAGE,
+            find='        "ContentLength": size_bytes,\n        "ContentType": content_type,\n        "ChecksumSHA256": checksum,\n',
+            replace='        "ContentType": content_type,\n',
+        ),
+        Patch(
+            file=STORAGE,
+            find='{"Content-Type": content_type, "x-amz-checksum-sha256": checksum}',
+            replace='{"Content-Type": content_type}',
+        ),
+    ]

@@ -1,8 +1,10 @@
 """What can part the live schema from the migrations, and the migrations from an empty database."""
 
+from typing import ClassVar
+
+from faults._code import PatchedRelease
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
-from suites.client import every_instance_runs
 
 INDEX = "assets_page_idx"
 NEWEST = "20261102090300"
@@ -43,25 +45,21 @@ class EditedAfterwards:
 
 
 @fault("mig-not-from-empty", kind="code", takes_s=30.0, caught_by={"MIG-01": "migrations apply to an empty database"})
-class NotFromEmpty:
+class NotFromEmpty(PatchedRelease):
     """The newest revision needs a table that somebody once made by hand, so that it works on old databases only.
 
     Source: https://guides.rubyonrails.org/active_record_migrations.html#what-are-schema-files-for (old migrations that no
     longer apply)
     """
 
-    def __init__(self) -> None:
-        self._release = ""
-
-    def strike(self, destroy: Destroy) -> None:
-        """Deploy a release whose newest revision does so."""
-        needs = "-- migrate:up transaction:false\ncomment on table assets_archive is 'made by hand';\n"
-        patch: Patch = {"file": NEWEST_FILE, "find": "-- migrate:up transaction:false\n", "replace": needs}
-        self._release = destroy.platform.deploy([patch], services=["edge"]).release
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Ask every instance for its release."""
-        return every_instance_runs(observe, self._release)
+    services = ("edge",)
+    patch: ClassVar = [
+        Patch(
+            file=NEWEST_FILE,
+            find="-- migrate:up transaction:false\n",
+            replace="-- migrate:up transaction:false\ncomment on table assets_archive is 'made by hand';\n",
+        )
+    ]
 
 
 @fault(

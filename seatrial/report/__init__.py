@@ -3,8 +3,9 @@
 from seatrial.report._changes import Change, Changes, compare, previous
 from seatrial.report._site import Site, site
 from seatrial.report._write import OUT, write
+from seatrial.report.checklist import checklist
 from seatrial.report.pages import CheckPage, FaultLine, render, render_all, write_pages
-from seatrial.report.terminal import summary
+from seatrial.report.terminal import progress, summary
 
 __all__ = [
     "OUT",
@@ -13,8 +14,10 @@ __all__ = [
     "CheckPage",
     "FaultLine",
     "Site",
+    "checklist",
     "compare",
     "previous",
+    "progress",
     "render",
     "render_all",
     "site",

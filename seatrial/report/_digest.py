@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from seatrial.outcome import Outcome, Result
+from seatrial.outcome import Footprint, Outcome, Result
 from seatrial.verdict import Ruling, Verdict
 
 
@@ -101,3 +101,12 @@ def size(value: float) -> str:
             return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def cost(footprint: Footprint) -> str:
+    """Return what a check cost the environment: "12 requests, 3 connections, 1.5 kB sent, 20.1 kB received"."""
+    counts = [(footprint.requests, "request"), (footprint.connections, "connection"), (footprint.writes, "write")]
+    parts = [f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number]
+    parts += [f"{size(footprint.bytes_sent)} sent"] if footprint.bytes_sent else []
+    parts += [f"{size(footprint.bytes_received)} received"] if footprint.bytes_received else []
+    return ", ".join(parts) or "none"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
-from seatrial.outcome import Footprint, Outcome, Result
+from seatrial.outcome import Outcome, Result
 from seatrial.report._changes import Changes
-from seatrial.report._digest import digest, seconds, size
+from seatrial.report._digest import cost, digest, seconds
 from seatrial.report._files import json_text, printable
 from seatrial.verdict import Ruling, Verdict
 
@@ -48,7 +48,7 @@ def _template() -> Template:
     environment.filters |= {
         "seconds": seconds,
         "evidence": json_text,
-        "footprint": _footprint,
+        "footprint": cost,
         "css": _css,
         "moment": _moment,
     }
@@ -79,11 +79,3 @@ def _suites(results: Iterable[Result]) -> dict[str, list[Result]]:
     for result in sorted(results, key=lambda result: (result.suite, result.id)):
         suites.setdefault(result.suite, []).append(result)
     return suites
-
-
-def _footprint(footprint: Footprint) -> str:
-    counts = [(footprint.requests, "request"), (footprint.connections, "connection"), (footprint.writes, "write")]
-    parts = [f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number]
-    parts += [f"{size(footprint.bytes_sent)} sent"] if footprint.bytes_sent else []
-    parts += [f"{size(footprint.bytes_received)} received"] if footprint.bytes_received else []
-    return ", ".join(parts) or "none"

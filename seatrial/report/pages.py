@@ -84,7 +84,7 @@ def render(page: CheckPage) -> str:
         "Runbook": f"`{page.runbook}`" if page.runbook else "",
     }
     lines = [_MADE, "", f"# {page.id}: {title(page)}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {_cell(value)} |" for name, value in facts.items() if value]
+    lines += [f"| {name} | {cell(value)} |" for name, value in facts.items() if value]
     for heading, text in sections(page).items():
         lines += ["", f"## {heading}", "", text]
     lines += ["", "## Faults that prove it", ""]
@@ -92,9 +92,7 @@ def render(page: CheckPage) -> str:
         ["| fault | what breaks | kind | the check must say |", "|---|---|---|---|"] if page.faults else ["None yet."]
     )
     for fault in sorted(page.faults, key=lambda fault: fault.name):
-        lines.append(
-            f"| `{fault.name}` | {_cell(fault.title)} | {fault.kind} | {fault.outcome}: {_cell(fault.words)} |"
-        )
+        lines.append(f"| `{fault.name}` | {cell(fault.title)} | {fault.kind} | {fault.outcome}: {cell(fault.words)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -133,10 +131,11 @@ def _index(pages: list[CheckPage]) -> str:
     for suite in sorted({page.suite for page in pages}):
         lines += ["", f"## {suite}", "", "| id | what must hold | severity | level | faults |", "|---|---|---|---|---|"]
         for page in (page for page in pages if page.suite == suite):
-            cells = (f"[{page.id}]({page.id}.md)", _cell(title(page)), page.severity, page.level, str(len(page.faults)))
+            cells = (f"[{page.id}]({page.id}.md)", cell(title(page)), page.severity, page.level, str(len(page.faults)))
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines) + "\n"
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """Return a text as one cell of a Markdown table."""
     return " ".join(text.split()).replace("|", "\\|")

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from seatrial.outcome import Outcome, Result
-from seatrial.report._digest import digest, seconds
+from seatrial.report._digest import cost, digest, seconds
 from seatrial.report._files import printable
 from seatrial.verdict import Ruling, Verdict
 
@@ -48,6 +48,12 @@ def summary(verdict: Verdict, console: Console, out: Path | None = None) -> None
     counts += [f"{len(verdict.missing)} MISSING"] if verdict.missing else []
     _pairs(console, {"checks": ", ".join(counts) or "none", "took": _took(verdict), **_paths(out)})
     _line(console, verdict.line, _RULING[verdict.ruling])
+
+
+def progress(result: Result) -> str:
+    """Return the line that tells of a check as it ends: outcome, id, time, and its footprint on the environment."""
+    spent = "" if result.outcome is Outcome.NOT_RUN else f"{result.duration_s:6.1f} s  {cost(result.footprint)}"
+    return f"{result.outcome!s:8} {result.id:12} {spent or result.reason}".rstrip()
 
 
 def _title(result: Result, verdict: Verdict) -> str:

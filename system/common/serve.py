@@ -1,10 +1,12 @@
 """Run an ASGI application under uvicorn until SIGTERM, then drain.
 
 On SIGTERM readiness turns red and answers carry `Connection: close` for a notice period, in which the balancer takes
-the instance out; then the listener closes and requests in flight get the rest of the ten seconds.
+the instance out; then the listener closes and requests in flight get the rest of the ten seconds. SIGINT leaves out the
+notice.
 """
 
 import asyncio
+import signal
 from types import FrameType
 from typing import Any
 
@@ -34,7 +36,7 @@ class Server(uvicorn.Server):
             return
         loop = asyncio.get_running_loop()
         loop.call_soon_threadsafe(draining.set)
-        loop.call_soon_threadsafe(loop.call_later, NOTICE_S, self._stop)
+        loop.call_soon_threadsafe(loop.call_later, 0 if sig == signal.SIGINT else NOTICE_S, self._stop)
 
     def _stop(self) -> None:
         self.should_exit = True

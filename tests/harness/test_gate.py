@@ -120,10 +120,19 @@ def test_a_suite_by_name_is_the_scope(bench: Bench) -> None:
     bench.suite(OPEN)
     bench.suite(CLOSED, "security/test_port.py")
 
-    run = bench.gate("infra")
+    run, by_option = bench.gate("infra"), bench.gate("--suite", "infra")
 
-    assert run.code == 0, run.output
+    assert run.code == by_option.code == 0, run.output + by_option.output
     assert "scope infra" in run.output
+    assert "scope infra" in by_option.output
+
+
+def test_each_check_is_told_with_its_footprint_as_it_ends(bench: Bench) -> None:
+    bench.suite(OPEN)
+
+    run = bench.gate()
+
+    assert re.search(r"^PASSED   INF-TC-01 +\d+\.\d s  1 connection$", run.output, re.MULTILINE), run.output
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,16 @@ def test_a_failed_blocker_is_no_go_and_exit_1(bench: Bench) -> None:
     assert "runbook   docs/runbooks/infra.md#inf-tc-02" in run.output
 
 
+def test_what_the_profile_calls_not_applicable_is_not_run_with_its_reason(bench: Bench) -> None:
+    bench.profile('max_impact = "exercise"', '[expect.not_applicable]\n"INF-TC-02" = "nothing listens here"')
+    bench.suite(OPEN + CLOSED)
+
+    run = bench.pytest()
+
+    assert (run.code, run.outcome("INF-TC-02")) == (0, "NOT-RUN"), run.output
+    assert run.reason("INF-TC-02") == "not applicable: nothing listens here"
+
+
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [

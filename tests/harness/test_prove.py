@@ -146,6 +146,29 @@ def test_a_fault_file_that_is_wrong_is_refused_with_its_reason(tiny: Tiny, text:
     assert message in run.output
 
 
+def test_a_fault_of_a_check_that_is_not_applicable_is_named_and_left_out(tiny: Tiny) -> None:
+    profile = tiny.folder / "here.toml"
+    profile.write_text(profile.read_text() + '[expect.not_applicable]\n"INF-TC-09" = "there is no such thing here"\n')
+    tiny.fault(FAULT.replace("INF-TC-01", "INF-TC-09").replace("port-stopped", "elsewhere"), "infra/elsewhere.py")
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--suite", "infra")
+    alone = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--fault", "elsewhere")
+
+    assert run.code == 0, run.output
+    assert "not applicable: INF-TC-09: there is no such thing here" in run.output
+    assert "1 of 1 faults caught, confirmed in effect and healed, 1 not applicable to here" in run.output
+    assert alone.code == 3, alone.output
+    assert "no fault to prove" in alone.output
+
+
+def test_prove_refuses_a_suite_without_faults(tiny: Tiny) -> None:
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--suite", "infar")
+
+    assert run.code == 3, run.output
+    assert "no faults of a suite named 'infar'" in run.output
+
+
 def test_prove_refuses_an_environment_that_is_ill_already(tiny: Tiny) -> None:
     tiny.seatrial("up")
     tiny.suite(OPEN.replace('== "open"', '== "shut"'))

@@ -191,6 +191,20 @@ def test_deploy_rolls_a_patched_release_to_every_instance_and_rollback_returns(r
     assert status["ready"]
 
 
+def test_a_deploy_at_once_moves_every_instance_and_serves_when_it_returns(running: Running) -> None:
+    first = running.get("status")["release"]
+
+    answer = fits("rolled", running.post("deploy", {"patch": [version_source()], "at_once": True}))
+    moved = running.get("status")
+    running.post("rollback", {"release": first, "at_once": True})
+    back = running.get("status")
+
+    assert {part["release"] for part in moved["parts"] if part["name"] in INSTANCES} == {answer["release"]}
+    assert {part["release"] for part in back["parts"] if part["name"] in INSTANCES} == {first}
+    assert moved["ready"]
+    assert back["ready"]
+
+
 def test_a_release_that_does_not_become_ready_is_rolled_back(running: Running) -> None:
     first = running.get("status")["release"]
     answer = running.ask("POST", "deploy", {"patch": [broken_source()], "services": ["edge"]})

@@ -30,7 +30,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         if tag != "meta":
-            self.stack.append((tag, dict(attrs).get("id") or ""))
+            self.stack.append((tag, dict(attrs).get("id") or "" if tag == "section" else ""))
 
     def handle_endtag(self, tag: str) -> None:
         assert self.stack.pop()[0] == tag

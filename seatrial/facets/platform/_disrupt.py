@@ -53,10 +53,13 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("recover", part=part, pid=pid)
         self._client.kill(part, signal, child)
 
-    def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = ()) -> Deployed:
-        """Roll out a release built from a patched copy of the source; the inverse rolls back to the release of now."""
-        self._strike("rollback", release=self._client.status().release)
-        return self._client.deploy(patch, services)
+    def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = (), *, at_once: bool = False) -> Deployed:
+        """Roll out a release built from a patched copy of the source; the inverse rolls back to the release of now.
+
+        `at_once` restarts every instance together, both ways: quicker, with an outage of seconds.
+        """
+        self._strike("rollback", release=self._client.status().release, at_once=at_once)
+        return self._client.deploy(patch, services, at_once=at_once)
 
     def certificate(self, part: str, **how: Any) -> None:
         """Give a part another certificate: `names`, `days`, `self_signed`; the inverse gives it a proper one."""
@@ -131,11 +134,11 @@ def _resume(scope: Scope, *, part: str) -> None:
 
 
 @inverse("platform.rollback")
-def _rollback(scope: Scope, *, release: str) -> None:
+def _rollback(scope: Scope, *, release: str, at_once: bool) -> None:
     client = platform_client(scope)
     now = client.status()
     if now.release != release or any(part.release not in {None, release} for part in now.parts.values()):
-        client.rollback(release)
+        client.rollback(release, at_once=at_once)
 
 
 @inverse("platform.rotate_complete")

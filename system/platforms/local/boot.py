@@ -1,19 +1,16 @@
 """The start of an instance: everything at once, each step as soon as what it needs is there."""
 
 import asyncio
-import ssl
-import time
 from collections.abc import Awaitable
 
-from system.platforms.local import accounts, http_probe
+from system.platforms.local import accounts
 from system.platforms.local.bootstrap_postgres import DATABASE, bootstrap
 from system.platforms.local.buckets import ensure_buckets
 from system.platforms.local.errors import PartFailed
 from system.platforms.local.instance import Instance
 from system.platforms.local.progress import Progress
+from system.platforms.local.serving import wait_serving
 
-_SERVING_DEADLINE_S = 20.0
-_SERVING_POLL_S = 0.1
 _STREAMING_DEADLINE_S = 20.0
 
 
@@ -69,7 +66,7 @@ class _Start:
             for service in self._instance.services:
                 group.create_task(self._part(service.name))
             group.create_task(self._accounts())
-        await self._step("serving", self._serving())
+        await self._step("serving", wait_serving(self._instance.layout, self._instance.authority))
         self._instance.timings.serving_s = self._instance.timings.now_s()
         self._serves.set()
 
@@ -98,27 +95,6 @@ class _Start:
             line = str(error).strip().splitlines()[:1] or [""]
             raise PartFailed(name, f"{type(error).__name__}: {line[0]}") from error
         self._done(name)
-
-    async def _serving(self) -> None:
-        """Ask each public host through the ingress until it answers ready."""
-        addresses = self._instance.layout.addresses
-        tls = ssl.create_default_context(cafile=str(self._instance.authority.root_certificate))
-        deadline = time.monotonic() + _SERVING_DEADLINE_S
-        for name, path in (("api", "/readyz"), ("app", "/readyz"), ("play", "/readyz"), ("s3", "/healthz")):
-            while True:
-                try:
-                    seen = str(
-                        await http_probe.status(addresses.endpoint("https"), path, tls=tls, host=addresses.host(name))
-                    )
-                except OSError as error:
-                    seen = str(error)
-                if seen == "200":
-                    break
-                if time.monotonic() > deadline:
-                    raise PartFailed(
-                        "serving", f"{addresses.origin(name)}{path}: {seen} after {_SERVING_DEADLINE_S:g} s"
-                    )
-                await asyncio.sleep(_SERVING_POLL_S)
 
     def _done(self, name: str) -> None:
         self._progress.send(part=name, state="ready", seconds=self._instance.timings.now_s())

@@ -152,13 +152,14 @@ class Calls:
 
     async def _deploy(self, arguments: Arguments) -> Answer:
         edits, services = arguments.edits("patch"), arguments.names("services")
+        at_once = arguments.flag("at_once")
         arguments.finish()
-        return await self._rollout.deploy(edits, services)
+        return await self._rollout.deploy(edits, services, at_once=at_once)
 
     async def _rollback(self, arguments: Arguments) -> Answer:
-        release = arguments.text("release")
+        release, at_once = arguments.text("release"), arguments.flag("at_once")
         arguments.finish()
-        return await self._rollout.rollback(release)
+        return await self._rollout.rollback(release, at_once=at_once)
 
     async def _certificate(self, arguments: Arguments) -> Answer:
         name, names = arguments.text("part"), arguments.names("names")

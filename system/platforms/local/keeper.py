@@ -79,8 +79,12 @@ class Keeper:
             early = "" if self._gave_out.is_set() else f"not ready after {deadline_s:g} s: "
             raise PartFailed(self.part.name, early + self.trouble)
 
-    async def stop(self) -> None:
-        """End the part in order, by force when it takes longer than its grace, and keep it down."""
+    async def stop(self, signum: signal.Signals | None = None) -> None:
+        """End the part in order, by force when it takes longer than its grace, and keep it down.
+
+        Args:
+            signum: what to ask it with instead of the part's own stop signal.
+        """
         task, child = self._task, self._child
         if task is None:
             return
@@ -89,7 +93,7 @@ class Keeper:
         task.cancel()
         await asyncio.wait({task})
         if child is not None and not child.exited.done():
-            processes.send([child.pid], self.part.stop_signal)
+            processes.send([child.pid], signum or self.part.stop_signal)
             done, _ = await asyncio.wait({child.exited}, timeout=self.part.stop_grace_s)
             if not done:
                 processes.send([child.pid], signal.SIGKILL)

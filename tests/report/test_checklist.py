@@ -1,0 +1,76 @@
+"""A checklist answers each line from a result, and calls nothing a yes that was not measured."""
+
+from typing import Any
+
+import pytest
+
+from seatrial.outcome import NOT_APPLICABLE
+from seatrial.report import checklist
+
+
+def row(name: str, outcome: str, reason: str = "", seen: str = "") -> dict[str, Any]:
+    findings = [{"expected": "closed", "seen": seen, "where": "here", "case": ""}] if seen else []
+    return {
+        "id": name,
+        "suite": "security",
+        "title": "The door | is shut.",
+        "severity": "blocker",
+        "level": "observe",
+        "component": "door",
+        "outcome": outcome,
+        "duration_s": 1.25,
+        "started_at": "2026-01-01T00:00:00+00:00",
+        "reason": reason,
+        "findings": findings,
+        "footprint": {},
+        "marks": [],
+    }
+
+
+def verdict(*rows: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "verdict": "NO-GO",
+        "environment": "here",
+        "release": "r1",
+        "scope": "all",
+        "level": "observe",
+        "started_at": "2026-01-01T00:00:00+00:00",
+        "missing": ["SEC-TC-99"],
+        "results": list(rows),
+    }
+
+
+@pytest.mark.parametrize(
+    ("given", "line"),
+    [
+        (row("SEC-TC-01", "PASSED"), "| yes | The door \\| is shut. | [SEC-TC-01](checks/SEC-TC-01.md) | blocker |"),
+        (row("SEC-TC-01", "FAILED", seen="open"), "[expected closed, seen open](../verdict.html#SEC-TC-01) |"),
+        (row("SEC-TC-01", "FAILED", seen="open"), "| **no** |"),
+        (row("SEC-TC-01", "INVALID", "no door"), "| **unknown** |"),
+        (row("SEC-TC-01", "NOT-RUN", "not armed"), "| **not asked** |"),
+        (row("SEC-TC-01", "NOT-RUN", f"{NOT_APPLICABLE}no house"), "| not applicable |"),
+        (row("SEC-TC-01", "NOT-RUN", f"{NOT_APPLICABLE}no house"), "[no house]("),
+    ],
+)
+def test_each_outcome_has_an_answer_of_its_own(given: dict[str, Any], line: str) -> None:
+    assert line in made(given)
+
+
+def test_the_faults_that_were_tried_are_counted_per_check() -> None:
+    proofs = [
+        {"proof": "CAUGHT", "seen": {"SEC-TC-01": "FAILED"}},
+        {"proof": "MISSED", "seen": {"SEC-TC-01": "PASSED", "SEC-TC-02": "PASSED"}},
+    ]
+
+    text = made(row("SEC-TC-01", "PASSED"), row("SEC-TC-03", "PASSED"), proofs=proofs)
+
+    assert "| blocker | 1 of 2 |" in text
+    assert "| blocker | not tried |" in text
+
+
+def test_a_required_check_without_result_is_named() -> None:
+    assert "**SEC-TC-99** is required and has no result." in made(row("SEC-TC-01", "PASSED"))
+
+
+def made(*rows: dict[str, Any], proofs: list[dict[str, Any]] | None = None) -> str:
+    return checklist("Doors", verdict(*rows), proofs or [], checks="checks", report="../verdict.html")
