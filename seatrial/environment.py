@@ -14,7 +14,8 @@ from typing import Any
 from seatrial.errors import HarnessError, ProfileError, UsageError
 from seatrial.inverses import invert
 from seatrial.outcome import Level
-from seatrial.profile import REFERENCE, Profile
+from seatrial.profile import Profile
+from seatrial.profile_types import REFERENCE
 from seatrial.redaction import Redactor
 from seatrial.scope import Credential, Meter, Scope
 from seatrial.undo import Entry, UndoLog

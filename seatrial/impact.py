@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 
 from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
+from seatrial.facets.cloud import DestroyCloud, ObserveCloud
 from seatrial.facets.http import ExerciseHttp, ObserveHttp
 from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
 from seatrial.facets.postgres import DestroyPg, ExercisePg, ObservePg
@@ -105,6 +106,11 @@ class Observe:
     def s3(self) -> ObserveS3:
         """The object store with an identity that can only read."""
         return ObserveS3(self._scope)
+
+    @cached_property
+    def cloud(self) -> ObserveCloud:
+        """The cloud's own API, with a token that can only read."""
+        return ObserveCloud(self._scope)
 
     @cached_property
     def platform(self) -> ObservePlatform:
@@ -246,6 +252,11 @@ class Destroy(Disrupt):
     def s3(self) -> DestroyS3:
         """The object store with an administrator's identity."""
         return DestroyS3(self._scope)
+
+    @cached_property
+    def cloud(self) -> DestroyCloud:
+        """The cloud's own API, with a token that can change its network."""
+        return DestroyCloud(self._scope)
 
     @cached_property
     def source(self) -> DestroyTree:

@@ -6,7 +6,6 @@ A secret is never written into a profile; it is named by reference and read when
 """
 
 import difflib
-import ipaddress
 import os
 import re
 import shutil
@@ -15,50 +14,16 @@ import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, get_args
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
+from seatrial.declared import CloudSection
 from seatrial.errors import ProfileError
 from seatrial.outcome import Level
-
-REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|sops:.+#.+)$")
-
-
-def _level(value: object) -> Level:
-    if isinstance(value, Level):
-        return value
-    return Level.parse(str(value))
+from seatrial.profile_types import Address, BaseUrl, Impact, SecretRef, Section
 
 
-def _reference(value: str) -> str:
-    if not REFERENCE.match(value):
-        raise ValueError("a secret is named by reference, never inline: env:NAME, file:PATH or sops:PATH#KEY")
-    return value
-
-
-def _address(value: str) -> str:
-    return str(ipaddress.ip_address(value))
-
-
-def _https(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path not in {"", "/"}:
-        raise ValueError("a base URL such as https://api.example.com, without a path")
-    return value.rstrip("/")
-
-
-Impact = Annotated[Level, BeforeValidator(_level)]
-SecretRef = Annotated[str, AfterValidator(_reference)]
-Address = Annotated[str, AfterValidator(_address)]
-BaseUrl = Annotated[str, AfterValidator(_https)]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
-
-
-class Expect(_Section):
+class Expect(Section):
     """What a verdict asks for.
 
     Attributes:
@@ -72,7 +37,7 @@ class Expect(_Section):
     not_applicable: dict[str, str] = Field(default_factory=dict)
 
 
-class Service(_Section):
+class Service(Section):
     """One deployed service and the private addresses of its instances, as far as the harness can reach them."""
 
     instances: dict[str, str] = Field(default_factory=dict)
@@ -81,7 +46,7 @@ class Service(_Section):
     version: str = "/version"
 
 
-class PostgresDoor(_Section):
+class PostgresDoor(Section):
     """Another server of the same database; `address` overrides what `host` resolves to."""
 
     host: str
@@ -89,7 +54,7 @@ class PostgresDoor(_Section):
     address: Address | None = None
 
 
-class PostgresEndpoint(_Section):
+class PostgresEndpoint(Section):
     """Where the database answers.
 
     Attributes:
@@ -105,7 +70,7 @@ class PostgresEndpoint(_Section):
     standbys: dict[str, PostgresDoor] = Field(default_factory=dict)
 
 
-class RedisEndpoint(_Section):
+class RedisEndpoint(Section):
     """Where Redis or Valkey answers."""
 
     host: str
@@ -115,7 +80,7 @@ class RedisEndpoint(_Section):
     address: Address | None = None
 
 
-class S3Endpoint(_Section):
+class S3Endpoint(Section):
     """Where the object store answers; `buckets` maps a role (staging, masters, ...) to a bucket's name."""
 
     endpoint: BaseUrl
@@ -123,7 +88,7 @@ class S3Endpoint(_Section):
     buckets: dict[str, str]
 
 
-class PlatformSection(_Section):
+class PlatformSection(Section):
     """What runs the environment.
 
     Attributes:
@@ -139,21 +104,21 @@ class PlatformSection(_Section):
     disposable: bool = False
 
 
-class CredentialSection(_Section):
+class CredentialSection(Section):
     """A user and the reference to its password."""
 
     user: str
     password: SecretRef
 
 
-class Account(_Section):
+class Account(Section):
     """A sign-in for `exercise` checks; each parallel worker takes its own."""
 
     email: str
     password: SecretRef
 
 
-class Profile(_Section):
+class Profile(Section):
     """One environment. Paths are absolute once read; units stand in the names."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9-]*$")
@@ -168,6 +133,7 @@ class Profile(_Section):
     postgres: PostgresEndpoint | None = None
     redis: RedisEndpoint | None = None
     s3: S3Endpoint | None = None
+    cloud: CloudSection | None = None
     platform: PlatformSection | None = None
     credentials: dict[
         Annotated[str, AfterValidator(lambda name: str(Level.parse(name)))], dict[str, CredentialSection]

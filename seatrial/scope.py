@@ -104,6 +104,28 @@ class S3Place(Protocol):
     def buckets(self) -> Mapping[str, str]: ...  # noqa: D102
 
 
+class Identified(Protocol):
+    """Something that the cloud knows by an id."""
+
+    @property
+    def id(self) -> str: ...  # noqa: D102
+
+
+class CloudPlace(Protocol):
+    """The cloud's API, and the ids of what this environment has there."""
+
+    @property
+    def endpoint(self) -> str: ...  # noqa: D102
+    @property
+    def ca(self) -> Path | None: ...  # noqa: D102
+    @property
+    def vpc(self) -> Identified: ...  # noqa: D102
+    @property
+    def databases(self) -> Mapping[str, Identified]: ...  # noqa: D102
+    @property
+    def firewalls(self) -> Mapping[str, Identified]: ...  # noqa: D102
+
+
 class Places(Protocol):
     """What facets read of a profile."""
 
@@ -121,6 +143,8 @@ class Places(Protocol):
     def redis(self) -> RedisPlace | None: ...  # noqa: D102
     @property
     def s3(self) -> S3Place | None: ...  # noqa: D102
+    @property
+    def cloud(self) -> CloudPlace | None: ...  # noqa: D102
     @property
     def platform_socket(self) -> Path | None: ...  # noqa: D102
     @property

@@ -230,6 +230,7 @@ class Places:
     postgres: object = None
     redis: object = None
     s3: object = None
+    cloud: object = None
     platform_socket: Path | None = None
     state: Path | None = None
     tree: Path = Path()

@@ -1,0 +1,104 @@
+"""What a profile declares of a cloud's network; checks compare it with what the cloud's own API says."""
+
+import ipaddress
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from seatrial.profile_types import BaseUrl, Section
+
+_TRUSTED = re.compile(r"^(droplet|k8s|ip_addr|tag|app):\S+$")
+_URN = re.compile(r"^do:[a-z]+:\S+$")
+_PORTS = re.compile(r"^(\d{1,5}(-\d{1,5})?|all|)$")
+
+
+def _network(value: str) -> str:
+    return str(ipaddress.ip_network(value, strict=True))
+
+
+def _trusted(value: str) -> str:
+    if not _TRUSTED.match(value):
+        raise ValueError("a trusted source is droplet:ID, k8s:ID, app:ID, tag:NAME or ip_addr:ADDRESS")
+    if value.startswith("ip_addr:"):
+        _network(value.removeprefix("ip_addr:"))
+    return value
+
+
+def _urn(value: str) -> str:
+    if not _URN.match(value):
+        raise ValueError("a member is named by its URN, such as do:dbaas:UUID")
+    return value
+
+
+def _ports(value: str) -> str:
+    if not _PORTS.match(value):
+        raise ValueError('ports are "443", "8000-9000" or "all"')
+    return value
+
+
+Network = Annotated[str, AfterValidator(_network)]
+
+
+class FirewallRule(Section):
+    """One rule of a cloud firewall; every peer stands beside its kind.
+
+    Attributes:
+        ports: "443", "8000-9000" or "all"; icmp has none.
+        addresses: networks that may be met.
+        tags: names of tags whose machines may be met.
+        droplets: ids of machines that may be met.
+        load_balancers: ids of balancers that may be met.
+        kubernetes: ids of clusters that may be met.
+    """
+
+    protocol: Literal["tcp", "udp", "icmp"]
+    ports: Annotated[str, AfterValidator(_ports)] = ""
+    addresses: tuple[Network, ...] = ()
+    tags: tuple[str, ...] = ()
+    droplets: tuple[int, ...] = ()
+    load_balancers: tuple[str, ...] = ()
+    kubernetes: tuple[str, ...] = ()
+
+
+class CloudFirewall(Section):
+    """A firewall: its rules and what it guards."""
+
+    id: str
+    inbound: tuple[FirewallRule, ...] = ()
+    outbound: tuple[FirewallRule, ...] = ()
+    tags: tuple[str, ...] = ()
+    droplets: tuple[int, ...] = ()
+
+
+class CloudDatabase(Section):
+    """A database cluster and who may connect to it; an empty list would mean everybody."""
+
+    id: str
+    trusted: tuple[Annotated[str, AfterValidator(_trusted)], ...] = Field(min_length=1)
+
+
+class CloudVpc(Section):
+    """The private network: its range and exactly who is in it."""
+
+    id: str
+    range: Network
+    members: tuple[Annotated[str, AfterValidator(_urn)], ...]
+
+
+class CloudSection(Section):
+    """A cloud account as far as this environment lives in it.
+
+    Attributes:
+        endpoint: the API; another one than the vendor's for a stand-in.
+        ca: what signs the endpoint's certificate, if the machine does not trust it.
+        databases: name -> cluster.
+        firewalls: name -> firewall.
+    """
+
+    endpoint: BaseUrl = "https://api.digitalocean.com"
+    ca: Path | None = None
+    vpc: CloudVpc
+    databases: dict[str, CloudDatabase] = Field(default_factory=dict)
+    firewalls: dict[str, CloudFirewall] = Field(default_factory=dict)

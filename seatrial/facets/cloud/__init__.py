@@ -1,0 +1,4 @@
+from seatrial.facets.cloud._destroy import DestroyCloud
+from seatrial.facets.cloud._observe import ObserveCloud
+
+__all__ = ["DestroyCloud", "ObserveCloud"]

@@ -1,0 +1,47 @@
+"""What the values in a profile are made of."""
+
+import ipaddress
+import re
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+
+from seatrial.outcome import Level
+
+REFERENCE = re.compile(r"^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+|sops:.+#.+)$")
+
+
+def _level(value: object) -> Level:
+    if isinstance(value, Level):
+        return value
+    return Level.parse(str(value))
+
+
+def _reference(value: str) -> str:
+    if not REFERENCE.match(value):
+        raise ValueError("a secret is named by reference, never inline: env:NAME, file:PATH or sops:PATH#KEY")
+    return value
+
+
+def _address(value: str) -> str:
+    return str(ipaddress.ip_address(value))
+
+
+def _base_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path not in {"", "/"}:
+        raise ValueError("a base URL such as https://api.example.com, without a path")
+    return value.rstrip("/")
+
+
+Impact = Annotated[Level, BeforeValidator(_level)]
+SecretRef = Annotated[str, AfterValidator(_reference)]
+Address = Annotated[str, AfterValidator(_address)]
+BaseUrl = Annotated[str, AfterValidator(_base_url)]
+
+
+class Section(BaseModel):
+    """A table of a profile: read-only, and no unknown key."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
