@@ -1,5 +1,6 @@
-"""What a profile declares of a cloud's network; checks compare it with what the cloud's own API says."""
+"""What a profile declares of the world around the environment: a cloud's network, and keys of external services."""
 
+import datetime as dt
 import ipaddress
 import re
 from pathlib import Path
@@ -102,3 +103,26 @@ class CloudSection(Section):
     vpc: CloudVpc
     databases: dict[str, CloudDatabase] = Field(default_factory=dict)
     firewalls: dict[str, CloudFirewall] = Field(default_factory=dict)
+
+
+class External(Section):
+    """A key of an external service; the key itself is a credential of the level `exercise`.
+
+    Attributes:
+        credential: its name in [credentials.exercise].
+        endpoint: the service: host:port for smtp, a base URL for digitalocean; s3 has [s3], the others stand in their key.
+        ca: what signs the endpoint's certificate, if the machine does not trust it.
+        scope: everything that the key may do, in the words of the check that asks.
+        issued: the day when the key was made, where the service does not tell.
+        max_age_days: how old it may become.
+        two_keys: the service takes two keys at once, so that one can be replaced while the other works.
+    """
+
+    kind: Literal["digitalocean", "s3", "sentry", "slack", "smtp"]
+    credential: str
+    endpoint: str = ""
+    ca: Path | None = None
+    scope: tuple[str, ...] = Field(min_length=1)
+    issued: dt.date | None = None
+    max_age_days: int | None = Field(default=None, ge=1)
+    two_keys: bool = False

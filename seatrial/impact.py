@@ -10,6 +10,7 @@ from typing import Any, ParamSpec
 from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
 from seatrial.facets.cloud import DestroyCloud, ObserveCloud
+from seatrial.facets.external import ExerciseExternal
 from seatrial.facets.http import ExerciseHttp, ObserveHttp
 from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
 from seatrial.facets.postgres import DestroyPg, ExercisePg, ObservePg
@@ -176,6 +177,11 @@ class Exercise(Observe):
     def platform(self) -> ExercisePlatform:
         """The platform, with scratch servers that belong to this check."""
         return ExercisePlatform(self._scope)
+
+    @cached_property
+    def external(self) -> ExerciseExternal:
+        """The environment's keys of external services."""
+        return ExerciseExternal(self._scope)
 
     @property
     def account(self) -> tuple[str, str]:

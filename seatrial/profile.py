@@ -17,7 +17,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
-from seatrial.declared import CloudSection
+from seatrial.declared import CloudSection, External
 from seatrial.errors import ProfileError
 from seatrial.outcome import Level
 from seatrial.profile_types import Address, BaseUrl, Impact, SecretRef, Section
@@ -134,6 +134,7 @@ class Profile(Section):
     redis: RedisEndpoint | None = None
     s3: S3Endpoint | None = None
     cloud: CloudSection | None = None
+    external: dict[str, External] = Field(default_factory=dict)
     platform: PlatformSection | None = None
     credentials: dict[
         Annotated[str, AfterValidator(lambda name: str(Level.parse(name)))], dict[str, CredentialSection]

@@ -126,6 +126,19 @@ class CloudPlace(Protocol):
     def firewalls(self) -> Mapping[str, Identified]: ...  # noqa: D102
 
 
+class ExternalPlace(Protocol):
+    """An external service that the environment has a key of."""
+
+    @property
+    def kind(self) -> str: ...  # noqa: D102
+    @property
+    def credential(self) -> str: ...  # noqa: D102
+    @property
+    def endpoint(self) -> str: ...  # noqa: D102
+    @property
+    def ca(self) -> Path | None: ...  # noqa: D102
+
+
 class Places(Protocol):
     """What facets read of a profile."""
 
@@ -145,6 +158,8 @@ class Places(Protocol):
     def s3(self) -> S3Place | None: ...  # noqa: D102
     @property
     def cloud(self) -> CloudPlace | None: ...  # noqa: D102
+    @property
+    def external(self) -> Mapping[str, ExternalPlace]: ...  # noqa: D102
     @property
     def platform_socket(self) -> Path | None: ...  # noqa: D102
     @property

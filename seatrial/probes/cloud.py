@@ -10,6 +10,7 @@ from seatrial.scope import Meter
 
 TIMEOUT_S = 10.0
 RETRIES = 2
+RETRY_PAUSE_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def client(endpoint: str, ca: Path | None, token: str, *, retries: int = RETRIES
         token,
         endpoint=endpoint,
         timeout=int(timeout_s),
-        retry_policy=Few(retry_total=retries, retry_backoff_factor=0.2, retry_backoff_max=1),
+        retry_policy=Few(retry_total=retries, retry_backoff_factor=RETRY_PAUSE_S, retry_backoff_max=1),
         transport=RequestsTransport(
             use_env_settings=False,
             connection_verify=str(ca) if ca else True,

@@ -10,6 +10,7 @@ import re
 import ssl
 import threading
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -236,8 +237,8 @@ def _get_account(_: _Handler, *__: Any) -> dict[str, Any]:
     return {"account": {"status": "active", "email": "owner@example.com"}}
 
 
-def _get_droplets(handler: _Handler, *_: Any) -> dict[str, Any]:
-    return handler._page([], "droplets")
+def _list(handler: _Handler, _: dict[str, Any], match: re.Match[str], __: Any) -> dict[str, Any]:
+    return handler._page([], match[1])
 
 
 def _refuse_creation(_: _Handler, __: dict[str, Any], ___: re.Match[str], body: Any) -> None:
@@ -246,7 +247,8 @@ def _refuse_creation(_: _Handler, __: dict[str, Any], ___: re.Match[str], body: 
     raise AssertionError("something would have been made")
 
 
-_ROUTES = (
+_KINDS = ("app", "database", "droplet", "firewall", "vpc")
+_ROUTES: tuple[tuple[str, str, Callable[..., dict[str, Any] | None]], ...] = (
     (r"GET /v2/vpcs/([^/]+)", "vpc:read", _get_vpc),
     (r"GET /v2/vpcs/([^/]+)/members", "vpc:read", _get_members),
     (r"GET /v2/firewalls/([^/]+)", "firewall:read", _get_firewall),
@@ -255,6 +257,6 @@ _ROUTES = (
     (r"GET /v2/databases/([^/]+)/firewall", "database:read", _get_rules),
     (r"PUT /v2/databases/([^/]+)/firewall", "database:update", _put_rules),
     (r"GET /v2/account", "account:read", _get_account),
-    (r"GET /v2/droplets", "droplet:read", _get_droplets),
-    (r"POST /v2/droplets", "droplet:create", _refuse_creation),
+    *((rf"GET /v2/({each}s)", f"{each}:read", _list) for each in _KINDS),
+    *((rf"POST /v2/({each}s)", f"{each}:create", _refuse_creation) for each in _KINDS),
 )

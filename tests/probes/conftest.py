@@ -231,6 +231,7 @@ class Places:
     redis: object = None
     s3: object = None
     cloud: object = None
+    external: object = None
     platform_socket: Path | None = None
     state: Path | None = None
     tree: Path = Path()
