@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from seatrial.profile_types import BaseUrl, Section
 
@@ -126,3 +126,9 @@ class External(Section):
     issued: dt.date | None = None
     max_age_days: int | None = Field(default=None, ge=1)
     two_keys: bool = False
+
+    @model_validator(mode="after")
+    def _mail_has_an_address(self) -> "External":
+        if self.kind == "smtp" and not re.fullmatch(r"[^\s:/]+:\d{1,5}", self.endpoint):
+            raise ValueError("endpoint of a mail server is HOST:PORT")
+        return self

@@ -153,6 +153,16 @@ class Profile(Section):
             raise ValueError(f"expect.level {self.expect.level} is above max_impact {self.max_impact}")
         return self
 
+    @model_validator(mode="after")
+    def _every_external_key_has_its_credential(self) -> "Profile":
+        usable = {name for level in ("observe", "exercise") for name in self.credentials.get(level, {})}
+        for name, external in self.external.items():
+            if external.credential not in usable:
+                raise ValueError(
+                    f"external.{name}: no credential {external.credential!r} in [credentials.observe] or [credentials.exercise]"
+                )
+        return self
+
     @property
     def platform_socket(self) -> Path | None:
         """The control interface's socket, if the profile names a platform."""

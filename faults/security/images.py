@@ -23,11 +23,8 @@ class PatchedTree:
 
     def in_effect(self, observe: Observe) -> bool:
         """Read what was put in."""
-        return all(
-            edit["replace"] in (observe.tree / edit["file"]).read_text()
-            for edit in self.edits
-            if (observe.tree / edit["file"]).is_file()
-        ) and any((observe.tree / edit["file"]).is_file() for edit in self.edits)
+        files = [(observe.tree / edit["file"], edit["replace"]) for edit in self.edits]
+        return all(file.is_file() and text in file.read_text() for file, text in files)
 
 
 @fault("img-root", kind="configuration", caught_by={"SEC-IMG-01": "target edge runs as root (USER root)"})
