@@ -12,6 +12,7 @@ from seatrial.errors import Failure, Invalid
 from seatrial.facets.cloud import DestroyCloud, ObserveCloud
 from seatrial.facets.external import ExerciseExternal
 from seatrial.facets.http import ExerciseHttp, ObserveHttp
+from seatrial.facets.names import ObserveNames
 from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
 from seatrial.facets.postgres import DestroyPg, ExercisePg, ObservePg
 from seatrial.facets.redis import DestroyRedis, ObserveRedis
@@ -92,6 +93,11 @@ class Observe:
     def tcp(self) -> ObserveTcp:
         """TCP connects."""
         return ObserveTcp(self._scope)
+
+    @cached_property
+    def names(self) -> ObserveNames:
+        """The name server's answers."""
+        return ObserveNames(self._scope)
 
     @cached_property
     def pg(self) -> ObservePg:

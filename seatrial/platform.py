@@ -101,9 +101,21 @@ class PlatformClient:
         data = self._ask("GET", "config")
         return shaped("config", lambda: {part: dict(values) for part, values in data["parts"].items()})
 
-    def restart(self, part: str, settings: Mapping[str, Any] | None = None, release: str | None = None) -> Restarted:
-        """Restart a part with these overrides alone (none: as shipped), on another release if one is given."""
-        asked = {"part": part, "settings": dict(settings or {})} | ({} if release is None else {"release": release})
+    def restart(
+        self,
+        part: str,
+        settings: Mapping[str, Any] | None = None,
+        release: str | None = None,
+        *,
+        at_once: bool = False,
+    ) -> Restarted:
+        """Restart a part with these overrides alone (none: as shipped), on another release if one is given.
+
+        With `at_once` the answer comes when it is started, and says nothing of whether it will be ready.
+        """
+        asked: dict[str, Any] = {"part": part, "settings": dict(settings or {})}
+        asked |= {} if release is None else {"release": release}
+        asked |= {"at_once": True} if at_once else {}
         data = self._ask("POST", "restart", asked)
         return Restarted(bool(data.get("ready", True)), str(data.get("state", "ready")))
 

@@ -20,7 +20,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 from seatrial.declared import CloudSection, External
 from seatrial.errors import ProfileError
 from seatrial.outcome import Level
-from seatrial.profile_types import Address, BaseUrl, Impact, SecretRef, Section
+from seatrial.profile_types import Address, BaseUrl, Impact, Place, SecretRef, Section
 
 
 class Expect(Section):
@@ -88,6 +88,30 @@ class S3Endpoint(Section):
     buckets: dict[str, str]
 
 
+class DnsSection(Section):
+    """What the names of the public hosts must say.
+
+    Attributes:
+        addresses: host -> the addresses that its A and AAAA records come to, aliases followed.
+        server: "address:port" of the name server to ask, the machine's own resolvers without one.
+        longest_ttl_s: how long an answer may be kept at most, since that is how long a change takes.
+        caa: the CAA records in force for every host, as texts ('0 issue "letsencrypt.org"'); not asked when left out.
+    """
+
+    addresses: dict[str, tuple[Address, ...]]
+    server: Place | None = None
+    longest_ttl_s: int = Field(default=3600, ge=0)
+    caa: tuple[str, ...] | None = None
+
+    @property
+    def server_place(self) -> tuple[str, int] | None:
+        """The name server's address and port."""
+        if self.server is None:
+            return None
+        address, _, port = self.server.rpartition(":")
+        return address, int(port)
+
+
 class PlatformSection(Section):
     """What runs the environment.
 
@@ -135,6 +159,7 @@ class Profile(Section):
     s3: S3Endpoint | None = None
     cloud: CloudSection | None = None
     external: dict[str, External] = Field(default_factory=dict)
+    dns: DnsSection | None = None
     platform: PlatformSection | None = None
     credentials: dict[
         Annotated[str, AfterValidator(lambda name: str(Level.parse(name)))], dict[str, CredentialSection]

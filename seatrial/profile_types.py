@@ -28,6 +28,13 @@ def _address(value: str) -> str:
     return str(ipaddress.ip_address(value))
 
 
+def _place(value: str) -> str:
+    address, _, port = value.rpartition(":")
+    if not port.isdigit():
+        raise ValueError("an address and a port, such as 10.0.0.2:53")
+    return f"{_address(address)}:{int(port)}"
+
+
 def _base_url(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path not in {"", "/"}:
@@ -38,6 +45,7 @@ def _base_url(value: str) -> str:
 Impact = Annotated[Level, BeforeValidator(_level)]
 SecretRef = Annotated[str, AfterValidator(_reference)]
 Address = Annotated[str, AfterValidator(_address)]
+Place = Annotated[str, AfterValidator(_place)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
 
 

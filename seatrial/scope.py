@@ -139,6 +139,13 @@ class ExternalPlace(Protocol):
     def ca(self) -> Path | None: ...  # noqa: D102
 
 
+class DnsPlace(Protocol):
+    """Where the profile says that names are to be asked for."""
+
+    @property
+    def server_place(self) -> tuple[str, int] | None: ...  # noqa: D102
+
+
 class Places(Protocol):
     """What facets read of a profile."""
 
@@ -160,6 +167,8 @@ class Places(Protocol):
     def cloud(self) -> CloudPlace | None: ...  # noqa: D102
     @property
     def external(self) -> Mapping[str, ExternalPlace]: ...  # noqa: D102
+    @property
+    def dns(self) -> DnsPlace | None: ...  # noqa: D102
     @property
     def platform_socket(self) -> Path | None: ...  # noqa: D102
     @property

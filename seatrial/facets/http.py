@@ -21,7 +21,8 @@ def shared_client(scope: Scope) -> httpx2.Client:
     """Return this process's client, with the profile's addresses and CA."""
     key = "http"
     if key not in scope.clients:
-        scope.clients[key] = wire.client(scope.profile.resolve, scope.profile.ca)
+        # Several threads may come here first at the same time; all must get the same one.
+        scope.clients.setdefault(key, wire.client(scope.profile.resolve, scope.profile.ca))
     return scope.clients[key]  # type: ignore[no-any-return]
 
 

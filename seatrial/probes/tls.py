@@ -34,6 +34,7 @@ class TlsAnswer:
         alpn: the protocol chosen, None when none was.
         chain: the certificates in the order in which they were sent, leaf first.
         elapsed_s: of the handshake that sent the chain.
+        address: of the peer that the handshake was with; None when none ended.
     """
 
     host: str
@@ -45,6 +46,7 @@ class TlsAnswer:
     alpn: str | None = None
     chain: tuple[x509.Certificate, ...] = field(default=(), repr=False)
     elapsed_s: float = 0.0
+    address: str | None = None
 
     @property
     def leaf(self) -> x509.Certificate | None:
@@ -96,11 +98,11 @@ def handshake(
         return TlsAnswer(host, port, ok=False, error=error)
     if verify:
         _, error = _shake(place, host, _strict(ca, highest, ciphers, alpn), starttls, timeout_s)
-    protocol, cipher, chosen, chain, elapsed_s = seen
-    return TlsAnswer(host, port, error is None, error, protocol, cipher, chosen, chain, elapsed_s)
+    protocol, cipher, chosen, chain, elapsed_s, peer = seen
+    return TlsAnswer(host, port, error is None, error, protocol, cipher, chosen, chain, elapsed_s, peer)
 
 
-_Seen = tuple[str | None, str | None, str | None, tuple[x509.Certificate, ...], float]
+_Seen = tuple[str | None, str | None, str | None, tuple[x509.Certificate, ...], float, str]
 
 
 def _lax(highest: ssl.TLSVersion | None, ciphers: str | None, alpn: tuple[str, ...]) -> ssl.SSLContext:
@@ -144,7 +146,8 @@ def _shake(
                 elapsed_s = time.monotonic() - started
                 cipher = secure.cipher()
                 chosen = secure.selected_alpn_protocol()
-                return (secure.version(), cipher[0] if cipher else None, chosen, _chain(secure), elapsed_s), None
+                peer = str(secure.getpeername()[0])
+                return (secure.version(), cipher[0] if cipher else None, chosen, _chain(secure), elapsed_s, peer), None
     except ssl.SSLError as error:
         if error.reason in _LOCAL_LIMITS:
             raise Invalid(f"this client's OpenSSL cannot offer what the handshake needs: {error.reason}") from None

@@ -63,8 +63,12 @@ class _Stream(httpcore2.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore2.NetworkStream:
-        left_s = _left(timeout, httpcore2.ConnectTimeout)
-        return _Stream(self._inner.start_tls(ssl_context, server_hostname, left_s))
+        try:
+            left_s = _left(timeout, httpcore2.ConnectTimeout)
+            return _Stream(self._inner.start_tls(ssl_context, server_hostname, left_s))
+        except Exception:
+            self._inner.close()  # the pool forgets a connection that has not come so far
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

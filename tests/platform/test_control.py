@@ -106,6 +106,14 @@ def test_restart_says_when_settings_keep_a_part_from_becoming_ready(running: Run
     assert fits("readiness", running.post("restart", {"part": "edge-2"}))["ready"]
 
 
+def test_a_restart_at_once_waits_for_nothing(running: Running) -> None:
+    settings = {"S3_ENDPOINT": "http://127.0.0.1:1"}
+    answer = fits("readiness", running.post("restart", {"part": "edge-2", "settings": settings, "at_once": True}))
+    assert (answer["ready"], answer["state"]) == (False, "starting")
+    assert running.part("edge-2")["state"] == "starting"
+    assert fits("readiness", running.post("restart", {"part": "edge-2"}))["ready"]
+
+
 def test_postgres_takes_settings_and_hba_lines(running: Running) -> None:
     settings = {"work_mem": "5MB", "hba": "hostssl all observer 127.0.0.1/32 reject\n"}
     assert running.post("restart", {"part": "postgres", "settings": settings})["ready"]

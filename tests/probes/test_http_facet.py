@@ -1,10 +1,20 @@
+import socket
+import ssl
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
+import httpcore2
+import httpx2
 import pytest
+from httpcore2._backends.sync import SyncStream
 
 from seatrial.errors import HarnessError
-from seatrial.facets.http import ExerciseHttp, ObserveHttp
-from seatrial.scope import Scope
+from seatrial.facets.http import ExerciseHttp, ObserveHttp, shared_client
+from seatrial.probes import wire
+from seatrial.scope import Meter, Scope
 from tests.probes.conftest import HOST, Serve, answering
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
@@ -55,3 +65,28 @@ def test_a_body_goes_out_with_its_type(
 def test_a_request_has_one_body(scope: Build) -> None:
     with pytest.raises(HarnessError, match="either json or data"):
         ExerciseHttp(scope()).put("http://127.0.0.1:1/", json={}, data=b"")
+
+
+def test_threads_that_come_first_at_the_same_time_get_the_same_client(
+    scope: Build, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, both = scope(), threading.Barrier(2)
+    make = wire.client
+
+    def slow(*given: Any) -> httpx2.Client:
+        both.wait(10)
+        return make(*given)
+
+    monkeypatch.setattr(wire, "client", slow)
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: shared_client(inside), range(2))
+    assert first is second
+
+
+def test_a_connection_whose_time_is_up_before_its_handshake_is_closed() -> None:
+    ours, theirs = socket.socketpair()
+    token = wire.BUDGET.set(wire.Budget(time.monotonic() - 1, Meter()))
+    with theirs, pytest.raises(httpcore2.ConnectTimeout):
+        wire._Stream(SyncStream(ours)).start_tls(ssl.create_default_context())
+    wire.BUDGET.reset(token)
+    assert ours.fileno() == -1

@@ -22,6 +22,7 @@ def test_a_good_chain_is_returned_as_it_was_sent(serve: Serve, authority: Author
     assert (answer.ok, answer.error, answer.protocol) == (True, None, "TLSv1.3")
     assert [sent.subject.rfc4514_string() for sent in answer.chain] == [f"CN={HOST}", "CN=Test intermediate"]
     assert answer.leaf is answer.chain[0]
+    assert answer.address == "127.0.0.1"
     assert answer.names == (HOST, "127.0.0.1")
     assert answer.cipher is not None
     assert 2 * 86400 < (answer.not_after_s or 0) < 3 * 86400

@@ -18,14 +18,22 @@ NOTICED_S = 2.0
 class DisruptPlatform(ExercisePlatform):
     """Restarts, stops, freezes, kills and deploys."""
 
-    def restart(self, part: str, settings: Mapping[str, Any] | None = None, release: str | None = None) -> Restarted:
+    def restart(
+        self,
+        part: str,
+        settings: Mapping[str, Any] | None = None,
+        release: str | None = None,
+        *,
+        at_once: bool = False,
+    ) -> Restarted:
         """Restart a part with these overrides alone (none: as shipped), on another release if one is given.
 
-        The inverse restarts it with the overrides and the release that it has now.
+        With `at_once` nobody waits until it is ready, for one that is not to become so. The inverse restarts it with the
+        overrides and the release that it has now.
         """
         now = self._client.status().part(part)
         self._strike("restart", part=part, settings=dict(now.settings), release=now.release if release else None)
-        return self._client.restart(part, settings, release)
+        return self._client.restart(part, settings, release, at_once=at_once)
 
     def stop(self, part: str) -> None:
         """Stop a part; the inverse starts it."""

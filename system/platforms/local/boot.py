@@ -19,9 +19,8 @@ async def boot(instance: Instance, progress: Progress) -> None:
     start = _Start(instance, progress)
     try:
         async with asyncio.TaskGroup() as group:
-            steps = (start.database(), start.redis(), start.s3(), start.ingress(), start.services(), start.standby())
-            for step in steps:
-                group.create_task(step)
+            for step in (start.database, start.redis, start.s3, start.front, start.services, start.standby):
+                group.create_task(step())
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
 
@@ -56,8 +55,8 @@ class _Start:
         await self._part("s3")
         await self._step("buckets", asyncio.to_thread(ensure_buckets, self._instance.layout, self._instance.secrets))
 
-    async def ingress(self) -> None:
-        await self._part("ingress")
+    async def front(self) -> None:
+        await asyncio.gather(self._part("ingress"), self._part("dns"))
 
     async def services(self) -> None:
         await self._redis_ready.wait()

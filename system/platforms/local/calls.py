@@ -97,7 +97,7 @@ class Calls:
     async def _restart(self, arguments: Arguments) -> Answer:
         name = arguments.text("part")
         settings = arguments.mapping("settings")
-        release = arguments.optional_text("release")
+        release, at_once = arguments.optional_text("release"), arguments.flag("at_once")
         arguments.finish()
         keeper = self._instance.keeper(name)
         async with self._instance.changing:
@@ -107,6 +107,8 @@ class Calls:
             await keeper.stop()
             keeper.part.settings = settings
             keeper.start()
+            if at_once:
+                return {"part": name, "ready": False, "state": keeper.state}
             try:
                 await keeper.wait_ready()
             except PartFailed as error:

@@ -13,6 +13,7 @@ from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import Listener
 from system.platforms.local.parts.ingress import Ingress
+from system.platforms.local.parts.nameserver import NameServer
 from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.parts.redis import Redis
 from system.platforms.local.parts.seaweedfs import SeaweedFS
@@ -84,8 +85,9 @@ class Instance:
         self.redis = Redis(self.layout, self.programs, self.secrets)
         self.s3 = SeaweedFS(self.layout, self.programs, self.secrets)
         self.ingress = Ingress(self.layout, self.programs)
+        self.nameserver = NameServer(self.layout, self.programs)
         self.services = instances(self.layout, self.programs, self.secrets, self.release)
-        for part in (self.postgres, self.standby, self.redis, self.s3, self.ingress, *self.services):
+        for part in (self.postgres, self.standby, self.redis, self.s3, self.ingress, self.nameserver, *self.services):
             self.keepers[part.name] = Keeper(part, self.children, self.tell)
 
     def keeper(self, name: str) -> Keeper:

@@ -1,0 +1,48 @@
+"""Balancers that do not look, look at the wrong thing, or believe what they are told."""
+
+import re
+
+from faults.security._ingress import PatchedIngress
+from seatrial import fault
+
+UPSTREAM = "\t\timport upstream\n"
+PASSIVE = "\t\tfail_duration 2s\n\t\tlb_policy round_robin\n\t\tlb_try_interval 100ms\n\t\theader_up -Forwarded\n"
+
+
+@fault("lb-health-check-removed", kind="configuration", caught_by={"INF-LB-01": "frozen nothing sent to"})
+class HealthCheckRemoved(PatchedIngress):
+    """The edge's upstreams are not asked for their health any more; only refused connections are noticed.
+
+    Source: P. Huang et al., "Gray Failure: The Achilles' Heel of Cloud-Scale Systems", HotOS 2017
+    """
+
+    def edits(self, loaded: str) -> list[tuple[str, str]]:
+        """Leave the health check out of the edge's site."""
+        site = re.search(r"https://play\.[^\n]*\{\n(?:\t.*\n)*?(\treverse_proxy .*\n)\t\timport upstream\n", loaded)
+        assert site is not None
+        return [(f"{site[1]}{UPSTREAM}", f"{site[1]}{PASSIVE}")]
+
+
+@fault("lb-health-check-of-life", kind="configuration", caught_by={"INF-LB-01": "unready nothing sent to"})
+class HealthCheckOfLife(PatchedIngress):
+    """The balancer asks whether instances live, which is also true of those that can serve nobody.
+
+    Source: https://aws.amazon.com/builders-library/implementing-health-checks/ (liveness checks and local health checks)
+    """
+
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Ask another path."""
+        return [("health_uri /readyz", "health_uri /livez")]
+
+
+@fault("lb-health-check-too-seldom", kind="configuration", caught_by={"INF-LB-01": "frozen nothing sent to"})
+class HealthCheckTooSeldom(PatchedIngress):
+    """Somebody found the health checks' lines in the log too many, and asks once a minute.
+
+    Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html (interval
+    and threshold together are how long requests go to a target that is gone)
+    """
+
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Stretch the interval."""
+        return [("health_interval 1s", "health_interval 60s")]
