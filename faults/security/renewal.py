@@ -10,7 +10,7 @@ from faults.security.tls import LIFETIME
 from seatrial import Observe, fault
 
 AUTHORITY = 'name "Seatrial local"\n'
-SECONDS_BEFORE = 15
+SECONDS_BEFORE = 3
 
 
 def _chain(observe: Observe) -> tuple[x509.Certificate, ...]:
