@@ -47,12 +47,12 @@ class BelievesCdnHeader(PatchedRelease):
     ]
 
 
-@fault("redirect-to-forwarded-host", kind="code", caught_by={"INF-LB-02": "the Location as without"}, takes_s=30.0)
-class RedirectsToForwardedHost(PatchedRelease):
-    """The frontend builds its redirects for the host that X-Forwarded-Host names.
+@fault("redirect-to-overridden-host", kind="code", caught_by={"INF-LB-02": "the Location as without"}, takes_s=30.0)
+class RedirectsToOverriddenHost(PatchedRelease):
+    """The frontend builds its redirects for the host that X-Host names, which the ingress passes on as it came.
 
     Source: J. Kettle, "Practical HTTP Host header attacks", 2013
-    (https://portswigger.net/web-security/host-header lists X-Forwarded-Host among the overrides)
+    (https://portswigger.net/web-security/host-header lists X-Host among the overrides)
     """
 
     services = ("frontend",)
@@ -61,7 +61,7 @@ class RedirectsToForwardedHost(PatchedRelease):
             file="system/frontend/errors.py",
             find='RedirectResponse(f"/sign-in{back}", 303)',
             replace=(
-                'RedirectResponse(("https://" + request.headers["x-forwarded-host"] if "x-forwarded-host" in '
+                'RedirectResponse(("https://" + request.headers["x-host"] if "x-host" in '
                 'request.headers else "") + f"/sign-in{back}", 303)'
             ),
         )
