@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Awaitable, Callable
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,7 @@ from system.platforms.local.part import Part
 from system.platforms.local.programs import Programs
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
-NOWHERE = Programs(*[Path("/nonexistent")] * 6)
+NOWHERE = Programs(*[Path("/nonexistent")] * len(fields(Programs)))
 
 
 def test_a_subreaper_kills_even_what_has_left_its_session() -> None:
