@@ -93,12 +93,14 @@ class DnsSection(Section):
 
     Attributes:
         addresses: host -> the addresses that its A and AAAA records come to, aliases followed.
+        aliases: host -> the name that it must lead to, where the addresses behind that are another company's.
         server: "address:port" of the name server to ask, the machine's own resolvers without one.
         longest_ttl_s: how long an answer may be kept at most, since that is how long a change takes.
         caa: the CAA records in force for every host, as texts ('0 issue "letsencrypt.org"'); not asked when left out.
     """
 
-    addresses: dict[str, tuple[Address, ...]]
+    addresses: dict[str, tuple[Address, ...]] = Field(default_factory=dict)
+    aliases: dict[str, str] = Field(default_factory=dict)
     server: Place | None = None
     longest_ttl_s: int = Field(default=3600, ge=0)
     caa: tuple[str, ...] | None = None

@@ -1,4 +1,4 @@
-"""Debian's Redis, unpacked privately: apt with directories of its own fetches and verifies, nothing is installed."""
+"""Debian's packages, unpacked privately: apt with directories of its own fetches and verifies, nothing is installed."""
 
 import hashlib
 import os
@@ -59,7 +59,7 @@ def fill(tree: Path) -> None:
     for path in ("state/lists/partial", "cache/archives/partial", "debs"):
         (work / path).mkdir(parents=True)
     (work / "state/status").touch()
-    print("setup: Debian packages of debian.lock (Redis 7 with TLS)")
+    print("setup: Debian packages of debian.lock (Redis 7 with TLS, testssl.sh)")
     _apt(work, "apt-get", "update")
     for pin in read_lock(LOCK.read_text()):
         deb = _download(work, pin)
