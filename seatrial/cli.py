@@ -184,7 +184,7 @@ def _prove(options: argparse.Namespace) -> int:
         conclude.ready(environment)
         environment.check_secrets()
         for line in elsewhere:
-            console.print(line, markup=False)
+            console.print(line, markup=False, soft_wrap=True)
         console.print(f"{len(chosen)} faults; first their checks on the healthy environment")
         if wrong := prover.baseline(chosen):
             raise EnvironmentFault("not healthy before the first strike:\n  " + "\n  ".join(wrong))
@@ -205,7 +205,8 @@ def _prove(options: argparse.Namespace) -> int:
     prove.matrix(proofs, prover.rows, console)
     left = f", {len(elsewhere)} not applicable to {profile.name}" if elsewhere else ""
     console.print(
-        f"{caught} of {len(proofs)} faults caught, confirmed in effect and healed{left}; {OUT / 'prove.json'}"
+        f"{caught} of {len(proofs)} faults caught, confirmed in effect and healed{left}; {OUT / 'prove.json'}",
+        soft_wrap=True,
     )
     return 0 if caught == len(proofs) else 1
 
