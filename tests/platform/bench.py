@@ -169,6 +169,7 @@ def profile(layout: Layout, file: Path, max_impact: str = "destroy") -> Path:
     text = text.replace('max_impact = "destroy"', f'max_impact = "{max_impact}"')
     if max_impact == "observe":
         text = re.sub(r"\[credentials\.(exercise|disrupt|destroy)\]\n(.+\n)+", "", text)
+        text = re.sub(r"\[external\.[\w-]+\]\n(.+\n)+", "", text)  # their keys were among them
         text = text.replace('level = "exercise"', 'level = "observe"')
     file.write_text(text)
     return file
