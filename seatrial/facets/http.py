@@ -2,16 +2,17 @@
 
 import json as jsonlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx2
 
 from seatrial.errors import HarnessError
-from seatrial.probes import http, wire
+from seatrial.probes import http, raw, wire
 from seatrial.probes.http import Headers, HttpAnswer, HttpStream
+from seatrial.probes.raw import RawExchange, Send
 from seatrial.scope import Scope
 
 _NAMED = re.compile(r"^([a-z][a-z0-9-]*):(/(?!/).*)$", re.DOTALL)
@@ -123,6 +124,32 @@ class ExerciseHttp(ObserveHttp):
         if kind and not any(name.lower() == "content-type" for name, _ in sent):
             sent.append(("Content-Type", kind))
         return self._send(method, url, headers=sent, content=content, via=via, timeout_s=timeout_s)
+
+    def raw(
+        self,
+        url: str,
+        sends: Iterable[Send],
+        *,
+        methods: Sequence[str],
+        via: str | None = None,
+        read_bytes_per_s: float | None = None,
+        patience_s: float = 2.0,
+        within_s: float = 10.0,
+    ) -> RawExchange:
+        """Send bytes as they are to the host of `url`, on one connection of their own; see `probes.raw.exchange`."""
+        parts = urlsplit(self.url(url, via))
+        host, port = parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+        profile = self._scope.profile
+        return raw.exchange(
+            (profile.resolve.get(host, host), port),
+            sends,
+            methods=methods,
+            meter=self._scope.meter,
+            tls=(host, profile.ca) if parts.scheme == "https" else None,
+            read_bytes_per_s=read_bytes_per_s,
+            patience_s=patience_s,
+            within_s=within_s,
+        )
 
     def post(self, url: str, **request: Any) -> HttpAnswer:
         """POST it; keywords as for `request`."""

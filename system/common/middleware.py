@@ -24,6 +24,7 @@ __all__ = ["RequestContext"]
 
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
+LARGEST_HEADERS_BYTES = 32 * 1024  # as the ingress has it; the parser itself knows no limit
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
 log = get_logger("access")
@@ -65,7 +66,8 @@ class RequestContext:
 
         metrics.in_flight.inc()
         try:
-            await self.app(scope, receive, send_with_context)
+            app = _refusal(scope) or self.app
+            await app(scope, receive, send_with_context)
         except ClientDisconnect:
             status = status or 499  # the caller left before the answer; nginx's number for it
         except Exception:
@@ -89,3 +91,20 @@ class RequestContext:
                         "duration_ms": round(elapsed_s * 1000, 2),
                     },
                 )
+
+
+def _refusal(scope: Scope) -> ASGIApp | None:
+    """Answer what the parser lets through and no server may: RFC 9112, sections 2.3 and 3.2; RFC 6585, section 5."""
+    hosts = size_bytes = 0
+    for name, value in scope["headers"]:
+        hosts += name == b"host"
+        size_bytes += len(name) + len(value)
+    if scope["http_version"] not in {"1.0", "1.1"}:
+        status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
+    elif hosts > 1 or (not hosts and scope["http_version"] == "1.1"):
+        status = HTTPStatus.BAD_REQUEST
+    elif size_bytes > LARGEST_HEADERS_BYTES:
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+    else:
+        return None
+    return problem(status, headers={"Connection": "close"})

@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
+from system.common.body import BodyLimit
 from system.common.health import Readiness
 from system.common.middleware import RequestContext
 from system.common.probes import probe_routes
@@ -20,6 +21,8 @@ from system.frontend.static_files import StaticFiles
 from system.frontend.templates import Templates
 
 __all__ = ["make_app"]
+
+LARGEST_BODY_BYTES = 16 * 1024
 
 
 def make_app(settings: FrontendSettings) -> Starlette:
@@ -42,6 +45,7 @@ def make_app(settings: FrontendSettings) -> Starlette:
         middleware=[
             Middleware(RequestContext, headers=page_headers(settings)),
             Middleware(SameOrigin, origin=settings.app_origin),
+            Middleware(BodyLimit, max_bytes=LARGEST_BODY_BYTES),
         ],
         lifespan=lifespan,
     )

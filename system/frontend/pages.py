@@ -25,7 +25,6 @@ from system.frontend.templates import Templates
 __all__ = ["Pages"]
 
 PAGE_SIZE = 20
-LONGEST_BODY_BYTES = 16 * 1024
 DRAIN_CHECK_S = 0.5
 _DONE = {
     "uploaded": "The video has arrived and is being prepared.",
@@ -226,18 +225,9 @@ def _passed_on(answer: httpx2.Response) -> Response:
     return problem(answer.status_code, detail(answer))
 
 
-async def _body(request: Request) -> bytes:
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > LONGEST_BODY_BYTES:
-            raise HTTPException(413)
-    return body
-
-
 async def _form(request: Request) -> dict[str, str]:
     try:
-        fields = parse_qs((await _body(request)).decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
+        fields = parse_qs((await request.body()).decode(), keep_blank_values=True, max_num_fields=20, errors="strict")
     except ValueError:
         raise HTTPException(400, "That is not a form of this site.") from None
     return {name: values[-1] for name, values in fields.items()}
@@ -245,6 +235,6 @@ async def _form(request: Request) -> dict[str, str]:
 
 async def _json(request: Request) -> Any:
     try:
-        return json.loads(await _body(request))
+        return json.loads(await request.body())
     except (ValueError, RecursionError):
         raise HTTPException(400, "That is not JSON.") from None

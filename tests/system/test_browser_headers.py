@@ -31,6 +31,13 @@ async def _headers_of_an_answer(headers: Mapping[str, str]) -> dict[str, str]:
     async def send(message: Message) -> None:
         seen.append(message)
 
-    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": []}
+    scope = {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "GET",
+        "path": "/",
+        "query_string": b"",
+        "headers": [(b"host", b"x")],
+    }
     await RequestContext(PlainTextResponse("x"), headers)(scope, receive, send)
     return {name.decode(): value.decode() for name, value in seen[0]["headers"]}

@@ -60,16 +60,17 @@ class Edge:
         )
         self.app = RequestContext(Play(settings, self.cache, cast("Origin", self.source)))
 
-    async def send(self, target: str, *, method: str = "GET", host: str | None = HOST, **headers: str) -> Answer:
+    async def send(self, target: str, *, method: str = "GET", host: str = HOST, **headers: str) -> Answer:
         path, _, query = target.partition("?")
         given = {"host": host, **{name.replace("_", "-"): value for name, value in headers.items()}}
         scope = {
             "type": "http",
+            "http_version": "1.1",
             "method": method,
             "path": path,
             "raw_path": path.encode(),
             "query_string": query.encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in given.items() if value is not None],
+            "headers": [(name.encode(), value.encode()) for name, value in given.items()],
         }
         answer = Answer()
 
@@ -174,7 +175,6 @@ def refused() -> dict[str, tuple[str, dict[str, Any]]]:
         "another asset": (good.replace(ASSET, ASSET.replace("0f", "1f")), {}),
         "another host": (good, {"host": "evil.test"}),
         "the host without its port": (good, {"host": "play.test"}),
-        "no host": (good, {"host": None}),
         "an upper-case id": (good.replace(ASSET, ASSET.upper()), {}),
         "an encoded path": (good.replace("preview", "%70review"), {}),
         "a double slash": (good.replace("/v/", "/v//"), {}),

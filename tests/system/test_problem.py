@@ -62,7 +62,12 @@ def ask() -> Iterator[Ask]:
     app.add_middleware(RequestContext, headers={"Cache-Control": "no-store"})
 
     def send(
-        method: str, path: str, *, headers: dict[str, str] | None = None, chunks: tuple[bytes, ...] = (b"",)
+        method: str,
+        path: str,
+        *,
+        headers: dict[str, str] | None = None,
+        chunks: tuple[bytes, ...] = (b"",),
+        version: str = "1.1",
     ) -> Answer:
         waiting = [
             {"type": "http.request", "body": chunk, "more_body": number < len(chunks)}
@@ -81,7 +86,8 @@ def ask() -> Iterator[Ask]:
             "method": method,
             "path": path,
             "query_string": b"",
-            "headers": [(name.encode(), value.encode()) for name, value in (headers or {}).items()],
+            "http_version": version,
+            "headers": [(name.encode(), value.encode()) for name, value in {"host": "x", **(headers or {})}.items()],
         }
         asyncio.run(app(scope, receive, answer))
         return Answer(sent)
@@ -131,6 +137,23 @@ def test_a_body_over_the_limit_is_refused_whether_announced_or_not(ask: Ask) -> 
     assert ask("POST", "/fine", chunks=(b"12345", b"67890")).body == b"10"
     assert ask("POST", "/fine", headers={"content-length": "11"}).problem["status"] == 413
     assert ask("POST", "/fine", chunks=(b"12345", b"678901")).problem["status"] == 413
+
+
+@pytest.mark.parametrize(
+    ("given", "version", "status"),
+    [
+        ({"host": "x", "x-a": "a" * 33_000}, "1.1", 431),
+        ({"host": "x"}, "2.0", 505),
+        ({"host": "x"}, "1.0", 200),
+    ],
+)
+def test_what_the_parser_lets_through_and_no_server_may_is_refused(
+    ask: Ask, given: dict[str, str], version: str, status: int
+) -> None:
+    answer = ask("GET", "/fine", headers=given, version=version)
+
+    assert answer.status == status
+    assert answer.headers.get("connection") == (None if status == 200 else "close")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ _OFFSETS: dict[str, tuple[str, int]] = {
     "https": (PUBLIC_ADDRESS, 443),
     "http": (PUBLIC_ADDRESS, 80),
     "postgres": ("127.77.0.10", 1),
-    "postgres-standby": ("127.77.0.11", 1),
+    "postgres-standby": ("127.77.0.11", 9),
     "dns": ("127.77.0.80", 53),
     "redis": ("127.77.0.20", 2),
     "s3": ("127.77.0.30", 3),

@@ -39,6 +39,7 @@ _TEMPLATE = """\
 	}}
 	servers {{
 		protocols h1 h2
+		enable_full_duplex
 		strict_sni_host on
 		max_header_size 32KB
 		timeouts {{
@@ -59,13 +60,22 @@ _TEMPLATE = """\
 	header -Via
 	@metrics path /metrics /metrics/*
 	respond @metrics 404
+	handle_errors {{
+		header Strict-Transport-Security "max-age=31536000"
+		header -Server
+		@malformed expression `{{err.status_code}} == 502 && {{err.message}}.matches("chunk")`
+		respond @malformed 400 {{
+			close
+		}}
+		respond {{err.status_code}}
+	}}
 }}
 
 (upstream) {{
 	health_uri /readyz
 	health_interval 1s
 	health_timeout 2s
-	fail_duration 2s
+	# No passive health checks: a caller's malformed body counts as the upstream's failure, and empties the pool.
 	lb_policy round_robin
 	lb_try_interval 100ms
 	header_up -Forwarded
