@@ -7,6 +7,7 @@ cannot find them in its own process.
 import contextlib
 import fcntl
 import os
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -54,12 +55,14 @@ class Environment:
     Args:
         profile: the environment's description.
         arming: what the caller armed; disrupt and destroy are refused without it.
+        seed: what checks that make up their cases start from.
     """
 
     profile: Profile
     arming: Arming = Arming()
     redactor: Redactor = field(default_factory=Redactor)
     clients: dict[Any, Any] = field(default_factory=dict)
+    seed: int = field(default_factory=lambda: secrets.randbelow(2**32))
 
     def __post_init__(self) -> None:
         for name, sections in self.profile.credentials.items():

@@ -67,6 +67,7 @@ class Observe:
         self._meter = Meter()
         self._scope: Scope = environment.scope(self.LEVEL, self._meter, by)
         self._evidence: dict[str, Any] = {}
+        self._seeded = False
         self._undo_from = environment.undo_log.last() if self.LEVEL >= Level.DISRUPT else 0
 
     @property
@@ -129,6 +130,17 @@ class Observe:
         if name not in self.profile.targets:
             raise Invalid(f"the profile has no targets.{name}")
         return self.profile.targets[name]
+
+    @property
+    def seed(self) -> int:
+        """What a check that makes up its cases starts from; the repeat line then says it."""
+        self._seeded = True
+        return self._environment.seed
+
+    @property
+    def repeat_options(self) -> str:
+        """The options that make another run try the same cases."""
+        return f" --seatrial-seed {self._environment.seed}" if self._seeded else ""
 
     def evidence(self, name: str, value: Any) -> None:
         """Keep what was seen for the report: JSON values; secrets are redacted."""

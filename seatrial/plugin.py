@@ -8,6 +8,7 @@ import json
 import shlex
 import sys
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -77,6 +78,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--profile", help="profile name or file (default: SEATRIAL_PROFILE, else local)")
     group.addoption("--arm", action="append", default=[], metavar="LEVEL=ENVIRONMENT", help="allow disrupt or destroy")
     group.addoption(
+        "--seatrial-seed", type=int, metavar="N", help="try the cases of an earlier run again (its repeat line says N)"
+    )
+    group.addoption(
         "--seatrial-stage", choices=("all", "parallel", "serial"), default="all", help="part of the checks to run"
     )
     group.addoption(
@@ -114,7 +118,9 @@ def _open(config: pytest.Config) -> State:
 
 def _environment(config: pytest.Config) -> Environment:
     profile = load(find(config.getoption("--profile")))
-    return Environment(profile, Arming.parse(config.getoption("--arm"), profile))
+    environment = Environment(profile, Arming.parse(config.getoption("--arm"), profile))
+    seed = config.getoption("--seatrial-seed")
+    return environment if seed is None else replace(environment, seed=seed)
 
 
 @pytest.hookimpl(trylast=True)

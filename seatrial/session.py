@@ -58,7 +58,7 @@ class Trial:
     level: Level
     suite: str
     title: str
-    repeat: str
+    command: str
     handles: list[Observe] = field(default_factory=list)
     started_at: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="seconds"))
     outcome: Outcome = Outcome.PASSED
@@ -70,8 +70,13 @@ class Trial:
     @classmethod
     def of(cls, item: pytest.Item, check: Check, level: Level, options: str) -> "Trial":
         """Start the record of an item."""
-        repeat = f"pytest {shlex.quote(f'{near(item.path)}::{item.name}')} {options}".strip()
-        return cls(check, level, suite_of(item), title_of(item), repeat)
+        command = f"pytest {shlex.quote(f'{near(item.path)}::{item.name}')} {options}".strip()
+        return cls(check, level, suite_of(item), title_of(item), command)
+
+    @property
+    def repeat(self) -> str:
+        """The command line that runs this check again, with the same cases."""
+        return self.command + next((handle.repeat_options for handle in self.handles if handle.repeat_options), "")
 
     def note(self, when: str, error: BaseException | None) -> None:
         """Take in how one phase (setup, call, teardown) ended; the first bad end stands."""

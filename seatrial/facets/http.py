@@ -11,6 +11,7 @@ import httpx2
 
 from seatrial.errors import HarnessError
 from seatrial.probes import http, raw, wire
+from seatrial.probes.borrowed import carried
 from seatrial.probes.http import Headers, HttpAnswer, HttpStream
 from seatrial.probes.raw import RawExchange, Send
 from seatrial.scope import Scope
@@ -150,6 +151,13 @@ class ExerciseHttp(ObserveHttp):
             patience_s=patience_s,
             within_s=within_s,
         )
+
+    def carry_requests(self, timeout_s: float = 10.0) -> AbstractContextManager[None]:
+        """Make tools that use the `requests` library use this facet's wire: its addresses, authorities and counters.
+
+        It holds for the whole process, so that a check which asks for it runs alone.
+        """
+        return carried(shared_client(self._scope), self._scope.meter, timeout_s)
 
     def post(self, url: str, **request: Any) -> HttpAnswer:
         """POST it; keywords as for `request`."""

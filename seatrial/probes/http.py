@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +15,8 @@ from seatrial.probes.text import describe, one_line
 from seatrial.probes.wire import BUDGET, Budget
 from seatrial.scope import Meter
 
-Headers = Mapping[str, str] | Sequence[tuple[str, str]]
+Headers = Mapping[str, str] | Sequence[tuple[str, str | bytes]]
+Enough = Callable[[httpx2.Headers, bytes], bool]
 
 READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
@@ -79,17 +80,18 @@ def request(
     headers: Headers | None = None,
     content: bytes | None = None,
     timeout_s: float = 5.0,
+    enough: Enough | None = None,
 ) -> HttpAnswer:
     """Make one exchange and return the answer; the path and query of `url` go out byte by byte as written.
 
-    `timeout_s` bounds the whole exchange. A read that met a kept connection which the server had just closed is sent
+    A body that need not be read to its end is left when `enough` says so of what came so far. `timeout_s` bounds the whole exchange. A read that met a kept connection which the server had just closed is sent
     once more on a new one (RFC 9110, section 9.2.2). Raises only for a request that cannot be expressed.
     """
     started = time.monotonic()
     budget = Budget(started + timeout_s, meter)
     while True:
         opened = budget.opened
-        status, seen, body, error = _exchange(client, _build(client, method, url, headers, content), budget)
+        status, seen, body, error = _exchange(client, _build(client, method, url, headers, content), budget, enough)
         stale = isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError) and budget.opened == opened
         if not (stale and status is None and method.upper() in READS and not body):
             break
@@ -147,14 +149,18 @@ def _build(
     return client.build_request(
         method,
         f"{parts.scheme}://{parts.netloc}/",
-        headers=headers if headers is None or isinstance(headers, Mapping) else list(headers),
+        headers=headers if headers is None or isinstance(headers, Mapping) else [_raw(*pair) for pair in headers],
         content=content,
         extensions={"target": raw},
     )
 
 
+def _raw(name: str, value: str | bytes) -> tuple[bytes, bytes]:
+    return name.encode("latin-1"), value if isinstance(value, bytes) else value.encode()
+
+
 def _exchange(
-    client: httpx2.Client, asked: httpx2.Request, budget: Budget
+    client: httpx2.Client, asked: httpx2.Request, budget: Budget, enough: Enough | None
 ) -> tuple[int | None, httpx2.Headers, bytes, httpx2.HTTPError | None]:
     token = BUDGET.set(budget)
     budget.meter.add(requests=1, writes=0 if asked.method.upper() in READS else 1)
@@ -165,6 +171,8 @@ def _exchange(
             status, headers = answer.status_code, answer.headers
             for part in answer.iter_raw():
                 body += part
+                if enough and enough(headers, bytes(body)):
+                    break
         finally:
             answer.close()
     except _CALLERS_FAULT:

@@ -12,13 +12,19 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 
 @dataclass(frozen=True)
 class Operation:
-    """One method of one path; `body` is the JSON schema of the request's body with references resolved, or None."""
+    """One method of one path.
+
+    Attributes:
+        body: the JSON schema of the request's body with references resolved, or None.
+        identifiers: what in a request names a thing, as "path asset_id": members that are ids by name or by format.
+    """
 
     method: str
     path: str
     guarded: bool
     answers: tuple[int, ...]
     body: Mapping[str, Any] | None
+    identifiers: tuple[str, ...] = ()
 
     def url(self, values: Mapping[str, str]) -> str:
         """Return the path with its parameters filled in; one without a value gets a plain word."""
@@ -41,14 +47,35 @@ def _operations(document: Mapping[str, Any]) -> Iterator[Operation]:
             if method not in item:
                 continue
             operation = item[method]
+            parameters = _resolved([*item.get("parameters", ()), *operation.get("parameters", ())], document)
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            body = _resolved(content.get("schema"), document) if content else None
+            named = [(each["in"], each["name"], each.get("schema", {})) for each in parameters]
+            named += [("body", name, schema) for name, schema in _members(body)]
             yield Operation(
                 method=method.upper(),
                 path=path,
                 guarded=bool(operation.get("security", document.get("security"))),
                 answers=tuple(int(status) for status in operation.get("responses", {}) if status.isdigit()),
-                body=_resolved(content.get("schema"), document) if content else None,
+                body=body,
+                identifiers=tuple(f"{where} {name}" for where, name, schema in named if _names_a_thing(name, schema)),
             )
+
+
+def _members(schema: Any) -> Iterator[tuple[str, Any]]:
+    """Walk the members of a schema, however deep."""
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _members(part)
+    elif isinstance(schema, Mapping):
+        yield from schema.get("properties", {}).items()
+        for part in schema.values():
+            yield from _members(part)
+
+
+def _names_a_thing(name: str, schema: Any) -> bool:
+    words = re.split(r"[^a-z]+", re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower())
+    return schema.get("format") == "uuid" or bool({"id", "ids", "uuid", "uuids"} & set(words))
 
 
 def _resolved(schema: Any, document: Mapping[str, Any]) -> Any:

@@ -14,6 +14,26 @@ __all__ = ["API_VERSION", "errors", "install_openapi"]
 API_VERSION = "1.0.0"
 _REQUEST_ID = {"description": "Find the request in the logs by this.", "schema": {"type": "string", "maxLength": 64}}
 _RETRY_AFTER = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}, "required": True}
+_ASSET = {"asset_id": "$response.body#/asset/id"}
+_TOKEN = {"refresh_token": "$response.body#/refresh_token"}
+# What can be done with an answer: operation, status -> the operations that take something of it.
+_LINKS: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
+    ("sign_in", "201"): {"refresh": {"requestBody": _TOKEN}},
+    ("refresh", "200"): {"refresh": {"requestBody": _TOKEN}},
+    ("list_assets", "200"): {"list_assets": {"parameters": {"cursor": "$response.body#/next_cursor"}}},
+    ("create_asset", "201"): {
+        operation: {"parameters": _ASSET}
+        for operation in (
+            "read_asset",
+            "rename_asset",
+            "complete_upload",
+            "follow_asset",
+            "create_playback_link",
+            "promote",
+            "delete_asset",
+        )
+    },
+}
 _METHODS = ("get", "post", "patch", "delete")
 
 
@@ -55,7 +75,10 @@ def _build(app: FastAPI, tags: Sequence[dict[str, str]]) -> dict[str, Any]:
             # FastAPI documents its own 422 wherever a path has a parameter; ours are 404 (see system/api/errors.py).
             if "application/json" in answers.get("422", {}).get("content", {}):
                 del answers["422"]
-            for answer in answers.values():
+            for status, answer in answers.items():
+                links = _LINKS.get((operations.get(method, {}).get("operationId", ""), status), {})
+                if links:
+                    answer["links"] = {name: {"operationId": name, **link} for name, link in links.items()}
                 answer.setdefault("headers", {})["X-Request-Id"] = _REQUEST_ID
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)

@@ -23,6 +23,17 @@ HEARTBEAT_S = 10.0
 LONGEST_S = 600.0  # browsers reconnect by themselves
 STREAMS = 100
 
+# One event; `data` is JSON with status and progress.
+EVENT = {
+    "type": "object",
+    "properties": {
+        "event": {"const": "asset"},
+        "data": {"type": "string", "contentMediaType": "application/json"},
+        "retry": {"type": "integer"},
+    },
+    "required": ["event", "data"],
+}
+
 log = get_logger("api.events")
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
 open_streams: set[str] = set()
@@ -37,7 +48,7 @@ class EventStream(StreamingResponse):
 @router.get(
     "/{asset_id}/events",
     response_class=EventStream,
-    responses={200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}, **errors(401, 404)},
+    responses={200: {"content": {"text/event-stream": {"schema": EVENT}}}, **errors(401, 404)},
 )
 async def follow_asset(asset_id: AssetId, caller: Caller, services: Service) -> Response:
     """Follow status and progress until the asset is ready or failed."""

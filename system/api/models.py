@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 __all__ = [
     "Asset",
@@ -33,6 +33,13 @@ MAX_UPLOAD_BYTES = 5 * 1024**3  # what one server-side copy may hold (S3 API ref
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 UUID_PATTERN = r"^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+# JSON has one kind of number: to JSON Schema 240.0 is an integer, to a strict int it is not (JSON Schema, 6.1.1).
+WHOLE = BeforeValidator(_whole)
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=PRINTABLE)]
 Status = Literal["awaiting_upload", "queued", "processing", "ready", "failed"]
 
@@ -111,7 +118,7 @@ class NewAsset(Request):
     title: Title
     filename: Annotated[str, Field(min_length=1, max_length=255, pattern=PRINTABLE)]
     content_type: Annotated[str, Field(max_length=80, pattern=r"^video/[a-z0-9][a-z0-9.+-]*$")]
-    size_bytes: Annotated[int, Field(ge=0, le=MAX_UPLOAD_BYTES)]
+    size_bytes: Annotated[int, Field(ge=0, le=MAX_UPLOAD_BYTES), WHOLE]
     sha256: Annotated[str, Field(min_length=64, max_length=64, pattern=r"^[0-9a-f]{64}$")]
     multipart: bool = False
 
@@ -157,7 +164,7 @@ class AssetChange(Request):
 class UploadedPart(Request):
     """Name a part that was sent, with the ETag that the store answered."""
 
-    part_number: Annotated[int, Field(ge=1, le=10_000)]
+    part_number: Annotated[int, Field(ge=1, le=10_000), WHOLE]
     etag: Annotated[str, Field(min_length=1, max_length=200, pattern=r'^"?[A-Za-z0-9+/=-]+"?$')]
 
 
@@ -171,7 +178,9 @@ class PlaybackRequest(Request):
     """Ask for a link."""
 
     variant: Literal["preview", "poster"]
-    lifetime_s: Annotated[int, Field(ge=1, le=86_400)] | None = None
+    lifetime_s: (
+        Annotated[int, Field(ge=1, le=86_400, description="An environment may set a lower maximum."), WHOLE] | None
+    ) = None
 
 
 class PlaybackLink(Answer):

@@ -267,6 +267,15 @@ def test_an_armed_run_refuses_workers(bench: Bench) -> None:
     assert "leave out -n" in run.output
 
 
+def test_the_repeat_line_says_the_seed_of_a_check_that_used_it(bench: Bench) -> None:
+    bench.suite(CLOSED.replace("    seen = ", "    observe.evidence('seed', observe.seed)\n    seen = "))
+
+    first, again = bench.pytest(), bench.pytest("suites", "--seatrial-seed", "7")
+
+    assert "--profile here.toml --seatrial-seed " in first.output
+    assert "--profile here.toml --seatrial-seed 7\n" in again.output
+
+
 def test_a_check_that_must_be_alone_is_not_run_in_parallel(bench: Bench) -> None:
     bench.suite(OPEN.replace('component="port"', 'component="port", alone=True'))
 
