@@ -168,9 +168,13 @@ class PlatformClient:
         data = self._ask("POST", "account", {"email": email})
         return shaped("account", lambda: Path(data["password_file"]))
 
-    def migrate(self, database: str | None = None) -> dict[str, Any]:
-        """Migrate the live database, or the scratch server of that id, to head; {applied: [versions], head}."""
-        return self._ask("POST", "migrate", {"database": database} if database else {})
+    def migrate(self, database: str | None = None, through: str | None = None) -> dict[str, Any]:
+        """Migrate the live database, or the scratch server of that id, to head; {applied: [versions], head}.
+
+        `through` names a part that the runner connects to in the place of the live server, such as a pooler.
+        """
+        asked = {"database": database, "through": through}
+        return self._ask("POST", "migrate", {name: value for name, value in asked.items() if value})
 
     def scratch(self) -> Scratch:
         """Start an empty PostgreSQL server of the environment's major version."""

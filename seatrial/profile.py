@@ -54,11 +54,18 @@ class PostgresDoor(Section):
     address: Address | None = None
 
 
+class PostgresPooler(PostgresDoor):
+    """The pooler between the services and the database; `mode` is its word: session, transaction or statement."""
+
+    mode: str
+
+
 class PostgresEndpoint(Section):
     """Where the database answers.
 
     Attributes:
         address: overrides what `host` resolves to.
+        pooler: what the services go through; absent where they connect directly.
         standbys: application name under which it replicates -> where it answers.
     """
 
@@ -67,6 +74,7 @@ class PostgresEndpoint(Section):
     database: str
     ca: Path
     address: Address | None = None
+    pooler: PostgresPooler | None = None
     standbys: dict[str, PostgresDoor] = Field(default_factory=dict)
 
 

@@ -65,6 +65,9 @@ class PostgresPlace(Protocol):
     """Where the profile says that the database answers; `standbys` are by the name under which each replicates."""
 
     @property
+    def pooler(self) -> PostgresDoor | None: ...  # noqa: D102
+
+    @property
     def host(self) -> str: ...  # noqa: D102
     @property
     def port(self) -> int: ...  # noqa: D102

@@ -27,7 +27,8 @@ class Stores:
 
     def __init__(self) -> None:
         self.accepted: list[str] = []
-        self.keepers = {"s3": SimpleNamespace(pid=None)}
+        self.keepers = {"s3": SimpleNamespace(pid=None), "pgbouncer": SimpleNamespace(pid=1)}
+        self.pooler = SimpleNamespace(take_passwords=self.nothing)
         self.s3 = SimpleNamespace(write_keys=lambda _identity, accepted: self.take(accepted))
         self.postgres = SimpleNamespace(now=self.nothing, admin_dsn=str, sessions=self.nobody)
         self.redis = SimpleNamespace(newest_client=self.nothing, set_passwords=self.set_passwords, sessions=self.nobody)

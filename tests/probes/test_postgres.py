@@ -22,6 +22,7 @@ class Place:
     host: str = "pg.example.test"
     database: str = "seatrial"
     address: str | None = "127.0.0.1"
+    pooler: PostgresDoor | None = None
     standbys: dict[str, PostgresDoor] = field(default_factory=dict)
 
 

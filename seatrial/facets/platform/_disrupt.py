@@ -61,6 +61,11 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("recover", part=part, pid=pid)
         self._client.kill(part, signal, child)
 
+    def migrate_through(self, part: str) -> dict[str, Any]:
+        """Migrate the live database to head through a part; at head it changes nothing, and needs no inverse."""
+        self._scope.meter.add(writes=1)
+        return self._client.migrate(through=part)
+
     def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = (), *, at_once: bool = False) -> Deployed:
         """Roll out a release built from a patched copy of the source; the inverse rolls back to the release of now.
 

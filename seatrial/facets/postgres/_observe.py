@@ -1,7 +1,7 @@
 """PostgreSQL as a handle offers it: reading, and attempts to connect."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import psycopg
 from psycopg import errors
 from psycopg.rows import DictRow
 
-from seatrial.errors import Invalid, Unanswered
+from seatrial.errors import HarnessError, Invalid, Unanswered
 from seatrial.outcome import Level
 from seatrial.probes import postgres
 from seatrial.probes.postgres import PgAnswer
@@ -32,7 +32,8 @@ class _Place:
     database: str
     ca: Path
     address: str | None
-    standbys: Mapping[str, PostgresDoor]
+    pooler: PostgresDoor | None = None
+    standbys: Mapping[str, PostgresDoor] = field(default_factory=dict)
 
 
 def place(scope: Scope, standby: str | None = None) -> PostgresPlace:
@@ -44,8 +45,11 @@ def place(scope: Scope, standby: str | None = None) -> PostgresPlace:
         return primary
     if standby not in primary.standbys:
         raise Invalid(f"the profile names no [postgres.standbys.{standby}]")
-    door = primary.standbys[standby]
-    return _Place(door.host, door.port, primary.database, primary.ca, door.address, primary.standbys)
+    return _door(primary, primary.standbys[standby], primary.database)
+
+
+def _door(primary: PostgresPlace, door: PostgresDoor, database: str) -> PostgresPlace:
+    return _Place(door.host, door.port, database, primary.ca, door.address)
 
 
 class ObservePg:
@@ -59,6 +63,28 @@ class ObservePg:
     def standby(self, name: str) -> "ObservePg":
         """Return the same, reading at a standby that the profile declares."""
         return ObservePg(self._scope, name)
+
+    def show(self, what: str) -> list[dict[str, Any]]:
+        """Return the rows of PgBouncer's SHOW, such as "POOLS", asked of the declared pooler's console.
+
+        Raises Unanswered (a Failure) when the pooler does not answer, Invalid when the profile names none.
+        """
+        primary = place(self._scope)
+        if primary.pooler is None:
+            raise Invalid("the profile names no [postgres.pooler]")
+        if not what.isalpha():
+            raise HarnessError(f"{what!r} is no word that follows SHOW")
+        own = self._scope.credentials("postgres")
+        self._scope.meter.add(connections=1, requests=1)
+        console = _door(primary, primary.pooler, "pgbouncer")
+        try:
+            with (
+                postgres.connect(console, own.user, own.password) as connection,
+                postgres.within(connection, postgres.QUERY_TIMEOUT_S),
+            ):
+                return connection.execute(f"SHOW {what}".encode()).fetchall()
+        except psycopg.OperationalError as error:
+            raise Unanswered(postgres.explain(error), "pooler") from None
 
     def rows(
         self,

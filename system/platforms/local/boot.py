@@ -19,7 +19,16 @@ async def boot(instance: Instance, progress: Progress) -> None:
     start = _Start(instance, progress)
     try:
         async with asyncio.TaskGroup() as group:
-            for step in (start.database, start.redis, start.s3, start.front, start.services, start.standby):
+            steps = (
+                start.database,
+                start.redis,
+                start.s3,
+                start.pooler,
+                start.front,
+                start.services,
+                start.standby,
+            )
+            for step in steps:
                 group.create_task(step())
     except BaseExceptionGroup as errors:
         raise _first(errors) from None
@@ -35,6 +44,7 @@ class _Start:
         self._progress = progress
         self._redis_ready = asyncio.Event()
         self._roles_ready = asyncio.Event()
+        self._pooler_ready = asyncio.Event()
         self._migrated = asyncio.Event()
         self._serves = asyncio.Event()
 
@@ -46,6 +56,10 @@ class _Start:
         self._roles_ready.set()
         await self._step("migrations", self._instance.migrate())
         self._migrated.set()
+
+    async def pooler(self) -> None:
+        await self._part("pgbouncer")
+        self._pooler_ready.set()
 
     async def redis(self) -> None:
         await self._part("redis")
@@ -61,6 +75,7 @@ class _Start:
     async def services(self) -> None:
         await self._redis_ready.wait()
         await self._roles_ready.wait()
+        await self._pooler_ready.wait()
         async with asyncio.TaskGroup() as group:
             for service in self._instance.services:
                 group.create_task(self._part(service.name))

@@ -182,9 +182,9 @@ class Calls:
         return {"email": email, "password_file": str(await accounts.make(self._instance, email))}
 
     async def _migrate(self, arguments: Arguments) -> Answer:
-        database = arguments.optional_text("database")
+        database, through = arguments.optional_text("database"), arguments.optional_text("through")
         arguments.finish()
-        return await self._scratch.migrate(database)
+        return await self._scratch.migrate(database, through)
 
     async def _scratch_make(self, arguments: Arguments) -> Answer:
         arguments.finish()

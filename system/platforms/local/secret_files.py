@@ -48,6 +48,7 @@ class SecretFiles:
             self._make_pair(f"s3-{identity}")
         for name in _S3_INTERNAL:
             self._keep(name, secrets.token_hex(32))
+        self.make("pgbouncer-console")
         self.make("jwt")
         self._keep("links", json.dumps({"active": "k1", "keys": {"k1": secrets.token_hex(32)}}))
         for number in range(1, len(ACCOUNTS) + 1):

@@ -52,21 +52,22 @@ def fill(tree: Path) -> None:
     for tool in ("apt-get", "apt-cache", "dpkg"):
         if not shutil.which(tool):
             raise SetupError(
-                f"{tool} is not on this machine: Redis comes from Debian's packages, run on Debian or Ubuntu"
+                f"{tool} is not on this machine: Redis and PgBouncer come from Debian's packages, run on Debian or Ubuntu"
             )
     work = tree / "apt"
     shutil.rmtree(work, ignore_errors=True)
     for path in ("state/lists/partial", "cache/archives/partial", "debs"):
         (work / path).mkdir(parents=True)
     (work / "state/status").touch()
-    print("setup: Debian packages of debian.lock (Redis 7 with TLS, testssl.sh)")
+    print("setup: Debian packages of debian.lock (Redis 7 with TLS, PgBouncer, testssl.sh)")
     _apt(work, "apt-get", "update")
     for pin in read_lock(LOCK.read_text()):
         deb = _download(work, pin)
         _run(["dpkg", "-x", str(deb), str(tree)], work)
     shutil.rmtree(work)
     libraries = tree / "usr/lib/x86_64-linux-gnu"
-    _run([str(tree / "usr/bin/redis-server"), "--version"], tree, {"LD_LIBRARY_PATH": str(libraries)})
+    for program in ("usr/bin/redis-server", "usr/sbin/pgbouncer"):
+        _run([str(tree / program), "--version"], tree, {"LD_LIBRARY_PATH": str(libraries)})
 
 
 def _download(work: Path, pin: Pin) -> Path:

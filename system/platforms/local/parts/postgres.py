@@ -108,7 +108,7 @@ class Postgres(Part):
         """Run the server; overrides go on the command line, which beats postgresql.conf and ALTER SYSTEM."""
         overrides = [part for name, value in self._overrides().items() for part in ("-c", f"{name}={value}")]
         server: list[str | Path] = [self.programs.postgres / "postgres", "-D", self.data, *overrides]
-        return Command([*_unprivileged(), "setpriv", "--pdeathsig=QUIT", "--", *server], self._environment(), self.data)
+        return Command([*unprivileged(), "setpriv", "--pdeathsig=QUIT", "--", *server], self._environment(), self.data)
 
     async def probe(self) -> str:
         """Sign in as admin."""
@@ -183,7 +183,7 @@ class Postgres(Part):
         building = self.data.with_name(f".{self.data.name}.building")
         script = f'rm -rf {building.name} && exec "$@"'
         line: list[str | Path] = ["sh", "-c", script, "sh", program, "-D", building, *options]
-        command = Command([*_unprivileged(), *line], environment, self.data.parent)
+        command = Command([*unprivileged(), *line], environment, self.data.parent)
         await self._children.run(self.name, command, self.layout.log(f"{self.name}-{what}"))
         building.rename(self.data)
 
@@ -200,16 +200,16 @@ class Postgres(Part):
                 file.unlink()
 
 
-def _unprivileged() -> list[str]:
+def unprivileged() -> list[str]:
     """Give the prefix that lets root run PostgreSQL, which refuses root: a user namespace of one other user."""
     return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
 
 
 def check_user_namespaces() -> None:
     """Raise PlatformError when we are root and may not make the namespace that PostgreSQL needs."""
-    if not _unprivileged():
+    if not unprivileged():
         return
-    tried = subprocess.run([*_unprivileged(), "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run([*unprivileged(), "true"], capture_output=True, text=True, check=False)
     if tried.returncode != 0:
         raise PlatformError(
             f"PostgreSQL does not run as root, and user namespaces are forbidden here ({tried.stderr.strip()}): "

@@ -137,7 +137,7 @@ def _storage(layout: Layout, *buckets: str) -> dict[str, str]:
 def _api(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
     addresses = layout.addresses
     return {
-        **database_variables(addresses.endpoint("postgres"), layout.ca, "api"),
+        **database_variables(addresses.endpoint("pgbouncer"), layout.ca, "api"),
         **_redis(layout, "api"),
         **_storage(layout, s3.STAGING, s3.MASTERS, s3.PREVIEWS),
         "S3_PUBLIC_ENDPOINT": addresses.origin("s3"),
@@ -158,7 +158,7 @@ def _api(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
 
 def _worker(layout: Layout, programs: Programs, _name: str) -> dict[str, str]:
     return {
-        **database_variables(layout.addresses.endpoint("postgres"), layout.ca, "worker"),
+        **database_variables(layout.addresses.endpoint("pgbouncer"), layout.ca, "worker"),
         **_redis(layout, "worker"),
         **_storage(layout, s3.STAGING, s3.PREVIEWS),
         "JOB_LEASE_S": "5",

@@ -1,0 +1,90 @@
+"""What can go wrong between the services and their pooler."""
+
+from typing import ClassVar
+
+from faults._code import PatchedRelease
+from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
+
+POOLER, INSTANCE = "pgbouncer", "api-1"
+
+
+@fault("pooler-session-mode", kind="configuration", caught_by={"INF-PG-09": "session mode"}, takes_s=20.0)
+class SessionMode:
+    """The pooler lends a connection for as long as its client stays, so that it saves none.
+
+    It is PgBouncer's default.
+    Source: https://www.pgbouncer.org/config.html#pool_mode
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it in that mode."""
+        destroy.platform.restart(POOLER, {"pool_mode": "session"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the configuration that the platform gave to it."""
+        return observe.platform.config()[POOLER]["pool_mode"] == "session"
+
+
+@fault("service-past-the-pooler", kind="configuration", caught_by={"INF-PG-09": "past it: api-1"}, takes_s=30.0)
+class PastThePooler:
+    """One instance was given the server's own address, left over from before there was a pooler.
+
+    Source: https://www.postgresql.org/docs/16/runtime-config-connection.html#GUC-MAX-CONNECTIONS (each connection costs the
+    server a process, and their number is fixed)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with that address."""
+        place = destroy.profile.postgres
+        if place is None or place.pooler is None:
+            raise ValueError("the profile names no [postgres.pooler]")
+        url = destroy.platform.config()[INSTANCE]["DATABASE_URL"]
+        pooler, server = (f"{each.address or each.host}:{each.port}" for each in (place.pooler, place))
+        destroy.platform.restart(INSTANCE, {"DATABASE_URL": url.replace(pooler, server)})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the address that the platform gave to it."""
+        place = observe.profile.postgres
+        given = observe.platform.config()[INSTANCE]["DATABASE_URL"]
+        return place is not None and f"@{place.address or place.host}:{place.port}/" in given
+
+
+@fault("migrations-through-the-pooler", kind="process", caught_by={"INF-PG-09": "also of migrator"}, takes_s=20.0)
+class MigrationsPooled:
+    """The migration runner was given the pooler's address, and the pooler lets its role in.
+
+    Session-level advisory locks are not supported in transaction mode, so that two runners can both believe to be alone.
+    Source: https://www.pgbouncer.org/features.html (SQL feature map for pooling modes)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Let the role in, and run the migrations so; at head they change nothing."""
+        destroy.platform.restart(POOLER, {"users": "api,worker,migrator"})
+        destroy.platform.migrate_through(POOLER)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the session that the pooler keeps for it."""
+        return bool(observe.pg.rows("select 1 from pg_stat_activity where usename = 'migrator'"))
+
+
+@fault("listen-through-the-pooler", kind="code", caught_by={"INF-PG-09": "api: listen assets"}, takes_s=40.0)
+class ListenPooled(PatchedRelease):
+    """The API listens for notifications on pooled connections: they come to whoever holds the session then.
+
+    Source: https://www.pgbouncer.org/features.html (LISTEN is not supported in transaction mode)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the pooler, whose own undo comes last and so ends the sessions that still listen; then deploy."""
+        destroy.platform.restart(POOLER, {"server_lifetime": "900"})
+        super().strike(destroy)
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file="system/api/services.py",
+            find="            yield connection\n\n",
+            replace='            yield connection\n            await connection.execute("listen assets")\n\n',
+        )
+    ]

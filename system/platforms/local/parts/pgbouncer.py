@@ -1,0 +1,140 @@
+"""PgBouncer: what the services reach PostgreSQL through; a connection of the server is lent for one transaction."""
+
+import os
+from pathlib import Path
+
+import psycopg
+
+from system.platforms.local.ca import Authority
+from system.platforms.local.children import Command
+from system.platforms.local.part import Part
+from system.platforms.local.parts.postgres import Postgres, unprivileged
+
+NAME = "pgbouncer"
+CONSOLE = "console"  # a user of the pooler alone, which the server does not know
+_ROLES = ("api", "worker")
+# Fewer than the server takes: the rest is for migrations, backups, and people (INF-PG-04 adds it up).
+_SETTINGS = {
+    "pool_mode": "transaction",
+    "default_pool_size": "20",
+    "max_db_connections": "30",
+    "max_client_conn": "200",
+    "auth_type": "scram-sha-256",
+    "admin_users": CONSOLE,
+    "stats_users": "observer",
+    "unix_socket_dir": "",
+    "query_wait_timeout": "4",
+    "client_login_timeout": "5",
+    "server_connect_timeout": "3",
+    "server_login_retry": "1",
+    "server_idle_timeout": "60",
+    "server_lifetime": "1800",
+    "ignore_startup_parameters": "extra_float_digits",
+    "log_connections": "0",
+    "log_disconnections": "0",
+    "client_tls_sslmode": "require",
+    "server_tls_sslmode": "verify-full",
+    "client_tls_protocols": "secure",
+    "server_tls_protocols": "secure",
+}
+
+
+class PgBouncer(Part):
+    """The pooler in front of one server.
+
+    Args:
+        server: where it connects to, with the passwords that the services give to it.
+        database: the one database that it serves.
+    """
+
+    dies_by = ""
+
+    def __init__(self, server: Postgres, database: str) -> None:
+        layout = server.layout
+        super().__init__(layout, server.programs, NAME, NAME, layout.addresses.endpoint(NAME))
+        self._server = server
+        self._database = database
+        self._authority = Authority(layout.ca)
+        self._ini = layout.run / "pgbouncer.ini"
+        self._users = layout.run / "pgbouncer.users"
+
+    async def prepare(self) -> None:
+        """Write the configuration and the users' passwords."""
+        leaf = self._authority.ensure_leaf(NAME, self.endpoint)
+        server = self._server.endpoint
+        settings = {
+            **self.config(),
+            "listen_addr": self.endpoint.address,
+            "listen_port": str(self.endpoint.port),
+            "auth_file": str(self._users),
+            "client_tls_cert_file": str(leaf.certificate),
+            "client_tls_key_file": str(leaf.key),
+            "server_tls_ca_file": str(self._authority.root_certificate),
+        }
+        del settings["users"]
+        database = f"{self._database} = host={server.address} port={server.port} dbname={self._database}"
+        lines = ["[databases]", database, "[pgbouncer]", *(f"{name} = {value}" for name, value in settings.items())]
+        _write(self._ini, lines)
+        self._write_users()
+
+    def command(self) -> Command:
+        """Run it; like PostgreSQL it refuses root."""
+        libraries = self.programs.redis_libraries
+        environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "LD_LIBRARY_PATH": str(libraries)}
+        line: list[str | Path] = [
+            *unprivileged(),
+            "setpriv",
+            "--pdeathsig=KILL",
+            "--",
+            self.programs.pgbouncer,
+            self._ini,
+        ]
+        return Command(line, environment, self.layout.run)
+
+    async def probe(self) -> str:
+        """Sign in to its console."""
+        try:
+            await self._console("SHOW VERSION")
+        except psycopg.OperationalError as error:
+            return str(error).strip().splitlines()[-1]
+        return ""
+
+    def config(self) -> dict[str, str]:
+        """Give the settings; `users` are the roles that it lets in."""
+        known = {**_SETTINGS, "users": ",".join(_ROLES)}
+        return {**known, **{name: str(value) for name, value in self.settings.items()}}
+
+    async def take_passwords(self) -> None:
+        """Read the passwords of the moment again; clients stay, each server connection is replaced once it is free."""
+        self._write_users()
+        await self._console("RELOAD")
+        await self._console("RECONNECT")
+
+    async def _console(self, command: str) -> None:
+        async with await psycopg.AsyncConnection.connect(
+            host=self.endpoint.address,
+            port=self.endpoint.port,
+            dbname="pgbouncer",
+            user=CONSOLE,
+            password=self._server.secrets.read("pgbouncer-console"),
+            sslmode="require",
+            connect_timeout=2,
+            autocommit=True,
+        ) as connection:
+            await connection.execute(command.encode())
+
+    def _write_users(self) -> None:
+        secrets = self._server.secrets
+        names = {f"postgres-{role}": role for role in (*self.config()["users"].split(","), "observer")}
+        names["pgbouncer-console"] = CONSOLE
+        # In the middle of a rotation a file holds two passwords, of which the server takes the last.
+        _write(self._users, [f'"{user}" "{secrets.read(name).splitlines()[-1]}"' for name, user in names.items()])
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    """Replace a file at once, 0600."""
+    half = path.with_name(f".{path.name}.new")
+    half.unlink(missing_ok=True)
+    with os.fdopen(os.open(half, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write("\n".join(lines) + "\n")
+    half.rename(path)
