@@ -77,7 +77,7 @@ class KeyFromFileName(PatchedRelease):
             file="system/api/uploads.py",
             find='    bucket, key = services.settings.storage.staging, staging_key(row["id"])\n    expires_s,',
             replace=(
-                '    name = f"/{row["filename"]}" if "/" in row["filename"] else ""\n'
+                '    name = f"/{row[\'filename\']}" if "/" in row["filename"] else ""\n'
                 '    bucket, key = services.settings.storage.staging, staging_key(row["id"]) + name\n'
                 "    expires_s,"
             ),

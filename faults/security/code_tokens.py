@@ -93,7 +93,7 @@ class RememberedBySignature(PatchedRelease):
 @fault(
     "token-in-the-query",
     kind="code",
-    caught_by={"SEC-ACL-01": "401 for GET /v1/assets with the genuine token in the query"},
+    caught_by={"SEC-ACL-01": "with the genuine token in the query"},
     takes_s=30.0,
 )
 class InTheQuery(PatchedRelease):
