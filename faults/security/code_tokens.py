@@ -31,7 +31,7 @@ class FallsBack(PatchedRelease):
 @fault(
     "token-key-from-a-file",
     kind="code",
-    caught_by={"SEC-AUTH-02": "randomize_va_space"},
+    caught_by={"SEC-AUTH-02": "proc/sys/kernel"},
     takes_s=30.0,
 )
 class FromAFile(PatchedRelease):
