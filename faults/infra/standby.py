@@ -93,13 +93,13 @@ class EndpointFollowsStandby:
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Stop the primary, and have the standby listen at its address beside its own."""
+        """Stop the primary, and have the standby listen at its address."""
         place = destroy.profile.postgres
         if place is None or place.address is None:
             raise ValueError("the profile gives no address for [postgres]")
-        own = place.standbys[STANDBY].address
         destroy.platform.stop("postgres")
-        destroy.platform.restart(STANDBY, {"listen_addresses": f"{own},{place.address}"})
+        moved = {"listen_addresses": place.address, "port": place.port}
+        destroy.platform.restart(STANDBY, moved, at_once=True)  # at its own address it does not become ready
 
     def in_effect(self, observe: Observe) -> bool:
         """Ask the platform whose socket is open at the endpoint."""
