@@ -5,7 +5,7 @@ PROFILE ?= local
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt test gate prove drill report docs bench lock clean
+.PHONY: help setup check fmt test gate prove report checklist docs bench lock clean
 
 help:            ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -46,6 +46,9 @@ prove: setup     ## break the system on purpose; every check must notice
 
 report: setup    ## build the Allure site from the last verdict
 	@$(BIN)/seatrial report
+
+checklist: .venv/.ready  ## answer docs/security-checklist.md from the last verdict and the last prove
+	@$(BIN)/seatrial checklist --title "Security checklist" --suite infra --suite security --write docs/security-checklist.md
 
 docs: setup      ## write docs/checks/ and suites/expected.toml from the checks
 	@$(BIN)/seatrial checks --write-expected

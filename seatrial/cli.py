@@ -198,10 +198,10 @@ def _prove(options: argparse.Namespace) -> int:
             raise
         finally:
             close_clients(environment.clients)
+            OUT.mkdir(parents=True, exist_ok=True)
+            kept = environment.redactor.clean([proven.to_json() for proven in proofs])
+            (OUT / "prove.json").write_text(json.dumps(kept, indent=1) + "\n")
     caught = sum(proven.proof is prove.Proof.CAUGHT for proven in proofs)
-    OUT.mkdir(parents=True, exist_ok=True)
-    matrix = environment.redactor.clean([proven.to_json() for proven in proofs])
-    (OUT / "prove.json").write_text(json.dumps(matrix, indent=1) + "\n")
     prove.matrix(proofs, prover.rows, console)
     left = f", {len(elsewhere)} not applicable to {profile.name}" if elsewhere else ""
     console.print(

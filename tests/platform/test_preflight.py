@@ -38,7 +38,7 @@ def test_a_package_that_is_not_installed_is_named() -> None:
 
 def test_root_without_user_namespaces_is_told_to_be_a_normal_user(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = ["sh", "-c", "echo 'unshare failed: Operation not permitted' >&2; exit 1", "sh"]
-    monkeypatch.setattr(postgres, "_unprivileged", lambda: refused)
+    monkeypatch.setattr(postgres, "unprivileged", lambda: refused)
     with pytest.raises(PlatformError, match=r"forbidden here \(unshare failed.*run as a normal user"):
         postgres.check_user_namespaces()
 

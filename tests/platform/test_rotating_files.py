@@ -1,6 +1,7 @@
 """The files of a rotation, cut off after each of their changes."""
 
 import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Callable
@@ -28,7 +29,7 @@ class Stores:
     def __init__(self) -> None:
         self.accepted: list[str] = []
         self.keepers = {"s3": SimpleNamespace(pid=None), "pgbouncer": SimpleNamespace(pid=1)}
-        self.pooler = SimpleNamespace(take_passwords=self.nothing)
+        self.pooler = SimpleNamespace(passwords_change=contextlib.nullcontext)
         self.s3 = SimpleNamespace(write_keys=lambda _identity, accepted: self.take(accepted))
         self.postgres = SimpleNamespace(now=self.nothing, admin_dsn=str, sessions=self.nobody)
         self.redis = SimpleNamespace(newest_client=self.nothing, set_passwords=self.set_passwords, sessions=self.nobody)

@@ -88,9 +88,12 @@ class Rotation:
         new = self._files.read(f"{name}.new")
         self._files.write(name, f"{self._files.read(f'{name}.old')}\n{new}")
         self._since[name] = await self._marker(name)
-        await set_password(self._instance.postgres.admin_dsn("postgres"), name.partition("-")[2], new)
-        if self._instance.keepers["pgbouncer"].pid is not None:  # else it reads them when it starts
-            await self._instance.pooler.take_passwords()
+        change = set_password(self._instance.postgres.admin_dsn("postgres"), name.partition("-")[2], new)
+        if self._instance.keepers["pgbouncer"].pid is None:  # it reads them when it starts
+            await change
+        else:
+            async with self._instance.pooler.passwords_change():
+                await change
         self._files.publish(name)
 
     async def _end(self, name: str) -> None:

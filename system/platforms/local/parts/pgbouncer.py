@@ -1,6 +1,9 @@
 """PgBouncer: what the services reach PostgreSQL through; a connection of the server is lent for one transaction."""
 
+import asyncio
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import psycopg
@@ -13,6 +16,7 @@ from system.platforms.local.parts.postgres import Postgres, unprivileged
 NAME = "pgbouncer"
 CONSOLE = "console"  # a user of the pooler alone, which the server does not know
 _ROLES = ("api", "worker")
+_HOLD_S = 1.5  # callers wait two seconds for a connection
 # Fewer than the server takes: the rest is for migrations, backups, and people (INF-PG-04 adds it up).
 _SETTINGS = {
     "pool_mode": "transaction",
@@ -104,11 +108,30 @@ class PgBouncer(Part):
         known = {**_SETTINGS, "users": ",".join(_ROLES)}
         return {**known, **{name: str(value) for name, value in self.settings.items()}}
 
-    async def take_passwords(self) -> None:
-        """Read the passwords of the moment again; clients stay, each server connection is replaced once it is free."""
-        self._write_users()
-        await self._console("RELOAD")
-        await self._console("RECONNECT")
+    @asynccontextmanager
+    async def passwords_change(self) -> AsyncIterator[None]:
+        """Hold the clients' queries while the server's passwords change, then read them again; no login fails between.
+
+        A login that fails is remembered, and the next client refused for it. Where queries take longer than clients
+        may be held, they are let go on beside the change.
+        """
+        held = True
+        try:
+            async with asyncio.timeout(_HOLD_S):
+                await self._console(f"PAUSE {self._database}")
+        except TimeoutError:
+            held = False
+            await self._console(f"RESUME {self._database}")
+        try:
+            yield
+        finally:
+            self._write_users()
+            try:
+                await self._console("RELOAD")
+                await self._console("RECONNECT")
+            finally:
+                if held:
+                    await self._console(f"RESUME {self._database}")
 
     async def _console(self, command: str) -> None:
         async with await psycopg.AsyncConnection.connect(
