@@ -1,6 +1,7 @@
 """Bound what a request may send: how many bytes, and how long it may take over them."""
 
 import asyncio
+import contextlib
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
@@ -10,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from system.common.problem import problem
 
 __all__ = ["BodyLimit"]
+
+LINGER_BYTES = 4 * 1024 * 1024  # more than the ingress lets through
 
 
 class BodyLimit:
@@ -43,7 +46,19 @@ class BodyLimit:
             received += len(message.get("body", b""))
             more = bool(message.get("more_body", False))
             if received > self.max_bytes:
+                await _linger(receive, more=more, deadline=deadline)
                 raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
             return message
 
         await self.app(scope, limited, send)
+
+
+async def _linger(receive: Receive, *, more: bool, deadline: float) -> None:
+    """Drop what is still coming, so that a proxy in front can read the refusal instead of meeting a closed connection."""
+    left = LINGER_BYTES
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout_at(deadline):
+            while more and left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                more = bool(message.get("more_body", False))
