@@ -1,5 +1,6 @@
 """A running instance, driven from outside: the command line and the control socket."""
 
+import asyncio
 import json
 import os
 import re
@@ -14,8 +15,8 @@ from typing import Any
 
 import httpx2
 
-from system.platforms.local import lock, processes
-from system.platforms.local.addresses import Addresses
+from system.platforms.local import http_probe, lock, processes
+from system.platforms.local.addresses import INSTANCES, Addresses
 from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import PROJECT, Layout
 from system.platforms.local.preflight import check_ports
@@ -76,6 +77,16 @@ class Running:
     def part(self, name: str) -> dict[str, Any]:
         """Give one part of the status."""
         return next(part for part in self.get("status")["parts"] if part["name"] == name)
+
+    def unready(self) -> list[str]:
+        """List the services' instances that do not answer ready."""
+        return [name for name in INSTANCES if not self._answers_ready(name)]
+
+    def _answers_ready(self, name: str) -> bool:
+        try:
+            return asyncio.run(http_probe.status(self.layout.addresses.endpoint(name), "/readyz")) == 200
+        except OSError:
+            return False
 
     def ready_again(self, name: str, restarts: int) -> bool:
         """Say whether a part is ready after having been restarted more than `restarts` times."""

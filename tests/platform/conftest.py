@@ -1,4 +1,4 @@
-"""One real instance for all tests that only talk to it."""
+"""One real instance for all tests that only talk to it; each begins when the one before has been got over."""
 
 import tempfile
 from collections.abc import Iterator
@@ -7,13 +7,20 @@ from pathlib import Path
 import pytest
 
 from system.platforms.local.layout import Layout
-from tests.platform.bench import Running, booted, free_layout
+from tests.platform.bench import Running, booted, free_layout, wait_for
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
-    with tempfile.TemporaryDirectory(prefix="seatrial-") as directory, booted(free_layout(Path(directory))) as instance:
-        yield instance
+def instance() -> Iterator[Running]:
+    with tempfile.TemporaryDirectory(prefix="seatrial-") as directory, booted(free_layout(Path(directory))) as up:
+        yield up
+
+
+@pytest.fixture
+def running(instance: Running) -> Running:
+    """Wait for every service: a part that a test killed is ready before its clients have found it again."""
+    wait_for(lambda: not instance.unready(), 30)
+    return instance
 
 
 @pytest.fixture
