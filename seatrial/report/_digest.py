@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from seatrial.outcome import Footprint, Outcome, Result
 from seatrial.verdict import Ruling, Verdict
@@ -110,3 +111,13 @@ def cost(footprint: Footprint) -> str:
     parts += [f"{size(footprint.bytes_sent)} sent"] if footprint.bytes_sent else []
     parts += [f"{size(footprint.bytes_received)} received"] if footprint.bytes_received else []
     return ", ".join(parts) or "none"
+
+
+def rows(value: Any) -> tuple[list[str], list[list[str]]] | None:
+    """Return evidence as a table (its columns, its rows) where it is a list of records of the same plain fields."""
+    if not isinstance(value, list) or not value or not all(isinstance(row, dict) and row for row in value):
+        return None
+    columns = list(value[0])
+    if any(list(row) != columns or any(isinstance(cell, dict | list) for cell in row.values()) for row in value):
+        return None
+    return columns, [["" if cell is None else str(cell) for cell in row.values()] for row in value]

@@ -8,7 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from seatrial.outcome import Outcome, Result
 from seatrial.report._changes import Changes
-from seatrial.report._digest import cost, digest, seconds
+from seatrial.report._digest import cost, digest, rows, seconds
 from seatrial.report._files import json_text, printable
 from seatrial.verdict import Ruling, Verdict
 
@@ -48,6 +48,7 @@ def _template() -> Template:
     environment.filters |= {
         "seconds": seconds,
         "evidence": json_text,
+        "rows": rows,
         "footprint": cost,
         "css": _css,
         "moment": _moment,

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from seatrial.outcome import Outcome, Result
-from seatrial.report._digest import cost, digest, seconds
+from seatrial.report._digest import cost, digest, rows, seconds
 from seatrial.report._files import printable
 from seatrial.verdict import Ruling, Verdict
 
@@ -44,10 +45,24 @@ def summary(verdict: Verdict, console: Console, out: Path | None = None) -> None
         ids = gap.required or gap.ids
         weight = f"{len(gap.required)} of {len(gap.ids)} required" if gap.required else f"{len(gap.ids)}, none required"
         _block(console, "NOT-RUN", gap.reason, [("checks", f"{weight}: {', '.join(ids)}")])
+    for result in verdict.results:
+        if result.id in verdict.scope.split():
+            _tables(console, result)
     counts = [f"{number} {outcome}" for outcome, number in facts.counts.items() if number]
     counts += [f"{len(verdict.missing)} MISSING"] if verdict.missing else []
     _pairs(console, {"checks": ", ".join(counts) or "none", "took": _took(verdict), **_paths(out)})
     _line(console, verdict.line, _RULING[verdict.ruling])
+
+
+def _tables(console: Console, result: Result) -> None:
+    """Print the tables among a check's evidence; only who asked for this check by name wants to see them."""
+    for name, value in result.evidence.items():
+        if table := rows(value):
+            _line(console, f"{result.id}  {printable(name)}", "bold")
+            grid = Table(*table[0], box=None, pad_edge=False)
+            for row in table[1]:
+                grid.add_row(*(Text(printable(cell)) for cell in row))
+            console.print(grid)
 
 
 def progress(result: Result) -> str:

@@ -142,7 +142,7 @@ def test_links_die_on_time(exercise: Exercise) -> None:
     with exercise.cases(at_least=14) as cases:
         link = Link.parse(session.playback(asset.id, lifetime_s=LIFETIME_S).url)
         expires = float(link.value("exp"))
-        ends_s = {}
+        edges = []
         for door, samples in _sampled(exercise, link, expires + skew_s + 1.0).items():
             for name, sample_wanted, low, high in (
                 ("t-1", 200, expires - 1.5, expires - 0.5),
@@ -162,10 +162,20 @@ def test_links_die_on_time(exercise: Exercise) -> None:
                 late = [each for each in samples if each.sent >= expires + skew_s and each.status != 403]
                 require(not early, "200 for every answer before the expiry", _moments(early, expires), _place(door))
                 require(not late, "403 for every request after the expiry", _moments(late, expires), _place(door))
-            alive = [each.sent for each in samples if each.status == 200]
-            ends_s[door] = round(max(alive) - expires, 3) if alive else None
-        exercise.evidence("last opened, seconds after expiry", ends_s)
+            edges.append({"door": door, **_edges(samples, expires)})
+        exercise.evidence("window edges in seconds after expiry", edges)
         _mint(exercise, session, asset, cases)
+
+
+def _edges(samples: list["Sample"], expires: float) -> dict[str, Any]:
+    """Return where the window ended: sent times of the last link that opened and of the first that was refused."""
+    opened = [each.sent - expires for each in samples if each.status == 200]
+    refused = [each.sent - expires for each in samples if each.status == 403]
+    return {
+        "last 200": f"{max(opened):+.3f}" if opened else None,
+        "first 403": f"{min(refused):+.3f}" if refused else None,
+        "samples": len(samples),
+    }
 
 
 @dataclass(frozen=True)

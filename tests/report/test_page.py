@@ -163,3 +163,15 @@ def test_stage_bar_has_one_part_per_stage_in_proportion(go: Verdict, tmp_path: P
 def test_timings_of_nothing_draw_no_bar(go: Verdict, tmp_path: Path) -> None:
     assert "stages" not in render(replace(go, timings={}), tmp_path).texts
     assert "stages" in render(replace(go, timings={"boot": 0.0}), tmp_path).texts
+
+
+def test_a_list_of_like_records_is_shown_as_a_table(make: Any, make_result: Any, tmp_path: Path) -> None:
+    like = [{"door": "edge-1", "last": "-0.024"}, {"door": "edge-2", "last": None}]
+    unlike = [{"door": "edge-1"}, {"gate": "edge-2"}]
+    nested = [{"door": ["edge-1"]}]
+    evidence = {"edges": like, "unlike": unlike, "nested": nested, "none": []}
+    render(make(make_result("INF-PG-01", evidence=evidence)), tmp_path)
+    text = (tmp_path / "verdict.html").read_text()
+    assert text.count("<caption>edges</caption>") == 1
+    assert "<td>edge-1</td><td>-0.024</td>" in text
+    assert all(f"<h4>{name}</h4><pre>" in text for name in ("unlike", "nested", "none"))

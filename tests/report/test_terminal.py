@@ -102,3 +102,19 @@ def test_reports_that_are_there_are_listed(go: Verdict, tmp_path: Path) -> None:
     text = told(go, tmp_path)
     assert str(tmp_path / "verdict.html") in text
     assert "allure/index.html" not in text
+
+
+EDGES = [{"door": "edge-1", "last 200": "-0.024", "n": 62}, {"door": "edge-2", "last 200": None, "n": 61}]
+
+
+def test_a_table_is_printed_for_who_asked_for_the_check_by_name(go: Verdict) -> None:
+    (only,) = go.results
+    kept = replace(go, results=(replace(only, evidence={"edges": EDGES}),))
+    assert "edges" not in told(kept)
+    lines = told(replace(kept, scope=f"DEP-HLT-01 {only.id}")).splitlines()
+    shown = lines[lines.index(f"{only.id}  edges") + 1 :]
+    assert [line.split() for line in shown[:3]] == [
+        ["door", "last", "200", "n"],
+        ["edge-1", "-0.024", "62"],
+        ["edge-2", "61"],
+    ]

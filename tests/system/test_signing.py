@@ -1,6 +1,9 @@
 """Playback links: the documented vectors, the window, and refusal of everything that is not the link itself."""
 
-import re
+import base64
+import inspect
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from suites.security import mutations, signer
 from system.common.config import KeyRing
 from system.common.signing import Link, canonical_text, link_is_valid, parse_query, sign_link
 
@@ -17,7 +21,7 @@ ASSET = "0e3f1c52-7a52-4d43-9c1f-3a2b1c0d9e8f"
 HOST = "play.example.test"
 EXP = 1_800_000_000
 DOCUMENT = Path(__file__).parents[2] / "docs" / "signing.md"
-VECTOR = re.compile(r"^\| (k[12]) \| `(.+)` \| `(.+)` \| (preview|poster) \| (\d+) \| `(.+)` \|$", re.MULTILINE)
+VECTORS = json.loads(DOCUMENT.with_name("signing-vectors.json").read_text())
 
 
 def signed(ring: KeyRing = RING, *, host: str = HOST, asset_id: str = ASSET, variant: str = "preview") -> Link:
@@ -31,17 +35,54 @@ def opens(link: Link, **changes: object) -> bool:
     return link_is_valid(RING, link, **{**request, "max_lifetime_s": 3600, **changes})  # type: ignore[arg-type]
 
 
-def test_every_documented_vector_holds() -> None:
-    vectors = VECTOR.findall(DOCUMENT.read_text())
-    assert len(vectors) == 3
-    for kid, host, asset_id, variant, exp, sig in vectors:
-        query = sign_link(KeyRing(kid, KEYS), host=host, asset_id=asset_id, variant=variant, exp=int(exp))
-        assert query == f"exp={exp}&kid={kid}&sig={sig}"
+@pytest.mark.parametrize("vector", VECTORS["signed"], ids=lambda vector: vector["query"])
+def test_every_published_link_is_signed_alike_by_all(vector: dict[str, Any]) -> None:
+    fields = {name: vector[name] for name in VECTORS["signed_fields"]}
+    text = canonical_text(**fields)
+    assert text.decode() == vector["text"] == signer.canonical(**fields).decode()
+    to_sign = {name: vector[name] for name in ("host", "asset_id", "variant", "exp")}
+    assert sign_link(KeyRing(vector["kid"], KEYS), **to_sign) == vector["query"]
+    assert signer.signed_query(KEYS[vector["kid"]], kid=vector["kid"], **to_sign) == vector["query"]
+    line = [
+        "openssl",
+        "dgst",
+        "-sha256",
+        "-mac",
+        "HMAC",
+        "-macopt",
+        f"hexkey:{VECTORS['keys'][vector['kid']]}",
+        "-binary",
+    ]
+    mac = subprocess.run(line, input=text, capture_output=True, check=True).stdout
+    assert vector["query"].endswith(base64.urlsafe_b64encode(mac).decode().rstrip("="))
 
 
-def test_the_documented_text_is_what_is_signed() -> None:
-    text = canonical_text(method="GET", host=HOST, asset_id=ASSET, variant="preview", kid="k1", exp=EXP)
-    assert text.decode().replace("\n", r"\n") in DOCUMENT.read_text()
+@pytest.mark.parametrize("request_", VECTORS["requests"], ids=lambda request: request["why"])
+def test_every_published_request_is_judged_as_written(request_: dict[str, Any]) -> None:
+    link = parse_query(request_["query"])
+    target = {name: request_[name] for name in ("method", "host", "asset_id", "variant")}
+    opened = link is not None and link_is_valid(
+        RING,
+        link,
+        **target,
+        now_s=request_["now"],
+        skew_s=request_["skew"],
+        max_lifetime_s=request_["max_lifetime"],
+    )
+    assert opened is request_["opens"]
+
+
+def test_the_mutation_matrix_covers_every_signed_field() -> None:
+    assert set(VECTORS["signed_fields"]) <= set(mutations.FIELDS)
+    assert VECTORS["signed_fields"] == list(inspect.signature(canonical_text).parameters)
+
+
+def test_the_example_by_hand_is_the_first_vector() -> None:
+    first = VECTORS["signed"][0]
+    text = DOCUMENT.read_text()
+    assert first["text"].replace("\n", r"\n") in text
+    assert first["query"].rpartition("=")[2] in text
+    assert VECTORS["keys"]["k1"] in text
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
