@@ -112,16 +112,11 @@ class Environment:
         profile = self.profile
         certificates = {profile.ca, profile.postgres and profile.postgres.ca, profile.redis and profile.redis.ca}
         problems = [f"{profile.path}: ca {path}: no such file" for path in certificates if path and not path.is_file()]
-        references = [account.password for account in self.profile.accounts] if self.granted >= Level.EXERCISE else []
-        for name, sections in self.profile.credentials.items():
-            if Level.parse(name) <= self.granted:
-                references += [ref for section in sections.values() for ref in (section.user, section.password)]
-        for reference in references:
-            if REFERENCE.match(reference):
-                try:
-                    self.secret(reference)
-                except ProfileError as error:
-                    problems.append(str(error))
+        for reference in profile.references(self.granted):
+            try:
+                self.secret(str(reference))
+            except ProfileError as error:
+                problems.append(str(error))
         if problems:
             raise ProfileError("\n".join(problems))
 

@@ -11,6 +11,7 @@ from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
 from seatrial.facets.cloud import DestroyCloud, ObserveCloud
 from seatrial.facets.external import ExerciseExternal
+from seatrial.facets.files import DestroyFiles, ObserveFiles
 from seatrial.facets.http import ExerciseHttp, ObserveHttp
 from seatrial.facets.names import ObserveNames
 from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
@@ -114,6 +115,11 @@ class Observe:
     def s3(self) -> ObserveS3:
         """The object store with an identity that can only read."""
         return ObserveS3(self._scope)
+
+    @cached_property
+    def files(self) -> ObserveFiles:
+        """The rights of the files that hold secrets on this machine."""
+        return ObserveFiles(self._scope)
 
     @cached_property
     def cloud(self) -> ObserveCloud:
@@ -281,6 +287,11 @@ class Destroy(Disrupt):
     def cloud(self) -> DestroyCloud:
         """The cloud's own API, with a token that can change its network."""
         return DestroyCloud(self._scope)
+
+    @cached_property
+    def files(self) -> DestroyFiles:
+        """The files of the environment's state folder."""
+        return DestroyFiles(self._scope)
 
     @cached_property
     def source(self) -> DestroyTree:

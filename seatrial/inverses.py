@@ -14,7 +14,7 @@ Inverse = Callable[..., None]
 
 INVERSES: dict[str, Inverse] = {}
 
-_FACETS = ("cloud", "platform", "postgres", "redis", "s3", "tree")
+_FACETS = ("cloud", "files", "platform", "postgres", "redis", "s3", "tree")
 
 
 def inverse(name: str) -> Callable[[Inverse], Inverse]:

@@ -8,9 +8,6 @@ A secret is never written into a profile; it is named by reference and read when
 import difflib
 import os
 import re
-import shutil
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -20,7 +17,8 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_va
 from seatrial.declared import CloudSection, External
 from seatrial.errors import ProfileError
 from seatrial.outcome import Level
-from seatrial.profile_types import Address, BaseUrl, Impact, Place, SecretRef, Section
+from seatrial.profile_types import REFERENCE, Address, BaseUrl, Impact, Place, SecretRef, Section
+from seatrial.references import Reference, read
 
 
 class Expect(Section):
@@ -208,40 +206,22 @@ class Profile(Section):
         """The folder that lives and dies with the environment, if the profile names a platform."""
         return self.platform.state if self.platform else None
 
+    def references(self, level: Level = Level.DESTROY) -> tuple[Reference, ...]:
+        """Return every reference to a secret that a level may read, users that are secret included, each once."""
+        texts = [account.password for account in self.accounts] if level >= Level.EXERCISE else []
+        for name, sections in self.credentials.items():
+            if Level.parse(name) <= level:
+                texts += [text for section in sections.values() for text in (section.user, section.password)]
+        return tuple(Reference.parse(text) for text in dict.fromkeys(texts) if REFERENCE.match(text))
+
+    @property
+    def secret_files(self) -> tuple[Path, ...]:
+        """The plain files that references name, on this machine."""
+        return tuple(self.path.parent / each.place for each in self.references() if each.kind == "file")
+
     def secret(self, reference: str) -> str:
         """Return the value behind a reference; raises ProfileError naming the reference, never the value."""
-        kind, _, rest = reference.partition(":")
-        if kind == "env":
-            if not (value := os.environ.get(rest, "")):
-                raise ProfileError(f"{self.path}: secret {reference} is missing: set the environment variable {rest}")
-            return value
-        if kind == "file":
-            return _read_secret(self.path, reference, self.path.parent / rest)
-        file, _, key = rest.rpartition("#")
-        return _sops(self.path, reference, self.path.parent / file, key)
-
-
-def _read_secret(profile: Path, reference: str, path: Path) -> str:
-    try:
-        value = path.read_text().strip()
-    except OSError as error:
-        raise ProfileError(f"{profile}: secret {reference} is missing: {error.strerror} ({path})") from None
-    if not value:
-        raise ProfileError(f"{profile}: secret {reference} is empty ({path})")
-    return value
-
-
-def _sops(profile: Path, reference: str, path: Path, key: str) -> str:
-    beside_us = os.pathsep.join((str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)))
-    program = shutil.which("sops", path=beside_us)
-    if program is None:
-        raise ProfileError(f"{profile}: secret {reference} needs the program sops on PATH")
-    command = [program, "decrypt", "--extract", f'["{key}"]', str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
-    if done.returncode or not done.stdout.strip():
-        last = done.stderr.strip().splitlines()[-1:] or ["no value"]
-        raise ProfileError(f"{profile}: secret {reference} could not be decrypted: {last[0]}")
-    return done.stdout.strip()
+        return read(Reference.parse(reference), self.path)
 
 
 def load(path: Path) -> Profile:

@@ -178,6 +178,8 @@ class Places(Protocol):
     def state(self) -> Path | None: ...  # noqa: D102
     @property
     def tree(self) -> Path: ...  # noqa: D102
+    @property
+    def secret_files(self) -> tuple[Path, ...]: ...  # noqa: D102
 
 
 @dataclass(frozen=True)

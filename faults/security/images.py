@@ -1,30 +1,12 @@
 """What a change to the images' files can open; each is a patched copy of the tree, for nothing is built here."""
 
-from collections.abc import Sequence
-from typing import ClassVar
-
-from seatrial import Destroy, Observe, fault
-from seatrial.platform import Patch
+from faults._tree import PatchedTree
+from seatrial import Observe, fault
 
 DOCKERFILE = "system/platforms/compose/Dockerfile"
 IGNORED = f"{DOCKERFILE}.dockerignore"
 COMPOSE = "system/platforms/compose/compose.yaml"
 EDGE = 'FROM runtime AS edge\nCMD ["python", "-m", "system.edge"]'
-
-
-class PatchedTree:
-    """Let checks read a patched copy of the tree; in effect when each file of it reads so."""
-
-    edits: ClassVar[Sequence[Patch]]
-
-    def strike(self, destroy: Destroy) -> None:
-        """Make the copy."""
-        destroy.source.patch(self.edits)
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Read what was put in."""
-        files = [(observe.tree / edit["file"], edit["replace"]) for edit in self.edits]
-        return all(file.is_file() and text in file.read_text() for file, text in files)
 
 
 @fault("img-root", kind="configuration", caught_by={"SEC-IMG-01": "target edge runs as root (USER root)"})

@@ -238,6 +238,7 @@ class Places:
     platform_socket: Path | None = None
     state: Path | None = None
     tree: Path = Path()
+    secret_files: tuple[Path, ...] = ()
     name: str = "test"
 
 
