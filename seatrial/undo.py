@@ -59,15 +59,23 @@ class UndoLog:
         return max((record.get("n", 0) for record in self._records()), default=0)
 
     def replay(self, inverse: Callable[[str, dict[str, Any]], None], after: int = 0) -> list[Entry]:
-        """Run the inverses above `after`, newest first, marking each as undone; return them.
+        """Run the inverses above `after`, newest first, mark them as undone and return them.
 
-        The first inverse that raises ends the replay: it and the older ones stay pending for the next call.
+        An inverse that raises does not keep the older ones from being run, because what it needs may be what they give
+        back. Where that helped, all are run once more in order, so that none overwrites what an older one restored;
+        inverses are idempotent. What still raises is raised, and stays pending with all that is older.
         """
-        done = []
-        for entry in self.pending(after):
-            inverse(entry.do, entry.args)
+        entries = self.pending(after)
+        failed = _run(entries, inverse)
+        while failed and any(entry.number < max(failed) and entry.number not in failed for entry in entries):
+            before, failed = failed, _run(entries, inverse)
+            if len(failed) >= len(before):
+                break
+        done = [entry for entry in entries if entry.number > max(failed, default=0)]
+        for entry in done:
             self._write({"undone": entry.number})
-            done.append(entry)
+        if failed:
+            raise next(iter(failed.values()))
         return done
 
     def _records(self) -> list[dict[str, Any]]:
@@ -96,6 +104,17 @@ class UndoLog:
                 os.close(folder)
         except OSError as error:
             raise EnvironmentFault(f"the undo log cannot be written: {error.strerror} ({self.path})") from None
+
+
+def _run(entries: list[Entry], inverse: Callable[[str, dict[str, Any]], None]) -> dict[int, Exception]:
+    """Run every inverse in order; return what those raised that could not be run, by their numbers."""
+    failed: dict[int, Exception] = {}
+    for entry in entries:
+        try:
+            inverse(entry.do, entry.args)
+        except Exception as error:  # noqa: BLE001 - raised by replay, when the others have had their turn
+            failed[entry.number] = error
+    return failed
 
 
 def _drop_torn_line(descriptor: int) -> None:

@@ -41,6 +41,57 @@ def test_an_inverse_that_fails_stays_pending_with_those_before_it(log: UndoLog) 
     assert [entry.do for entry in log.pending()] == ["second", "first"]
 
 
+def test_an_inverse_that_needs_what_an_older_one_gives_back_is_run_again(log: UndoLog) -> None:
+    for do, args in (("allow", {}), ("set", {"to": "first"}), ("set", {"to": "second"})):
+        log.append(do, args, "some-fault")
+    state = {"allowed": False, "value": "third"}
+
+    def inverse(do: str, args: dict[str, Any]) -> None:
+        if do == "allow":
+            state["allowed"] = True
+        elif not state["allowed"]:
+            raise EnvironmentFault("not allowed")
+        else:
+            state["value"] = args["to"]
+
+    assert [entry.number for entry in log.replay(inverse)] == [3, 2, 1]
+    assert state == {"allowed": True, "value": "first"}
+    assert log.pending() == []
+
+
+def test_an_older_inverse_has_the_last_word_although_a_newer_one_failed_first(log: UndoLog) -> None:
+    log.append("set", {"to": "first"}, "some-fault")
+    log.append("set", {"to": "second"}, "some-fault")
+    ran: list[str] = []
+
+    def inverse(do: str, args: dict[str, Any]) -> None:
+        if args["to"] == "second" and not ran:
+            ran.append("tried")
+            raise EnvironmentFault("not yet")
+        ran.append(args["to"])
+
+    log.replay(inverse)
+
+    assert ran == ["tried", "first", "second", "first"]
+
+
+def test_an_inverse_that_cannot_be_run_is_tried_no_more_than_helps(log: UndoLog) -> None:
+    log.append("works", {}, "some-fault")
+    log.append("fails", {}, "some-fault")
+    ran: list[str] = []
+
+    def inverse(do: str, args: dict[str, Any]) -> None:
+        ran.append(do)
+        if do == "fails":
+            raise EnvironmentFault("never")
+
+    with pytest.raises(EnvironmentFault, match="never"):
+        log.replay(inverse)
+
+    assert ran == ["fails", "works"] * 2
+    assert [entry.do for entry in log.pending()] == ["fails", "works"]
+
+
 def test_replay_after_a_number_leaves_older_strikes_alone(log: UndoLog) -> None:
     log.append("fault", {}, "some-fault")
     mark = log.last()
