@@ -146,8 +146,8 @@ class Environment:
         )
 
     def undo_strikes(self, after: int = 0) -> list[Entry]:
-        """Replay the undo log above a number, newest first, with the destroy credentials."""
-        scope = self.scope(Level.DESTROY, Meter(), "undo")
+        """Replay the undo log above a number, newest first, with the strongest credentials that are granted."""
+        scope = self.scope(self.granted, Meter(), "undo")
         return self.undo_log.replay(lambda do, args: invert(do, args, scope), after)
 
     @contextlib.contextmanager

@@ -15,7 +15,7 @@ from seatrial.facets.files import DestroyFiles, ObserveFiles
 from seatrial.facets.http import ExerciseHttp, ObserveHttp
 from seatrial.facets.names import ObserveNames
 from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
-from seatrial.facets.postgres import DestroyPg, ExercisePg, ObservePg
+from seatrial.facets.postgres import DestroyPg, DisruptPg, ExercisePg, ObservePg
 from seatrial.facets.redis import DestroyRedis, ObserveRedis
 from seatrial.facets.s3 import DestroyS3, ExerciseS3, ObserveS3
 from seatrial.facets.tls import ObserveTcp, ObserveTls
@@ -241,6 +241,11 @@ class Disrupt(Exercise):
     """May restart, deploy and fail over; the service may dip. Every act's inverse is in the undo log before it."""
 
     LEVEL = Level.DISRUPT
+
+    @cached_property
+    def pg(self) -> DisruptPg:
+        """PostgreSQL, with locks that a service could hold."""
+        return DisruptPg(self._scope)
 
     @cached_property
     def platform(self) -> DisruptPlatform:

@@ -30,7 +30,7 @@ def inverse(name: str) -> Callable[[Inverse], Inverse]:
 
 
 def invert(name: str, args: dict[str, Any], scope: Scope) -> None:
-    """Run one inverse with a destroy-level scope; raises HarnessError if none has that name."""
+    """Run one inverse; raises HarnessError if none has that name."""
     for facet in _FACETS:
         importlib.import_module(f"seatrial.facets.{facet}")
     if name not in INVERSES:

@@ -3,7 +3,6 @@
 from http import HTTPStatus
 
 import psycopg
-import psycopg_pool
 import redis.exceptions
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
@@ -26,10 +25,8 @@ def install_errors(app: FastAPI) -> None:
     install_problems(app)
     app.add_exception_handler(RequestValidationError, _invalid)
     for kind in (
-        psycopg.OperationalError,
+        psycopg.OperationalError,  # an exhausted pool is one, too
         psycopg.InterfaceError,
-        psycopg_pool.PoolTimeout,
-        psycopg_pool.TooManyRequests,
         redis.exceptions.RedisError,
         StoreUnavailableError,
         TimeoutError,

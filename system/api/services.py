@@ -21,6 +21,7 @@ from system.common.s3 import ObjectStore
 
 __all__ = ["Service", "Services", "open_services"]
 
+CONNECTION_WAIT_S = 1.0  # a request asks up to three times, and is not to hang when there is none
 DATABASE_TIMEOUT_S = 5.0  # for everything a request does in one go
 
 log = get_logger("api")
@@ -71,8 +72,10 @@ Service = Annotated[Services, Depends(_of)]
 async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
     """Open everything without waiting for it: the instance listens at once, and is ready when its dependencies are."""
     name = settings.service.instance
-    pool = postgres_pool(settings.database, name=name, max_size=settings.database_pool_size)
-    # The probe has a connection of its own, so that a busy pool does not take the instance out of the balancer.
+    # One connection is the probe's own, so that a busy pool does not take the instance out of the balancer.
+    pool = postgres_pool(
+        settings.database, name=name, max_size=settings.database_pool_size - 1, wait_s=CONNECTION_WAIT_S
+    )
     probe_pool = postgres_pool(settings.database, name=f"{name} probe", max_size=1, wait_s=1.0)
     redis = open_redis(settings.redis)
     store = ObjectStore(settings.storage)

@@ -55,7 +55,7 @@ def read_settings(environ: Mapping[str, str]) -> ApiSettings:
         master_retention_s=reader.integer("MASTER_RETENTION_S", at_least=1),
         link_lifetime_s=reader.integer("LINK_LIFETIME_S", 300, at_least=1),
         link_max_lifetime_s=reader.integer("LINK_MAX_LIFETIME_S", 3600, at_least=1, at_most=86_400),
-        database_pool_size=reader.integer("DATABASE_POOL_SIZE", 8, at_least=1, at_most=100),
+        database_pool_size=reader.integer("DATABASE_POOL_SIZE", 9, at_least=2, at_most=100),
         trusted_proxies=reader.parsed("TRUSTED_PROXIES", parse_networks, default=PRIVATE_NETWORKS) or (),
     )
     reader.finish()

@@ -32,7 +32,6 @@ from system.worker.workspace import Workspace
 
 __all__ = ["WorkerService"]
 
-POOL_SIZE = 4
 S3_TIMEOUT_S = 10.0  # without a byte
 TRANSFER_S = 900.0  # for the whole of a file
 RELAY_EVERY_S = 0.25
@@ -49,7 +48,7 @@ class WorkerService:
     def __init__(self, settings: WorkerSettings) -> None:
         self.settings = settings
         owner = f"{settings.service.instance}.{secrets.token_hex(4)}"
-        self._pool = postgres_pool(settings.database, name=owner, max_size=POOL_SIZE)
+        self._pool = postgres_pool(settings.database, name=owner, max_size=settings.database_pool_size)
         self._redis = open_redis(settings.redis, read_timeout_s=3.0)
         self._store = ObjectStore(settings.storage, read_timeout_s=S3_TIMEOUT_S, limit_s=TRANSFER_S)
         self._jobs = Jobs(self._pool, owner=owner, lease_s=settings.lease_s, attempts=settings.attempts)

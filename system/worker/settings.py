@@ -24,6 +24,7 @@ class WorkerSettings:
 
     service: ServiceSettings
     database: DatabaseSettings
+    database_pool_size: int
     redis: RedisSettings
     storage: StorageSettings
     lease_s: int
@@ -38,6 +39,7 @@ def read_settings(environ: Mapping[str, str]) -> WorkerSettings:
     settings = WorkerSettings(
         service=read_service(reader, "worker"),
         database=read_database(reader),
+        database_pool_size=reader.integer("DATABASE_POOL_SIZE", 4, at_least=1, at_most=100),
         redis=read_redis(reader),
         storage=read_storage(reader, buckets=("staging", "previews")),
         lease_s=reader.integer("JOB_LEASE_S", 30, at_least=1, at_most=3600),

@@ -5,7 +5,7 @@ from psycopg.rows import DictRow
 
 from seatrial.errors import EnvironmentFault, HarnessError
 from seatrial.eventually import eventually
-from seatrial.facets.postgres._exercise import ExercisePg
+from seatrial.facets.postgres._disrupt import DisruptPg
 from seatrial.facets.postgres._observe import place
 from seatrial.inverses import inverse
 from seatrial.probes import postgres
@@ -25,7 +25,7 @@ def session(scope: Scope, standby: str | None = None) -> psycopg.Connection[Dict
     return postgres.connect(place(scope, standby), own.user, own.password, {"options": _LIMITS})
 
 
-class ReplicationPg(ExercisePg):
+class ReplicationPg(DisruptPg):
     """Changes to standbys, slots and the write-ahead log."""
 
     def pause_replay(self, standby: str) -> None:
