@@ -12,7 +12,7 @@ from schemathesis.engine.recorder import ScenarioRecorder
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 # What counts as not tested when nothing else is answered: the caller never got past the door.
-DOORS = frozenset({401, 404, 405})
+DOORS = frozenset({401, 403, 404, 405})
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,6 @@ class Fuzzed:
                     line = f"{asked.method} {asked.uri[:300]} {body!r}"
                     wrong = Wrong(operation, failure.title, failure.message[:600], line)
                     self.wrong.setdefault((operation, failure.title), wrong)
-
-    def untested(self, operation: str) -> bool:
-        """Say whether the operation never got past the door."""
-        return set(self.statuses.get(operation, ())) <= DOORS
 
 
 def fuzz(schema: Any) -> Fuzzed:

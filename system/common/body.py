@@ -13,6 +13,7 @@ from system.common.problem import problem
 __all__ = ["BodyLimit"]
 
 LINGER_BYTES = 4 * 1024 * 1024  # more than the ingress lets through
+LINGER_S = 2.0
 
 
 class BodyLimit:
@@ -28,8 +29,7 @@ class BodyLimit:
             return
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > self.max_bytes:
-            answer = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
-            await answer(scope, receive, send)
+            await _refuse(scope, receive, send)
             return
         received, more = 0, True
         deadline = asyncio.get_running_loop().time() + self.max_seconds
@@ -51,6 +51,18 @@ class BodyLimit:
             return message
 
         await self.app(scope, limited, send)
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer at once, and end the answer when the body has ended."""
+
+    async def unended(message: Message) -> None:
+        await send({**message, "more_body": True} if message["type"] == "http.response.body" else message)
+
+    answer = problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, headers={"Connection": "close"})
+    await answer(scope, receive, unended)
+    await _linger(receive, more=True, deadline=asyncio.get_running_loop().time() + LINGER_S)
+    await send({"type": "http.response.body"})
 
 
 async def _linger(receive: Receive, *, more: bool, deadline: float) -> None:

@@ -139,6 +139,32 @@ def test_a_body_over_the_limit_is_refused_whether_announced_or_not(ask: Ask) -> 
     assert ask("POST", "/fine", chunks=(b"12345", b"678901")).problem["status"] == 413
 
 
+def test_an_announced_body_is_refused_at_once_and_read_before_the_connection_closes() -> None:
+    order: list[str] = []
+    pieces = iter([b"a" * 8, b"a" * 8, b""])
+
+    async def receive() -> dict[str, Any]:
+        piece = next(pieces)
+        order.append(f"read {len(piece)}")
+        return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            order.append(f"answer {message['status']}")
+        else:
+            order.append(f"{len(message.get('body', b''))} bytes{'' if message.get('more_body') else ', the end'}")
+
+    async def unreached(*_: Any) -> None:
+        raise AssertionError("the application was asked")
+
+    headers = [(b"content-length", b"16")]
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": headers, "state": {"request_id": "r"}}
+    asyncio.run(BodyLimit(unreached, max_bytes=10)(scope, receive, send))
+
+    assert [order[0], *order[2:]] == ["answer 413", "read 8", "read 8", "read 0", "0 bytes, the end"]
+    assert not order[1].endswith("the end")
+
+
 @pytest.mark.parametrize(
     ("given", "version", "status"),
     [
