@@ -106,6 +106,37 @@ def forgeries(token: str, other: str, public_keys: Sequence[bytes]) -> list[Forg
     return [each for each in found if each.token not in {token, other}]
 
 
+def stolen_key_tokens(token: str, other: str, key: bytes, now_s: float) -> list[Forged]:
+    """Return tokens that the true key signed and whose claims or header must open nothing all the same."""
+    mine, theirs = Genuine(token), Genuine(other)
+    now = int(now_s)
+    edits = {
+        name: edit
+        for name, edit in _claim_edits(mine, theirs).items()
+        if name not in {"more rights", "another subject and session"}  # ignored, and no more than a thief may expect
+    }
+    edits |= {
+        "expired five seconds ago": {"exp": now - 5, "iat": now - 100, "nbf": now - 100},
+        "valid in half a minute": {"nbf": now + 30},
+        "no expiry to speak of": {"exp": 2**62},
+        "an issuer's prefix": {"iss": str(mine.claims.get("iss"))[:-1]},
+        "an audience in capitals": {"aud": str(mine.claims.get("aud")).upper()},
+    }
+    found = [(f"claims edited: {name}", mine.header, {**mine.claims, **edit}) for name, edit in edits.items()]
+    for name in mine.claims:
+        left = {each: value for each, value in mine.claims.items() if each != name}
+        found.append((f"claims edited: no {name}", mine.header, left))
+    for typ in ("JWT", "rt+jwt", None):
+        found.append((f"header edited: type {typ}", {**mine.header, "typ": typ}, mine.claims))
+    return [Forged(attack, signed(header, claims, _hmac(key))) for attack, header, claims in found]
+
+
+def signed_by(token: str, key: bytes) -> str:
+    """Return a token with the header and claims of a genuine one, a second shorter, signed with this key."""
+    mine = Genuine(token)
+    return signed(mine.header, {**mine.claims, "exp": int(mine.claims["exp"]) - 1}, _hmac(key))
+
+
 def signed(header: dict[str, Any], claims: dict[str, Any], sign: Signer) -> str:
     """Return a compact token with this header and these claims."""
     text = f"{_json(header)}.{_json(claims)}"
@@ -183,10 +214,9 @@ def _guessed(mine: Genuine, theirs: Genuine) -> Iterator[Forged]:
         yield Forged(f"a published key, {name}, under an unknown key id", signed(unknown, claims[0], _hmac(key)))
 
 
-def _edited_claims(mine: Genuine, theirs: Genuine) -> Iterator[Forged]:
-    """Claims that were changed under the old signature: whoever reads them before verifying, or instead, is caught."""
+def _claim_edits(mine: Genuine, theirs: Genuine) -> dict[str, dict[str, Any]]:
     now = int(mine.claims.get("iat", 0))
-    edits: dict[str, dict[str, Any]] = {
+    return {
         "prolonged": {"exp": now + DAY_S},
         "endless": {"exp": 253_402_300_799},
         "expired": {"exp": now - DAY_S, "iat": now - 2 * DAY_S, "nbf": now - 2 * DAY_S},
@@ -204,7 +234,11 @@ def _edited_claims(mine: Genuine, theirs: Genuine) -> Iterator[Forged]:
         "an expiry that is text": {"exp": str(now + DAY_S)},
         "an expiry that is a list": {"exp": [now + DAY_S]},
     }
-    for name, edit in edits.items():
+
+
+def _edited_claims(mine: Genuine, theirs: Genuine) -> Iterator[Forged]:
+    """Claims that were changed under the old signature: whoever reads them before verifying, or instead, is caught."""
+    for name, edit in _claim_edits(mine, theirs).items():
         claims = {**mine.claims, **edit}
         yield Forged(f"claims edited: {name}", f"{mine.head}.{_json(claims)}.{mine.signature}")
     for name in mine.claims:

@@ -127,8 +127,8 @@ def test_no_forged_token_is_accepted(exercise: Exercise) -> None:
     each instance, and must be 401 with a challenge: never a success, never a 5xx. The genuine token must work before
     and after, at the same doors.
 
-    Not covered: tokens with wrong claims under a right signature, which nobody outside can make (tests/system/
-    test_tokens.py makes them); other spellings of the same signature, which forge nothing.
+    Not covered: tokens with wrong claims under a right signature, which nobody outside can make (SEC-AUTH-04); other
+    spellings of the same signature, which forge nothing.
     """
     mine, theirs = signed_in(exercise, 0), signed_in(exercise, 1)
     made = forgeries(mine.tokens.access_token, theirs.tokens.access_token, _public_keys(exercise))

@@ -65,6 +65,8 @@ def read_access_token(keys: KeyRing, token: str, *, issuer: str) -> Claims | Non
     except (jwt.PyJWTError, ValueError, TypeError):
         return None
     account_id, session_id = str(claims["sub"]), str(claims["sid"])
+    if any(type(claims[name]) is not int for name in ("iat", "nbf", "exp")):
+        return None  # the library also takes times that are text
     if not _UUID.fullmatch(account_id) or not _UUID.fullmatch(session_id):
         return None
     if claims["exp"] - claims["iat"] > ACCESS_LIFETIME_S or claims["exp"] <= time.time():

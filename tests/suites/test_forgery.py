@@ -1,5 +1,6 @@
 """The forged tokens are forged: none is the genuine one, and a verifier without a flaw reads none of them."""
 
+import base64
 import hashlib
 import hmac
 import time
@@ -9,7 +10,7 @@ from typing import Any
 import jwt
 import pytest
 
-from suites.security.forgery import PUBLISHED, Genuine, forgeries, signed
+from suites.security.forgery import PUBLISHED, Genuine, forgeries, signed, signed_by, stolen_key_tokens
 
 KEY = b"1" * 32
 PUBLIC = b"-----BEGIN PUBLIC KEY-----\nMFkw\n-----END PUBLIC KEY-----\n"
@@ -64,3 +65,18 @@ def test_a_published_key_gives_tokens_that_a_verifier_with_that_key_reads(monkey
     ]
 
     assert read == ["a", "b", "a"]
+
+
+def test_a_stolen_key_s_tokens_are_rightly_signed_and_each_says_something_else() -> None:
+    made = stolen_key_tokens(MINE, THEIRS, KEY, time.time())
+
+    assert len({each.attack for each in made}) == len(made) >= 25
+    said = set()
+    for each in made:
+        head, body, signature = each.token.split(".")
+        mac = hmac.digest(KEY, f"{head}.{body}".encode(), hashlib.sha256)
+        assert base64.urlsafe_b64decode(f"{signature}=") == mac
+        assert each.token not in {MINE, THEIRS}
+        said.add((head, body))
+    assert len(said) == len(made)
+    assert Genuine(signed_by(MINE, KEY)).claims == {**Genuine(MINE).claims, "exp": Genuine(MINE).claims["exp"] - 1}
