@@ -35,7 +35,7 @@ def test_the_contract_survives_a_fuzzer(exercise: Exercise) -> None:
     bodies and parameters, and random chains along the contract's links. No answer may be a 5xx; each must have a documented
     status, content type, headers and body; what breaks a constraint must be refused and what keeps all of them must not be;
     a token that is missing or wrong must be refused; what was deleted must be gone. Signing out has a session of its own
-    each time. An operation that answered nothing but 401, 404 and 405, or never with a success, counts as not tested,
+    each time. An operation that answered nothing but 401, 403, 404, 405, or never with a success, counts as not tested,
     and so does a phase without requests: both fail the check. The seed stands in the repeat line. Assets that were
     created are removed.
 
