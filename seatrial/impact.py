@@ -9,6 +9,7 @@ from typing import Any, ParamSpec
 
 from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
+from seatrial.facets.browser import ExerciseBrowser
 from seatrial.facets.cloud import DestroyCloud, ObserveCloud
 from seatrial.facets.external import ExerciseExternal
 from seatrial.facets.files import DestroyFiles, ObserveFiles
@@ -206,6 +207,11 @@ class Exercise(Observe):
     def external(self) -> ExerciseExternal:
         """The environment's keys of external services."""
         return ExerciseExternal(self._scope)
+
+    @cached_property
+    def browser(self) -> ExerciseBrowser:
+        """A real browser."""
+        return ExerciseBrowser(self._scope)
 
     @property
     def account(self) -> tuple[str, str]:

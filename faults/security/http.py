@@ -12,7 +12,11 @@ SESSION = "system/frontend/session.py"
 COMMON = "\theader -Via\n"
 
 
-@fault("csp-dropped", kind="configuration", caught_by={"SEC-HTTP-01": "one content-security-policy on"})
+@fault(
+    "csp-dropped",
+    kind="configuration",
+    caught_by={"SEC-HTTP-01": "one content-security-policy on", "SEC-API-02": "stopped by the policy"},
+)
 class PolicyDropped(PatchedIngress):
     """The ingress strips the Content-Security-Policy that the services send.
 
@@ -24,7 +28,11 @@ class PolicyDropped(PatchedIngress):
         return [(COMMON, f"{COMMON}\theader -Content-Security-Policy\n")]
 
 
-@fault("csp-unsafe-inline", kind="configuration", caught_by={"SEC-HTTP-01": "a script-src without"})
+@fault(
+    "csp-unsafe-inline",
+    kind="configuration",
+    caught_by={"SEC-HTTP-01": "a script-src without", "SEC-API-02": "stopped by the policy"},
+)
 class PolicyLoosened(PatchedIngress):
     """The policy allows inline scripts, as it is loosened to make a widget work: injected text runs.
 

@@ -2,7 +2,7 @@
 
 from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens, Upload
 from suites.client.clips import Clip, camera_clip, generated_clip
-from suites.client.given import ready_asset, remove, signed_in, small_clip, uploaded_asset
+from suites.client.given import another_account, ready_asset, remove, signed_in, small_clip, uploaded_asset
 from suites.client.instances import Instance, Running, every_instance_runs, instances, running
 from suites.client.ledger import Audit, Ledger, require_whole
 from suites.client.session import Client, Session
@@ -22,6 +22,7 @@ __all__ = [
     "Session",
     "Tokens",
     "Upload",
+    "another_account",
     "camera_clip",
     "every_instance_runs",
     "generated_clip",

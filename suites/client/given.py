@@ -1,6 +1,6 @@
 """What many checks start from: a session, and an asset whose preview is ready; both end with the check."""
 
-from seatrial import Exercise
+from seatrial import Exercise, Invalid
 from suites.client.answers import Asset
 from suites.client.clips import Clip, generated_clip
 from suites.client.session import Client, Session, unpromised
@@ -17,6 +17,16 @@ def signed_in(exercise: Exercise, account: int | None = None, via: str | None = 
     session = Client(exercise.http, via).sign_in(email, password)
     exercise.cleanup(_end, session)
     return session
+
+
+def another_account(exercise: Exercise) -> int:
+    """Choose a declared account that is not the worker's own."""
+    mine = exercise.account[0]
+    numbers = range(len(exercise.profile.accounts))
+    others = [number for number in numbers if exercise.account_number(number)[0] != mine]
+    if not others:
+        raise Invalid("the profile declares one account, and this takes two")
+    return others[-1]
 
 
 def _end(session: Session) -> None:

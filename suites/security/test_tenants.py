@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from seatrial import BLOCKER, Exercise, Invalid, check, require
-from suites.client import Created, Session, ready_asset, remove, signed_in
+from suites.client import Created, Session, another_account, ready_asset, remove, signed_in
 from suites.client.contract import Operation, operations
 from suites.security._tenants import FORMS, World, first_failure, machine
 
@@ -40,7 +40,7 @@ def test_no_account_reaches_anothers_assets(exercise: Exercise) -> None:
     Not covered: timing of the refusals; signed links, which open for whoever holds them (SEC-HMAC-04); objects in the
     store by key (INF-S3-02); roles within one account, which the product has not.
     """
-    owner, stranger = signed_in(exercise), signed_in(exercise, _another(exercise))
+    owner, stranger = signed_in(exercise), signed_in(exercise, another_account(exercise))
     live = [each for each in operations(exercise.http.get("api:/openapi.json").json()) if each.guarded]
     on_assets = tuple(each for each in live if each.identifiers == ("path asset_id",))
     ruled = {str(each) for each in on_assets} | OF_THE_LIST | OF_THE_CALLER
@@ -86,16 +86,6 @@ def _any_order(exercise: Exercise, world: World) -> None:
             exercise.evidence("steps to the failure", getattr(error, "__notes__", []))
             raise found from error
         raise
-
-
-def _another(exercise: Exercise) -> int:
-    """Choose the stranger's account."""
-    mine = exercise.account[0]
-    numbers = range(len(exercise.profile.accounts))
-    others = [number for number in numbers if exercise.account_number(number)[0] != mine]
-    if not others:
-        raise Invalid("the profile declares one account, and this takes two")
-    return others[-1]
 
 
 def _world(exercise: Exercise, owner: Session, stranger: Session, on_assets: tuple[Operation, ...]) -> World:
