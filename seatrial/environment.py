@@ -92,6 +92,11 @@ class Environment:
         self.redactor.register(value)
         return value
 
+    def held(self) -> dict[str, str]:
+        """Return reference -> value of every password and key of the granted level; users are known to many and left out."""
+        references = self.profile.references(self.granted, users=False)
+        return {str(each): self.secret(str(each)) for each in references}
+
     def credential(self, component: str, level: Level) -> Credential:
         """Return the credential for a component at a level: the strongest one declared up to it."""
         if reason := self.refuses(level):
@@ -143,6 +148,7 @@ class Environment:
             undo=undo,
             clients=self.clients,
             secret=self.secret,
+            held=self.held,
         )
 
     def undo_strikes(self, after: int = 0) -> list[Entry]:

@@ -19,6 +19,7 @@ from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObserveP
 from seatrial.facets.postgres import DestroyPg, DisruptPg, ExercisePg, ObservePg
 from seatrial.facets.redis import DestroyRedis, ObserveRedis
 from seatrial.facets.s3 import DestroyS3, ExerciseS3, ObserveS3
+from seatrial.facets.secrets import ObserveSecrets
 from seatrial.facets.tls import ObserveTcp, ObserveTls
 from seatrial.facets.tree import DestroyTree, tree_of
 from seatrial.outcome import Finding, Level
@@ -121,6 +122,11 @@ class Observe:
     def files(self) -> ObserveFiles:
         """The rights of the files that hold secrets on this machine."""
         return ObserveFiles(self._scope)
+
+    @cached_property
+    def secrets(self) -> ObserveSecrets:
+        """The secrets that this process holds, to be looked for where none may be."""
+        return ObserveSecrets(self._scope)
 
     @cached_property
     def cloud(self) -> ObserveCloud:

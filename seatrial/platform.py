@@ -1,7 +1,8 @@
 """The one client of the control protocol that every platform serves: HTTP and JSON on a unix socket."""
 
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -18,7 +19,9 @@ from seatrial.platform_answers import (
     Process,
     Restarted,
     Rotated,
+    Scan,
     Scratch,
+    Sighting,
     Status,
     listeners_of,
     part_of,
@@ -36,12 +39,16 @@ __all__ = [
     "Process",
     "Restarted",
     "Rotated",
+    "Scan",
     "Scratch",
+    "Sighting",
     "Status",
 ]
 
 READ_TIMEOUT_S = 15.0
 CHANGE_TIMEOUT_S = 240.0
+# A control server takes a body of a megabyte, and a character may be six in JSON. No secret is longer than the overlap.
+PIECE, OVERLAP = 150_000, 4096
 
 
 class PlatformClient:
@@ -100,6 +107,16 @@ class PlatformClient:
         """Return part -> variable -> value, "<secret>" for secrets."""
         data = self._ask("GET", "config")
         return shaped("config", lambda: {part: dict(values) for part, values in data["parts"].items()})
+
+    def scan(self, texts: Mapping[str, str] | None = None, canaries: Sequence[str] = ()) -> Scan:
+        """Have the platform look for its own secrets: in these texts, or else in its logs and processes.
+
+        Texts of any length are handed over in pieces that overlap, so that nothing is missed where they are cut.
+        """
+        if not texts:
+            return _scan_of(self._ask("POST", "scan", {"canaries": list(canaries)}))
+        batches = [self._ask("POST", "scan", {"texts": each, "canaries": list(canaries)}) for each in _batches(texts)]
+        return reduce(_both, map(_scan_of, batches))
 
     def restart(
         self,
@@ -218,6 +235,41 @@ class PlatformClient:
         if missing_ok and answer.status_code == httpx2.codes.NOT_FOUND:
             return {}
         return _object(call, answer)
+
+
+def _batches(texts: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    """Cut texts into bodies that a platform takes; a piece keeps the name, with its number where there are several."""
+    batch: dict[str, str] = {}
+    for name, text in texts.items():
+        for number, start in enumerate(range(0, max(len(text), 1), PIECE - OVERLAP)):
+            if sum(map(len, batch.values())) + min(len(text) - start, PIECE) > PIECE:
+                yield batch
+                batch = {}
+            batch[f"{name} ({number + 1})" if number else name] = text[start : start + PIECE]
+    yield batch
+
+
+def _scan_of(data: Mapping[str, Any]) -> Scan:
+    return shaped(
+        "scan",
+        lambda: Scan(
+            data["secrets"],
+            {kind: dict(seen) for kind, seen in data["looked"].items()},
+            tuple(Sighting(**each) for each in data["found"]),
+            tuple(Sighting(**each) for each in data["canaries"]),
+        ),
+    )
+
+
+def _both(one: Scan, other: Scan) -> Scan:
+    looked = {
+        kind: {
+            what: one.looked.get(kind, {}).get(what, 0) + other.looked.get(kind, {}).get(what, 0)
+            for what in ("places", "bytes")
+        }
+        for kind in {*one.looked, *other.looked}
+    }
+    return Scan(min(one.secrets, other.secrets), looked, one.found + other.found, one.canaries + other.canaries)
 
 
 def _object(call: str, answer: httpx2.Response) -> dict[str, Any]:

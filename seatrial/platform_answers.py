@@ -123,6 +123,43 @@ class Rotated:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Sighting:
+    """A secret, or a canary, that stood where a scan looked.
+
+    Attributes:
+        kind: logs, arguments, environment or texts.
+        place: "api-1.log".
+        name: which secret, never its value.
+        form: how it was written down.
+    """
+
+    kind: str
+    place: str
+    name: str
+    form: str
+    times: int
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.form}, {self.times} times) in {self.kind}: {self.place}"
+
+
+@dataclass(frozen=True)
+class Scan:
+    """What a platform found of its own secrets.
+
+    Attributes:
+        secrets: how many it looked for.
+        looked: kind -> how many places and bytes.
+        canaries: where the caller's own strings stood, sought in the same way.
+    """
+
+    secrets: int
+    looked: Mapping[str, Mapping[str, int]]
+    found: tuple[Sighting, ...]
+    canaries: tuple[Sighting, ...]
+
+
 class Patch(TypedDict):
     """One literal replacement in a copy of the source; `find` occurs exactly once."""
 

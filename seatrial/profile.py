@@ -206,12 +206,13 @@ class Profile(Section):
         """The folder that lives and dies with the environment, if the profile names a platform."""
         return self.platform.state if self.platform else None
 
-    def references(self, level: Level = Level.DESTROY) -> tuple[Reference, ...]:
-        """Return every reference to a secret that a level may read, users that are secret included, each once."""
+    def references(self, level: Level = Level.DESTROY, *, users: bool = True) -> tuple[Reference, ...]:
+        """Return every reference that a level may read, each once; without `users` those to passwords and keys alone."""
         texts = [account.password for account in self.accounts] if level >= Level.EXERCISE else []
         for name, sections in self.credentials.items():
             if Level.parse(name) <= level:
-                texts += [text for section in sections.values() for text in (section.user, section.password)]
+                texts += [section.password for section in sections.values()]
+                texts += [section.user for section in sections.values() if users]
         return tuple(Reference.parse(text) for text in dict.fromkeys(texts) if REFERENCE.match(text))
 
     @property

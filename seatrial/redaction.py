@@ -1,16 +1,19 @@
 """Keep secret values out of everything that is written or printed."""
 
 import base64
+import contextlib
 import html
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import quote, quote_plus
 
 MARK = "[redacted]"
 SHORTEST = 6
 """Values with fewer characters are not registered: they would blot out ordinary words."""
+SHORTEST_INSIDE = 16
+"""Values inside of a document with fewer characters are its names and numbers."""
 
 
 class Redactor:
@@ -23,10 +26,10 @@ class Redactor:
             self.register(value)
 
     def register(self, value: str) -> None:
-        """Remember a secret; one that is shorter than `SHORTEST` characters is left alone."""
-        for form in {value, value.strip()}:
+        """Remember a secret, and those inside of a document; one with less than `SHORTEST` characters is left alone."""
+        for form in {value, value.strip(), *values(value)}:
             if len(form) >= SHORTEST:
-                self._forms |= _encodings(form)
+                self._forms |= forms(form)
                 self._pattern = None
 
     def text(self, text: str) -> str:
@@ -47,6 +50,34 @@ class Redactor:
         if isinstance(value, (list, tuple)):
             return type(value)(self.clean(item) for item in value)
         return value
+
+
+def values(text: str) -> Iterator[str]:
+    """Return the secrets in a text: the long values of a JSON document, such as a ring of keys, else the text itself."""
+    document = None
+    if text.lstrip().startswith("{"):
+        with contextlib.suppress(ValueError):
+            document = json.loads(text)
+    if document is None:
+        yield text
+    else:
+        yield from (value for value in _texts(document) if len(value) >= SHORTEST_INSIDE)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, (dict, list)):
+        for child in node.values() if isinstance(node, dict) else node:
+            yield from _texts(child)
+
+
+def forms(value: str) -> set[str]:
+    """Return the value as it is, and as JSON, markup, URLs, hexadecimal and base64 write it or the bytes that it stands for."""
+    found = _encodings(value)
+    if len(value) >= SHORTEST_INSIDE and re.fullmatch("(?:[0-9a-fA-F]{2})+", value):
+        found |= _base64(bytes.fromhex(value))
+    return found
 
 
 def _encodings(value: str) -> set[str]:

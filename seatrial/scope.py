@@ -194,6 +194,7 @@ class Scope:
         undo: appends an inverse (name, JSON arguments) to the undo log, durably; called before a strike acts.
         clients: opened clients of this process, by a key of the facet that opened them.
         secret: reference -> value.
+        held: gives reference -> value of every password and key that this process may read.
     """
 
     profile: Places
@@ -203,6 +204,7 @@ class Scope:
     undo: Callable[[str, dict[str, Any]], None]
     clients: dict[Any, Any]
     secret: Callable[[str], str]
+    held: Callable[[], Mapping[str, str]] = dict
 
 
 def close_clients(clients: dict[Any, Any]) -> None:

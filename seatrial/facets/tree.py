@@ -1,6 +1,7 @@
 """The source tree that the profile names, for checks that read files; a fault sees to it that they read a patched copy."""
 
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from seatrial.scope import Scope
 
 # What tools write beside the source: no check reads it, and it is most of a tree's bytes.
 _GENERATED = (".git", ".venv", ".cache", ".state", ".*_cache", ".hypothesis", "node_modules", "__pycache__")
+_GIT_TIMEOUT_S = 60
 
 
 def tree_of(scope: Scope) -> Path:
@@ -32,6 +34,27 @@ class DestroyTree:
         An edit's `find` must occur exactly once; an empty one makes a new file. Raises HarnessError for an edit that
         does not fit, and where a patched copy is in force already.
         """
+        making, copy = self._copy()
+        for edit in edits:
+            _apply(making, edit)
+        making.rename(copy)
+
+    def remember(self, edits: Sequence[Patch]) -> None:
+        """Let checks read a copy that is a git repository: its first commit has these edits, its last one has not.
+
+        The inverse removes the copy. Edits as for `patch`.
+        """
+        making, copy = self._copy()
+        _git(making, "init", "--quiet")
+        _commit(making, "as it is")
+        for edit in edits:
+            _apply(making, edit)
+        _commit(making, "with the edits")
+        _git(making, "revert", "--no-edit", "HEAD")
+        making.rename(copy)
+
+    def _copy(self) -> tuple[Path, Path]:
+        """Return a copy that no check reads yet, and the place from which they will."""
         state, source = self._scope.profile.state, self._scope.profile.tree
         if state is None:
             raise Invalid("the profile names no [platform], so there is no state folder for a patched copy")
@@ -47,9 +70,23 @@ class DestroyTree:
             return {*generated(folder, names), *(name for name in names if Path(folder, name) == state)}
 
         shutil.copytree(source, making, symlinks=True, ignore=left_out)
-        for edit in edits:
-            _apply(making, edit)
-        making.rename(copy)
+        return making, copy
+
+
+def _commit(tree: Path, message: str) -> None:
+    _git(tree, "add", "--all")
+    _git(tree, "commit", "--quiet", "--allow-empty", f"--message={message}")
+
+
+def _git(tree: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=seatrial", "-c", "user.email=seatrial@localhost", "-c", "commit.gpgsign=false")
+    command = ["git", "-C", str(tree), *who, *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_GIT_TIMEOUT_S, check=False)
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise HarnessError(f"git {arguments[0]}: {error}") from None
+    if done.returncode:
+        raise HarnessError(f"git {arguments[0]}: {(done.stderr or done.stdout).strip()[:300]}")
 
 
 def _apply(root: Path, edit: Patch) -> None:

@@ -2,6 +2,7 @@ import json
 import socketserver
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,11 @@ from seatrial.errors import EnvironmentFault, HarnessError, Invalid
 from seatrial.facets.platform import DisruptPlatform, ObservePlatform
 from seatrial.inverses import INVERSES, invert
 from seatrial.outcome import Level
-from seatrial.platform import PlatformClient
+from seatrial.platform import OVERLAP, PIECE, PlatformClient
 from seatrial.scope import Scope
 
 Build = Callable[..., Scope]
+SECRET = "correct-horse-battery"
 
 
 class FakePlatform:
@@ -64,7 +66,20 @@ class FakePlatform:
             return self.say(release=self.release, previous=previous)
         elif call == "rotate":
             return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
+        elif call == "scan":
+            return self.scan(asked)
         return self.say()
+
+    def scan(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        """Look for the one secret that this platform has."""
+        texts = asked.get("texts", {})
+        seen = {"kind": "texts", "name": "one", "form": "as it is", "times": 1}
+        return self.say(
+            secrets=1,
+            looked={"texts": {"places": len(texts), "bytes": sum(map(len, texts.values()))}},
+            found=[{**seen, "place": name} for name, text in texts.items() if SECRET in text],
+            canaries=[],
+        )
 
     @staticmethod
     def say(**data: Any) -> tuple[int, bytes]:
@@ -210,6 +225,32 @@ def test_what_a_rotation_leaves_behind_is_completed(platform: tuple[FakePlatform
         {"secret": "jwt", "step": "complete"},
         {"secret": "jwt", "step": "complete"},
     ]
+
+
+def test_a_secret_that_will_get_out_is_replaced_afterwards(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
+    DisruptPlatform(inside).expose("redis-api")
+    assert fake.acts == []
+    invert(*log[0], inside)
+    assert [body["step"] for _, body in fake.acts] == ["begin", "complete"]
+
+
+@pytest.mark.parametrize("before", [0, 1, PIECE - 5, PIECE, PIECE + 5, PIECE - OVERLAP, 3 * PIECE])
+def test_a_secret_is_found_wherever_a_long_text_is_cut(
+    platform: tuple[FakePlatform, Path], client: PlatformClient, before: int
+) -> None:
+    seen = client.scan({"short": "x", "long": "x" * before + SECRET + "x" * PIECE, "none": ""})
+    assert {each.place.split(" ")[0] for each in seen.found} == {"long"}
+    assert max(len("".join(asked["texts"].values())) for _, asked in platform[0].acts) <= PIECE
+    assert seen.secrets == 1
+
+
+def test_secrets_that_the_platform_does_not_know_are_named(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    held = {"file:one": SECRET, "file:two": "unknown-to-it", "env:THREE": "somebody-elses"}
+    inside = replace(scope(platform_socket=platform[1]), held=lambda: held)
+    assert ObservePlatform(inside).unknown() == ["file:two"]
 
 
 def test_an_inverse_that_did_not_bring_the_part_back_says_so(platform: tuple[FakePlatform, Path], scope: Build) -> None:

@@ -1,5 +1,6 @@
 """The patched copy of the source tree."""
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,3 +72,14 @@ def test_a_second_copy_is_refused(struck: Scope) -> None:
 
     with pytest.raises(HarnessError, match="already"):
         DestroyTree(struck).patch([EDIT])  # type: ignore[list-item]
+
+
+def test_what_was_edited_is_in_the_history_alone(struck: Scope, logged: Logged, tmp_path: Path) -> None:
+    DestroyTree(struck).remember([EDIT])  # type: ignore[list-item]
+
+    copy = tree_of(struck)
+    assert (copy / "a/b.txt").read_text() == "old"
+    command = ["git", "-C", str(copy), "log", "--all", "--patch", "--format="]
+    assert "+new" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    invert(*logged[0], struck)
+    assert tree_of(struck) == tmp_path

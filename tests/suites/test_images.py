@@ -68,8 +68,8 @@ def test_a_target_inherits_its_user() -> None:
         "COPY .env /app/",
         "COPY deploy/id_rsa /root/",
         'COPY ["a.pem", "/x"]',
-        "RUN curl https://me:hunter2@example.com/x",
-        "RUN echo '-----BEGIN RSA PRIVATE KEY-----' > /k",
+        f"RUN curl https://me:{'x' * 8}@example.com/x",
+        f"RUN echo '-----BEGIN RSA PRIVATE KEY-----\\n{'M' * 40}' > /k",
     ],
 )
 def test_what_puts_a_secret_into_a_layer_is_named(line: str) -> None:

@@ -87,6 +87,10 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("rotate_complete", secret=secret)
         return self._client.rotate(secret, "begin")
 
+    def expose(self, secret: str) -> None:
+        """Announce that this secret is about to get out; the inverse replaces it, for what was said cannot be unsaid."""
+        self._strike("replace_secret", secret=secret)
+
     def retire(self, secret: str) -> Rotated:
         """End the overlap of a rotation: the old value is refused; needs no inverse."""
         self._scope.meter.add(writes=1)
@@ -157,6 +161,13 @@ def _rollback(scope: Scope, *, release: str, at_once: bool) -> None:
 @inverse("platform.rotate_complete")
 def _rotate_complete(scope: Scope, *, secret: str) -> None:
     platform_client(scope).rotate(secret, "complete")
+
+
+@inverse("platform.replace_secret")
+def _replace_secret(scope: Scope, *, secret: str) -> None:
+    client = platform_client(scope)
+    for step in ("begin", "complete"):
+        client.rotate(secret, step)
 
 
 @inverse("platform.certificate")

@@ -1,10 +1,11 @@
 """What the platform says of itself, and what a check may ask it for as its own."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from seatrial.errors import Invalid
-from seatrial.platform import Listeners, PlatformClient, Process, Scratch, Status
+from seatrial.platform import Listeners, PlatformClient, Process, Scan, Scratch, Status
 from seatrial.scope import Scope
 
 
@@ -54,6 +55,18 @@ class ObservePlatform:
     def config(self) -> dict[str, dict[str, str]]:
         """Return part -> variable -> value, "<secret>" for secrets."""
         return self._client.config()
+
+    def scan(self, texts: Mapping[str, str] | None = None, canaries: Sequence[str] = ()) -> Scan:
+        """Have the platform look for its own secrets, and for these canaries: in the texts, or else in its logs and processes."""
+        return self._client.scan(texts, canaries)
+
+    def unknown(self) -> list[str]:
+        """Return the references to files of secrets which this process holds and the platform does not know as its own.
+
+        Each is handed to it over its own socket: what it does not know it cannot have looked for.
+        """
+        held = {name: text for name, text in self._scope.held().items() if name.startswith("file:")}
+        return sorted(held.keys() - {each.place for each in self.scan(held).found}) if held else []
 
 
 class ExercisePlatform(ObservePlatform):

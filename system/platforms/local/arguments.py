@@ -68,6 +68,13 @@ class Arguments:
             raise BadRequest(f"{name} must be an object")
         return value
 
+    def texts(self, name: str) -> dict[str, str]:
+        """Give an object of strings, empty when it is absent."""
+        value = self.mapping(name)
+        if not all(isinstance(each, str) for each in value.values()):
+            raise BadRequest(f"{name} must be an object of strings")
+        return value
+
     def names(self, name: str) -> list[str]:
         """Give a list of strings, empty when it is absent."""
         value = self._values.pop(name, None) or []

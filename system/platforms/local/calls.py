@@ -5,7 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from system.platforms.local import accounts, reports
+from system.platforms.local import accounts, leaks, reports
 from system.platforms.local.arguments import Arguments
 from system.platforms.local.certificates import replace_certificate
 from system.platforms.local.errors import BadRequest, PartFailed
@@ -39,6 +39,7 @@ class Calls:
             ("GET", "processes"): self._processes,
             ("GET", "listeners"): self._listeners,
             ("GET", "config"): self._config,
+            ("POST", "scan"): self._scan,
             ("POST", "restart"): self._restart,
             ("POST", "kill"): self._kill,
             ("POST", "pause"): self._pause,
@@ -93,6 +94,12 @@ class Calls:
     async def _config(self, arguments: Arguments) -> Answer:
         arguments.finish()
         return reports.config(self._instance)
+
+    async def _scan(self, arguments: Arguments) -> Answer:
+        texts, canaries = arguments.texts("texts"), arguments.names("canaries")
+        arguments.finish()
+        # Logs may be long: the supervisor goes on meanwhile.
+        return await asyncio.to_thread(leaks.scan, self._instance, texts, canaries)
 
     async def _restart(self, arguments: Arguments) -> Answer:
         name = arguments.text("part")

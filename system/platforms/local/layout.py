@@ -92,10 +92,10 @@ class Layout:
         return [path for path in self.sockets() if len(os.fsencode(path)) > _SOCKET_PATH_MAX]
 
     def make(self) -> None:
-        """Create the directories; secrets and authority are readable by their owner only."""
+        """Create the directories; what holds secrets, keys or data is open to its owner only."""
         self.state.mkdir(parents=True, exist_ok=True)
-        for path in (self.run, self.logs, self.data, self.releases):
+        for path in (self.logs, self.releases):
             path.mkdir(exist_ok=True)
-        for path in (self.secrets, self.ca, self.data):
+        for path in (self.secrets, self.ca, self.data, self.run):
             path.mkdir(mode=0o700, exist_ok=True)
             path.chmod(0o700)

@@ -1,6 +1,7 @@
 """SeaweedFS: S3 with one identity per service, object lock, and its other interfaces kept quiet."""
 
 import socket
+from pathlib import Path
 
 from system.platforms.local import http_probe
 from system.platforms.local.addresses import Endpoint
@@ -12,6 +13,14 @@ from system.platforms.local.programs import Programs
 from system.platforms.local.secret_files import SecretFiles
 
 REGION = "us-east-1"  # what SeaweedFS answers for every bucket
+
+_OWN_KEYS = (
+    ("s3.sse", "kek", "s3-kek"),
+    ("jwt.signing", "key", "s3-jwt-write"),
+    ("jwt.signing.read", "key", "s3-jwt-read"),
+    ("jwt.filer_signing", "key", "s3-jwt-filer-write"),
+    ("jwt.filer_signing.read", "key", "s3-jwt-filer-read"),
+)
 
 
 class SeaweedFS(Part):
@@ -30,6 +39,7 @@ class SeaweedFS(Part):
         super().__init__(layout, programs, "s3", "s3", layout.addresses.endpoint("s3"))
         self._secrets = secrets
         self._data = layout.data / "s3"
+        self._home = layout.run / "s3"
         self._identities = layout.run / "s3.json"
         self._withheld: list[socket.socket] = []
 
@@ -38,6 +48,11 @@ class SeaweedFS(Part):
         if not self._withheld:
             self._withheld = [_bound(endpoint) for endpoint in self.layout.addresses.withheld()]
         self._data.mkdir(mode=0o700, exist_ok=True)
+        # In its home, and not in its environment, which every process of the same user may read.
+        own = self._home / ".seaweedfs"
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys = (f'[{section}]\n{name} = "{self._secrets.read(secret)}"\n' for section, name, secret in _OWN_KEYS)
+        _write(own / "security.toml", "".join(keys))
         self._write_identities(self._keys())
 
     def write_keys(self, identity: str, accepted: list[str]) -> None:
@@ -48,25 +63,16 @@ class SeaweedFS(Part):
         return {name: self._secrets.accepted(f"s3-{name}") for name in IDENTITIES}
 
     def _write_identities(self, keys: dict[str, list[str]]) -> None:
-        half = self._identities.with_suffix(".half")
-        half.unlink(missing_ok=True)
-        half.touch(mode=0o600)
-        half.write_text(identities_file(keys))
-        half.rename(self._identities)
+        _write(self._identities, identities_file(keys))
 
     def command(self) -> Command:
         """Run master, volume server, filer and S3 gateway in one process."""
         flags = [f"-{name}={value}" for name, value in self._flags().items()]
         environment = {
-            "HOME": str(self._data),
+            "HOME": str(self._home),
             "PATH": "/usr/bin:/bin",
             "TZ": "UTC",
             "GOMEMLIMIT": "256MiB",
-            "WEED_S3_SSE_KEK": self._secrets.read("s3-kek"),
-            "WEED_JWT_SIGNING_KEY": self._secrets.read("s3-jwt-write"),
-            "WEED_JWT_SIGNING_READ_KEY": self._secrets.read("s3-jwt-read"),
-            "WEED_JWT_FILER_SIGNING_KEY": self._secrets.read("s3-jwt-filer-write"),
-            "WEED_JWT_FILER_SIGNING_READ_KEY": self._secrets.read("s3-jwt-filer-read"),
         }
         return Command([self.programs.weed, "-logtostderr=true", "server", *flags], environment, self._data)
 
@@ -113,6 +119,15 @@ class SeaweedFS(Part):
             "s3.autoCreateBucket": "false",
         }
         return {**flags, **{name.lstrip("-"): str(value) for name, value in self.settings.items()}}
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file of secrets in one step."""
+    half = path.with_suffix(".half")
+    half.unlink(missing_ok=True)
+    half.touch(mode=0o600)
+    half.write_text(text)
+    half.rename(path)
 
 
 def _bound(endpoint: Endpoint) -> socket.socket:
