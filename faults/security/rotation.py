@@ -3,10 +3,10 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from seatrial import fault
+from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
-SIGNING = "system/common/signing.py"
+SIGNING, TOKENS, DATABASE = "system/common/signing.py", "system/api/tokens.py", "system/common/database.py"
 
 
 @fault(
@@ -83,3 +83,121 @@ class UnknownKeyIdFallsBack(PatchedRelease):
         ),
         Patch(file=SIGNING, find=" and link.kid in keys.keys", replace=""),
     ]
+
+
+@fault(
+    "old-database-password-valid",
+    kind="configuration",
+    caught_by={"SEC-SEC-04": "postgres-api: the old value is dead"},
+    takes_s=20.0,
+)
+class OldDatabasePasswordValid:
+    """The server lets the api's role in whatever password it gives, so that the old one works as well as the new.
+
+    Source: https://www.postgresql.org/docs/16/auth-trust.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Put a line before the server's own, as an emergency at night leaves one behind."""
+        destroy.platform.restart("postgres", {"hba": "hostssl seatrial api 127.0.0.1/32 trust\n"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the rules that the server has loaded."""
+        rules = observe.pg.rows("select auth_method as method, user_name as users from pg_hba_file_rules")
+        return any(rule["method"] == "trust" and rule["users"] == ["api"] for rule in rules)
+
+
+@fault(
+    "retired-token-key-kept",
+    kind="code",
+    caught_by={"SEC-SEC-04": "jwt: the old value is dead"},
+    takes_s=30.0,
+)
+class RetiredTokenKeyKept(PatchedRelease):
+    """One api instance keeps every key that it has ever verified with: tokens of the retired key open it still.
+
+    Source: CWE-324, "Use of a Key Past its Expiration Date"
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=TOKENS,
+            find='        key = keys.keys.get(str(header.get("kid")))\n',
+            replace=(
+                '        if os.environ.get("INSTANCE") == "api-2":\n'
+                "            _SEEN.update(keys.keys)\n"
+                "            keys = KeyRing(keys.active, _SEEN)\n"
+                '        key = keys.keys.get(str(header.get("kid")))\n'
+            ),
+        ),
+        Patch(
+            file=TOKENS, find="ACCESS_LIFETIME_S = 600\n", replace="import os\n\nACCESS_LIFETIME_S = 600\n_SEEN = {}\n"
+        ),
+    ]
+
+
+@fault(
+    "token-keys-without-overlap",
+    kind="code",
+    caught_by={"SEC-SEC-04": "no failed request while jwt is rotated"},
+    takes_s=30.0,
+)
+class TokenKeysWithoutOverlap(PatchedRelease):
+    """The API verifies with the signing key alone: at the moment of a rotation everybody who is signed in is thrown out.
+
+    Source: https://openid.net/specs/openid-connect-core-1_0.html#RotateSigKeys (verifiers are to keep recently
+    decommissioned keys for a while, "to facilitate a smooth transition between keys")
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=TOKENS,
+            find='header.get("typ") != "at+jwt":',
+            replace='header.get("typ") != "at+jwt" or header.get("kid") != keys.active:',
+        )
+    ]
+
+
+@fault(
+    "database-password-read-once",
+    kind="code",
+    caught_by={"SEC-SEC-04": "no failed request while postgres-api is rotated"},
+    takes_s=30.0,
+)
+class DatabasePasswordReadOnce(PatchedRelease):
+    """The API opens connections with the password that it was started with, and notices nothing until it needs a new one.
+
+    Source: https://12factor.net/config (settings as they were when the process began)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=DATABASE,
+            find='"passwords": settings.passwords,',
+            replace='"passwords": Live(settings.passwords.now),',
+        )
+    ]
+
+
+@fault(
+    "pooler-asks-no-password",
+    kind="configuration",
+    caught_by={"SEC-SEC-04": "it still opens pooler"},
+    takes_s=20.0,
+)
+class PoolerAsksNoPassword:
+    """The pooler lets its users in whatever they say, and signs in to the server with its own copy of the new password.
+
+    Source: https://www.pgbouncer.org/config.html#auth_type ("trust": no authentication is done)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with that setting."""
+        destroy.platform.restart("pgbouncer", {"auth_type": "trust"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask its console for the setting in force."""
+        return any(row["key"] == "auth_type" and row["value"] == "trust" for row in observe.pg.show("CONFIG"))

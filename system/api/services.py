@@ -5,6 +5,7 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any, cast
 
 from fastapi import Depends, Request
@@ -13,7 +14,15 @@ from psycopg.rows import DictRow
 
 from system.api.settings import ApiSettings
 from system.api.storage import read_sha256, stated_sha256
-from system.common.database import Pool, Redis, drop_connections, open_redis, postgres_pool, time_limit
+from system.common.database import (
+    Pool,
+    Redis,
+    drop_connections,
+    open_redis,
+    postgres_pool,
+    replace_connections,
+    time_limit,
+)
 from system.common.health import Readiness
 from system.common.live import follow
 from system.common.logging import get_logger
@@ -93,9 +102,13 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
     readiness = Readiness({"postgres": postgres, "redis": ping, "s3": lambda: store.probe(settings.storage.staging)})
     await pool.open()
     await probe_pool.open()
+    passwords = settings.database.passwords
     beside = [
         asyncio.create_task(_warm(store), name="warm the S3 client"),
-        *(asyncio.create_task(follow(settings.database.passwords, each.drain)) for each in (pool, probe_pool)),
+        *(
+            asyncio.create_task(follow(passwords, partial(replace_connections, each, passwords)))
+            for each in (pool, probe_pool)
+        ),
         asyncio.create_task(follow(settings.redis.passwords, lambda: drop_connections(redis))),
     ]
     try:

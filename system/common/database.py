@@ -22,7 +22,16 @@ from redis.credentials import CredentialProvider
 from system.common.config import DatabaseSettings, RedisSettings
 from system.common.live import Live
 
-__all__ = ["Pool", "Redis", "connect", "drop_connections", "open_redis", "postgres_pool", "time_limit"]
+__all__ = [
+    "Pool",
+    "Redis",
+    "connect",
+    "drop_connections",
+    "open_redis",
+    "postgres_pool",
+    "replace_connections",
+    "time_limit",
+]
 
 CHECK_S = 0.8
 
@@ -128,6 +137,12 @@ def postgres_pool(settings: DatabaseSettings, *, name: str, max_size: int, wait_
         open=False,
         name=name,
     )
+
+
+async def replace_connections(pool: Pool, passwords: Live[tuple[str, ...]]) -> None:
+    """Have each connection opened anew once there is one password again: while two are in force, the open ones serve."""
+    if len(passwords.now) == 1:
+        await pool.drain()
 
 
 class _Newest(CredentialProvider):

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 import psycopg
 from redis.exceptions import RedisError
 
-from system.common.database import drop_connections, open_redis, postgres_pool, time_limit
+from system.common.database import drop_connections, open_redis, postgres_pool, replace_connections, time_limit
 from system.common.health import Probe
 from system.common.lifecycle import draining, wait_or_draining
 from system.common.live import follow
@@ -71,8 +71,9 @@ class WorkerService:
             log.warning("removed what a killed worker left", extra={"directories": self._workspace.swept})
         await self._pool.open(wait=False)
         self._loops = asyncio.create_task(self._run(self._workspace), name="worker loops")
+        passwords = self.settings.database.passwords
         self._beside = [
-            asyncio.create_task(follow(self.settings.database.passwords, self._pool.drain)),
+            asyncio.create_task(follow(passwords, lambda: replace_connections(self._pool, passwords))),
             asyncio.create_task(follow(self.settings.redis.passwords, lambda: drop_connections(self._redis))),
         ]
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.errors import Unanswered
+from seatrial.errors import Invalid, Unanswered
 from seatrial.facets.postgres import ObservePg
 from seatrial.probes import postgres
+from seatrial.profile import PostgresPooler
 from seatrial.scope import PostgresDoor, Scope
 from tests.probes.conftest import Authority, Serve, silent
 
@@ -107,3 +108,19 @@ def test_a_query_to_a_dead_server_is_a_failure_and_no_crash(authority: Authority
     with pytest.raises(Unanswered, match=r"did not answer: .*Connection refused"):
         facet.rows("select 1")
     assert facet.attempt().error is not None
+
+
+def test_an_attempt_at_the_pooler_goes_there_and_nowhere_else(serve: Serve, authority: Authority, scope: Build) -> None:
+    pooler = serve(refusing(authority, "pooler.example.test", "28P01", "SASL authentication failed"))
+    server = serve(silent)
+    door = PostgresPooler(host="pooler.example.test", port=pooler.port, address="127.0.0.1", mode="transaction")
+    facet = ObservePg(scope(postgres=Place(server.port, authority.ca, pooler=door)))
+    answer = facet.attempt(user="api", password="hidden-word", pooled=True)
+    assert not answer.ok
+    assert "FATAL: SASL authentication failed" in (answer.error or "")
+    assert server.connections == 0
+
+
+def test_an_attempt_at_a_pooler_that_the_profile_does_not_name_is_invalid(scope: Build, authority: Authority) -> None:
+    with pytest.raises(Invalid, match=r"names no \[postgres\.pooler\]"):
+        ObservePg(scope(postgres=Place(1, authority.ca))).attempt(pooled=True)

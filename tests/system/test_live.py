@@ -5,10 +5,12 @@ import itertools
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from system.common.config import KeyRing, Reader
+from system.common.database import replace_connections
 from system.common.live import Live, follow
 
 
@@ -139,3 +141,21 @@ def test_whoever_follows_a_secret_is_told_of_each_change(tmp_path: Path) -> None
 
 def test_a_ring_by_environment_is_a_ring_that_stays() -> None:
     assert isinstance(Reader({"K": ring("k1")}).keys("K").now, KeyRing)
+
+
+class Pool:
+    """Counts how often its connections were replaced."""
+
+    drained = 0
+
+    async def drain(self) -> None:
+        self.drained += 1
+
+
+@pytest.mark.parametrize(("passwords", "drained"), [(("old", "new"), 0), (("new",), 1)])
+def test_connections_are_replaced_only_once_a_single_password_is_in_force(
+    passwords: tuple[str, ...], drained: int
+) -> None:
+    pool = Pool()
+    asyncio.run(replace_connections(cast("Any", pool), Live(passwords)))
+    assert pool.drained == drained

@@ -52,6 +52,13 @@ def _door(primary: PostgresPlace, door: PostgresDoor, database: str) -> Postgres
     return _Place(door.host, door.port, database, primary.ca, door.address)
 
 
+def _pooler(scope: Scope, database: str | None = None) -> PostgresPlace:
+    primary = place(scope)
+    if primary.pooler is None:
+        raise Invalid("the profile names no [postgres.pooler]")
+    return _door(primary, primary.pooler, database or primary.database)
+
+
 class ObservePg:
     """Queries with the level's own credential, and connection attempts with any."""
 
@@ -69,14 +76,11 @@ class ObservePg:
 
         Raises Unanswered (a Failure) when the pooler does not answer, Invalid when the profile names none.
         """
-        primary = place(self._scope)
-        if primary.pooler is None:
-            raise Invalid("the profile names no [postgres.pooler]")
         if not what.isalpha():
             raise HarnessError(f"{what!r} is no word that follows SHOW")
+        console = _pooler(self._scope, "pgbouncer")
         own = self._scope.credentials("postgres")
         self._scope.meter.add(connections=1, requests=1)
-        console = _door(primary, primary.pooler, "pgbouncer")
         try:
             with (
                 postgres.connect(console, own.user, own.password) as connection,
@@ -120,6 +124,7 @@ class ObservePg:
         sslmode: str | None = None,
         host: str | None = None,
         options: Mapping[str, object] | None = None,
+        pooled: bool = False,
     ) -> PgAnswer:
         """Connect, run `select 1` and close.
 
@@ -129,8 +134,9 @@ class ObservePg:
             sslmode: libpq's word instead of verify-full.
             host: another name to verify, at the same address.
             options: further libpq keywords, such as require_auth; None removes one.
+            pooled: knock at the declared pooler; Invalid when the profile names none.
         """
-        where = place(self._scope, self._standby)
+        where = _pooler(self._scope) if pooled else place(self._scope, self._standby)
         if user is None:
             own = self._scope.credentials("postgres")
             user, password = own.user, own.password if password is None else password

@@ -16,7 +16,7 @@ from system.platforms.local.parts.postgres import Postgres, unprivileged
 NAME = "pgbouncer"
 CONSOLE = "console"  # a user of the pooler alone, which the server does not know
 _ROLES = ("api", "worker")
-_HOLD_S = 1.5  # callers wait two seconds for a connection
+_HOLD_S = 0.5  # callers give a connection 0.8 s to prove itself
 # Fewer than the server takes: the rest is for migrations, backups, and people (INF-PG-04 adds it up).
 _SETTINGS = {
     "pool_mode": "transaction",
