@@ -1,5 +1,6 @@
 """The one client of the control protocol that every platform serves: HTTP and JSON on a unix socket."""
 
+import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from functools import reduce
@@ -23,6 +24,7 @@ from seatrial.platform_answers import (
     Scratch,
     Sighting,
     Status,
+    Strength,
     listeners_of,
     part_of,
     shaped,
@@ -43,6 +45,7 @@ __all__ = [
     "Scratch",
     "Sighting",
     "Status",
+    "Strength",
 ]
 
 READ_TIMEOUT_S = 15.0
@@ -107,6 +110,11 @@ class PlatformClient:
         """Return part -> variable -> value, "<secret>" for secrets."""
         data = self._ask("GET", "config")
         return shaped("config", lambda: {part: dict(values) for part, values in data["parts"].items()})
+
+    def secrets(self) -> tuple[Strength, ...]:
+        """Return what can be said of the environment's secrets without saying any."""
+        data = self._ask("GET", "secrets", params={"nonce": secrets.token_hex(16)})
+        return shaped("secrets", lambda: tuple(Strength(**each) for each in data["secrets"]))
 
     def scan(self, texts: Mapping[str, str] | None = None, canaries: Sequence[str] = ()) -> Scan:
         """Have the platform look for its own secrets: in these texts, or else in its logs and processes.

@@ -124,6 +124,27 @@ class Rotated:
 
 
 @dataclass(frozen=True)
+class Strength:
+    """What may be said of one value of a secret.
+
+    Attributes:
+        name: where it is, "links k1"; never the value.
+        purpose: the same for every copy of the value that is meant to be one.
+        length: in characters.
+        guesses_log10: how many guesses an attacker needs who knows words, sequences and repetitions, by zxcvbn.
+        published: where everybody can read it or what it was made from; empty when nowhere.
+        fingerprint: equal where the values are, within one answer.
+    """
+
+    name: str
+    purpose: str
+    length: int
+    guesses_log10: float
+    published: str
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class Sighting:
     """A secret, or a canary, that stood where a scan looked.
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import Invalid
-from seatrial.platform import Listeners, PlatformClient, Process, Scan, Scratch, Status
+from seatrial.platform import Listeners, PlatformClient, Process, Scan, Scratch, Status, Strength
 from seatrial.scope import Scope
 
 
@@ -55,6 +55,10 @@ class ObservePlatform:
     def config(self) -> dict[str, dict[str, str]]:
         """Return part -> variable -> value, "<secret>" for secrets."""
         return self._client.config()
+
+    def secrets(self) -> tuple[Strength, ...]:
+        """Return how strong each of the environment's own secrets is, and which are the same."""
+        return self._client.secrets()
 
     def scan(self, texts: Mapping[str, str] | None = None, canaries: Sequence[str] = ()) -> Scan:
         """Have the platform look for its own secrets, and for these canaries: in the texts, or else in its logs and processes."""

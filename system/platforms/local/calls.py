@@ -5,7 +5,7 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from system.platforms.local import accounts, leaks, reports
+from system.platforms.local import accounts, leaks, reports, strengths
 from system.platforms.local.arguments import Arguments
 from system.platforms.local.certificates import replace_certificate
 from system.platforms.local.errors import BadRequest, PartFailed
@@ -39,6 +39,7 @@ class Calls:
             ("GET", "processes"): self._processes,
             ("GET", "listeners"): self._listeners,
             ("GET", "config"): self._config,
+            ("GET", "secrets"): self._secrets,
             ("POST", "scan"): self._scan,
             ("POST", "restart"): self._restart,
             ("POST", "kill"): self._kill,
@@ -94,6 +95,11 @@ class Calls:
     async def _config(self, arguments: Arguments) -> Answer:
         arguments.finish()
         return reports.config(self._instance)
+
+    async def _secrets(self, arguments: Arguments) -> Answer:
+        nonce = arguments.text("nonce")
+        arguments.finish()
+        return await asyncio.to_thread(strengths.report, self._instance, nonce)
 
     async def _scan(self, arguments: Arguments) -> Answer:
         texts, canaries = arguments.texts("texts"), arguments.names("canaries")

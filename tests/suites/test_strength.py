@@ -1,0 +1,67 @@
+"""The rules of SEC-SEC-01: which values are secrets, which are shared, and which profiles name the same place."""
+
+import secrets
+from dataclasses import replace
+
+import pytest
+
+from seatrial.references import Reference
+from seatrial.strength import strength
+from suites.security._strength import also_elsewhere, shared, weak
+from suites.security.test_strength import KNOWN_BAD, KNOWN_GOOD
+
+GOOD = strength("one", "one", KNOWN_GOOD, "nonce")
+
+
+@pytest.mark.parametrize("value", [*KNOWN_BAD, "", "v3Kq0Zr9_TtG1mYx", "an-example-that-is-quite-long-yet-no-secret"])
+def test_what_people_make_up_is_weak(value: str) -> None:
+    assert weak(strength("x", "x", value, "nonce"))
+
+
+def test_what_a_generator_makes_is_not() -> None:
+    made = [make(size) for make in (secrets.token_urlsafe, secrets.token_hex) for size in (24, 32) for _ in range(50)]
+    assert [weak(strength("x", "x", value, "nonce")) for value in made] == [[]] * len(made)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"length": 23}, "23 characters"),
+        ({"guesses_log10": 19.9}, "10^19.9 attempts"),
+        ({"published": "stands in README.md"}, "stands in README.md"),
+    ],
+)
+def test_each_lack_is_told_apart(change: dict[str, object], words: str) -> None:
+    assert weak(GOOD) == []
+    (problem,) = weak(replace(GOOD, **change))  # type: ignore[arg-type]
+    assert words in problem
+
+
+def test_one_value_for_two_purposes_is_found_and_copies_for_one_are_not() -> None:
+    copy = replace(GOOD, name="edge-1 LINK_KEYS")
+
+    assert shared([GOOD, copy]) == []
+    assert shared([GOOD, replace(copy, purpose="two")]) == ["edge-1 LINK_KEYS = one"]
+    assert shared([GOOD, replace(copy, purpose="two", fingerprint="other")]) == []
+
+
+def test_a_fingerprint_is_of_its_nonce_alone() -> None:
+    assert GOOD.fingerprint == strength("two", "two", KNOWN_GOOD, "nonce").fingerprint
+    assert GOOD.fingerprint != strength("one", "one", KNOWN_GOOD, "other").fingerprint
+    assert KNOWN_GOOD not in repr(GOOD)
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "same"),
+    [
+        ("file:../.state/a", "file:../x/../.state/a", True),
+        ("file:../.state/a", "file:../.state/b", False),
+        ("sops:secrets/a.yaml#k", "sops:./secrets/a.yaml#k", True),
+        ("sops:secrets/a.yaml#k", "sops:secrets/a.yaml#l", False),
+        ("env:TOKEN", "env:TOKEN", False),
+    ],
+)
+def test_the_same_place_in_two_profiles(own: str, other: str, same: bool) -> None:
+    found = also_elsewhere([Reference.parse(own)], {"staging": [Reference.parse(other)]})
+
+    assert found == ([f"{Reference.parse(other)} of staging"] if same else [])
