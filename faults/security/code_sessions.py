@@ -233,7 +233,10 @@ class ByAddressAlone(PatchedRelease):
 @fault(
     "throttle-believes-first-address",
     kind="code",
-    caught_by={"SEC-AUTH-03": "429 whatever the caller claims"},
+    caught_by={
+        "SEC-AUTH-03": "429 whatever the caller claims",
+        "SEC-HTTP-03": "429 whatever the caller claims",
+    },
     takes_s=30.0,
 )
 class BelievesFirst(PatchedRelease):

@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from system.api import assets, events, operations, playback, promotion, sessions, uploads
-from system.api.documents import API_VERSION, install_openapi
+from system.api.documents import API_VERSION, errors, install_openapi
 from system.api.errors import install_errors
 from system.api.services import open_services
 from system.api.settings import ApiSettings
@@ -54,8 +54,9 @@ def create_app(settings: ApiSettings | None) -> FastAPI:
         telemetry={"tracing": False, "metrics": False, "logs": False, "operation_spans": False},
         generate_unique_id_function=lambda route: route.name,
     )
-    for part in (operations, sessions, assets, uploads, promotion, playback, events):
-        app.include_router(part.router)
+    app.include_router(operations.router)
+    for part in (sessions, assets, uploads, promotion, playback, events):
+        app.include_router(part.router, dependencies=[Depends(sessions.limit_client)], responses=errors(429))
     install_errors(app)
     install_openapi(app, TAGS)
     app.add_middleware(BodyLimit, max_bytes=LARGEST_BODY_BYTES)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import AsyncIterator
 
 from fastapi import APIRouter, Response
@@ -22,6 +23,7 @@ POLL_S = 0.25
 HEARTBEAT_S = 10.0
 LONGEST_S = 600.0  # browsers reconnect by themselves
 STREAMS = 100
+STREAMS_EACH = 20  # of one account, so that five are needed to use up an instance
 
 # One event; `data` is JSON with status and progress.
 EVENT = {
@@ -36,7 +38,7 @@ EVENT = {
 
 log = get_logger("api.events")
 router = APIRouter(prefix="/v1/assets", tags=["assets"])
-open_streams: set[str] = set()
+open_streams: Counter[str] = Counter()  # account -> how many it holds here
 
 
 class EventStream(StreamingResponse):
@@ -53,15 +55,17 @@ class EventStream(StreamingResponse):
 async def follow_asset(asset_id: AssetId, caller: Caller, services: Service) -> Response:
     """Follow status and progress until the asset is ready or failed."""
     row = await find_asset(services, caller.account_id, asset_id)
-    if len(open_streams) >= STREAMS:
-        raise Problem(503, "Too many are watching; try again.", headers={"Retry-After": "5"})
-    events = _events(services, asset_id, {"status": row["status"], "progress": row["progress"]})
+    wait = {"Retry-After": "5"}
+    if open_streams[caller.account_id] >= STREAMS_EACH:
+        raise Problem(429, "This account is watching too many at once; try again.", headers=wait)
+    if open_streams.total() >= STREAMS:
+        raise Problem(503, "Too many are watching; try again.", headers=wait)
+    events = _events(services, caller.account_id, asset_id, {"status": row["status"], "progress": row["progress"]})
     return EventStream(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
-async def _events(services: Services, asset_id: str, state: dict[str, object]) -> AsyncIterator[str]:
-    me = f"{asset_id} {id(state)}"
-    open_streams.add(me)
+async def _events(services: Services, account_id: str, asset_id: str, state: dict[str, object]) -> AsyncIterator[str]:
+    open_streams[account_id] += 1
     try:
         started_s = spoke_s = time.monotonic()
         yield f"retry: 1000\n{_event(state)}"
@@ -78,7 +82,9 @@ async def _events(services: Services, asset_id: str, state: dict[str, object]) -
                 spoke_s = time.monotonic()
                 yield ": still here\n\n"
     finally:
-        open_streams.discard(me)
+        open_streams[account_id] -= 1
+        if not open_streams[account_id]:
+            del open_streams[account_id]
 
 
 def _event(state: dict[str, object]) -> str:

@@ -12,6 +12,7 @@ from fastapi import Depends, Request
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
+from system.api.limits import RateLimits
 from system.api.settings import ApiSettings
 from system.api.storage import read_sha256, stated_sha256
 from system.common.database import (
@@ -46,6 +47,7 @@ class Services:
     store: ObjectStore
     bulk: ObjectStore
     readiness: Readiness
+    limits: RateLimits
 
     async def object_sha256(self, bucket: str, key: str, version_id: str | None = None) -> tuple[int, str] | None:
         """Give size and SHA-256 (hex) of an object, None when it is not there."""
@@ -99,6 +101,12 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
     async def ping() -> None:
         await redis.ping()
 
+    limits = RateLimits(
+        redis,
+        client=settings.client_limit,
+        account=settings.account_limit,
+        unlimited=settings.unlimited_networks,
+    )
     readiness = Readiness({"postgres": postgres, "redis": ping, "s3": lambda: store.probe(settings.storage.staging)})
     await pool.open()
     await probe_pool.open()
@@ -112,7 +120,7 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
         asyncio.create_task(follow(settings.redis.passwords, lambda: drop_connections(redis))),
     ]
     try:
-        yield Services(settings, pool, redis, store, bulk, readiness)
+        yield Services(settings, pool, redis, store, bulk, readiness, limits)
     finally:
         for task in beside:
             task.cancel()

@@ -25,7 +25,7 @@ from system.common.client import client_address
 from system.common.logging import get_logger
 from system.common.problem import Problem
 
-__all__ = ["Caller", "router"]
+__all__ = ["Caller", "limit_client", "router"]
 
 SESSION_LIFETIME = timedelta(days=30)
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="seatrial"'}
@@ -35,10 +35,20 @@ router = APIRouter(prefix="/v1/sessions", tags=["sessions"])
 bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The access token of a session.")
 
 
+async def limit_client(request: Request, services: Service) -> str:
+    """Count the request for the address that it comes from, and return that."""
+    address = client_address(request, services.settings.trusted_proxies)
+    await services.limits.take("client", address, address)
+    return address
+
+
+Address = Annotated[str, Depends(limit_client)]
+
+
 async def _caller(
-    services: Service, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]
+    services: Service, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)], client: Address
 ) -> Claims:
-    """Require a genuine access token of a session that has not been signed out."""
+    """Require a genuine access token of a session that has not been signed out, and count the request for its account."""
     settings = services.settings
     claims = (
         read_access_token(settings.jwt_keys.now, credentials.credentials, issuer=settings.api_origin)
@@ -50,6 +60,7 @@ async def _caller(
         (claims.session_id, claims.account_id),
     ):
         raise Problem(401, "Sign in first.", headers=CHALLENGE)
+    await services.limits.take("account", claims.account_id, client)
     return claims
 
 
@@ -57,10 +68,10 @@ Caller = Annotated[Claims, Depends(_caller)]
 
 
 @router.post("", status_code=201, responses=errors(400, 401, 408, 413, 422, 429))
-async def sign_in(credentials: Credentials, request: Request, services: Service) -> TokenPair:
+async def sign_in(credentials: Credentials, client: Address, services: Service) -> TokenPair:
     """Open a session."""
     email = credentials.email.lower()
-    throttle = SignInThrottle(services.redis, email, client_address(request, services.settings.trusted_proxies))
+    throttle = SignInThrottle(services.redis, email, client)
     account = await services.row("select id::text, password_hash from accounts where email = %s", (email,))
     async with turn:
         await throttle.check()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from system.api.limits import Limit, parse_limit
 from system.common.client import PRIVATE_NETWORKS, Networks, parse_networks
 from system.common.config import (
     DatabaseSettings,
@@ -19,6 +20,9 @@ from system.common.config import (
 from system.common.live import Live
 
 __all__ = ["ApiSettings", "read_account_settings", "read_settings"]
+
+
+_NONE = Limit(1, 1)  # a limit that cannot be read is reported, and the settings are not used
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,9 @@ class ApiSettings:
     link_max_lifetime_s: int
     database_pool_size: int
     trusted_proxies: Networks
+    client_limit: Limit
+    account_limit: Limit
+    unlimited_networks: Networks
 
 
 def read_settings(environ: Mapping[str, str]) -> ApiSettings:
@@ -57,6 +64,9 @@ def read_settings(environ: Mapping[str, str]) -> ApiSettings:
         link_max_lifetime_s=reader.integer("LINK_MAX_LIFETIME_S", 3600, at_least=1, at_most=86_400),
         database_pool_size=reader.integer("DATABASE_POOL_SIZE", 9, at_least=2, at_most=100),
         trusted_proxies=reader.parsed("TRUSTED_PROXIES", parse_networks, default=PRIVATE_NETWORKS) or (),
+        client_limit=reader.parsed("CLIENT_LIMIT", parse_limit, default="50/s, 300 at once") or _NONE,
+        account_limit=reader.parsed("ACCOUNT_LIMIT", parse_limit, default="20/s, 120 at once") or _NONE,
+        unlimited_networks=reader.parsed("UNLIMITED_NETWORKS", parse_networks, default="") or (),
     )
     reader.finish()
     return settings

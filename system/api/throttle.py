@@ -16,6 +16,11 @@ __all__ = ["SignInThrottle"]
 FAILURES = 10
 WINDOW_S = 60
 TIMEOUT_S = 0.5
+# Each write brings its time to live along: a count that stayed would throttle for ever.
+_COUNT = """
+local failures, left_ms = redis.call('GET', KEYS[1]) or 0, redis.call('PTTL', KEYS[1])
+redis.call('SET', KEYS[1], failures + 1, 'PX', left_ms > 0 and left_ms or ARGV[1])
+"""
 
 log = get_logger("api.throttle")
 
@@ -44,7 +49,7 @@ class SignInThrottle:
 
     async def failed(self) -> None:
         """Count a failure; the window starts with the first."""
-        await self._run(lambda pipeline: pipeline.incr(self._key).expire(self._key, WINDOW_S, nx=True))
+        await self._run(lambda pipeline: pipeline.eval(_COUNT, 1, self._key, str(1000 * WINDOW_S)))
 
     async def succeeded(self) -> None:
         """Forget the failures."""

@@ -5,7 +5,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
 from starlette.requests import Request
 
-__all__ = ["PRIVATE_NETWORKS", "Networks", "client_address", "parse_networks"]
+__all__ = ["PRIVATE_NETWORKS", "Networks", "client_address", "parse_networks", "within"]
 
 Networks = Sequence[IPv4Network | IPv6Network]
 PRIVATE_NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fd00::/8"
@@ -23,7 +23,7 @@ def client_address(request: Request, trusted: Networks) -> str:
     """
     peer = request.client.host if request.client else "unknown"
     forwarded = request.headers.getlist("x-forwarded-for")
-    if not forwarded or not _within(peer, trusted):
+    if not forwarded or not within(peer, trusted):
         return peer
     claimed = forwarded[-1].rsplit(",", 1)[-1].strip()
     try:
@@ -32,7 +32,8 @@ def client_address(request: Request, trusted: Networks) -> str:
         return peer
 
 
-def _within(address: str, networks: Networks) -> bool:
+def within(address: str, networks: Networks) -> bool:
+    """Say whether the address lies in one of the networks; what is no address lies in none."""
     try:
         return any(ip_address(address) in network for network in networks)
     except ValueError:

@@ -103,8 +103,7 @@ class Pages:
             raise _refused(answer)
         said = "E-mail or password is wrong." if answer.status_code == 422 else detail(answer)
         page = self._templates.page("sign-in", answer.status_code, goal=goal, email=email, said=said)
-        if "retry-after" in answer.headers:
-            page.headers["Retry-After"] = answer.headers["retry-after"]
+        page.headers.update(_when_again(answer))
         return page
 
     async def _sign_out(self, _request: Request, session: Session) -> Response:
@@ -213,8 +212,7 @@ def _done(request: Request) -> str:
 def _refused(answer: httpx2.Response) -> HTTPException:
     if answer.status_code not in {404, 409, 422, 429, 503}:
         return HTTPException(502, "The service could not do that.")
-    headers = {"Retry-After": answer.headers["retry-after"]} if "retry-after" in answer.headers else {}
-    return HTTPException(answer.status_code, detail(answer), headers)
+    return HTTPException(answer.status_code, detail(answer), _when_again(answer))
 
 
 def _passed_on(answer: httpx2.Response) -> Response:
@@ -222,7 +220,11 @@ def _passed_on(answer: httpx2.Response) -> Response:
         return JSONResponse(answer.json(), answer.status_code)
     if answer.status_code >= 500 and answer.status_code != 503:
         return problem(502, "The service could not do that.")
-    return problem(answer.status_code, detail(answer))
+    return problem(answer.status_code, detail(answer), headers=_when_again(answer))
+
+
+def _when_again(answer: httpx2.Response) -> dict[str, str]:
+    return {"Retry-After": answer.headers["retry-after"]} if "retry-after" in answer.headers else {}
 
 
 async def _form(request: Request) -> dict[str, str]:

@@ -117,8 +117,8 @@ def tokens(access: str, refresh: str) -> dict[str, Any]:
     return {"access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in_s": 900}
 
 
-def problem(status: int, detail: str, **more: Any) -> Response:
-    return JSONResponse({"title": "x", "status": status, "detail": detail, **more}, status)
+def problem(status: int, detail: str, headers: dict[str, str] | None = None, **more: Any) -> Response:
+    return JSONResponse({"title": "x", "status": status, "detail": detail, **more}, status, headers)
 
 
 class Host:

@@ -115,6 +115,13 @@ def test_an_upload_that_the_api_refuses_says_which_field(browser: Browser, api: 
     )
 
 
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_refusal_for_now_is_passed_on_with_its_wait(browser: Browser, api: FakeApi, status: int) -> None:
+    api.answers["POST", "/v1/assets"] = lambda _request: problem(status, "Wait.", headers={"Retry-After": "7"})
+    answer = browser.sign_in().fetch("/upload", {})
+    assert (answer.status_code, answer.headers["retry-after"]) == (status, "7")
+
+
 def test_completion_is_passed_on(browser: Browser) -> None:
     assert browser.sign_in().fetch(f"{PAGE}/complete", {}).status_code == 202
 

@@ -64,6 +64,8 @@ def test_reports_every_missing_variable_at_once() -> None:
         ("LINK_KEYS", '{"active": "k1", "keys": {"k1": "zz"}}', "non-hexadecimal"),
         ("LINK_KEYS", '{"active": ["k1"]}', "expected"),
         ("TRUSTED_PROXIES", "everyone", "everyone"),
+        ("CLIENT_LIMIT", "many", "expected a limit"),
+        ("ACCOUNT_LIMIT", "1/s, 90 at once", "more than a minute"),
     ],
 )
 def test_refuses_a_malformed_value(name: str, value: str, said: str) -> None:

@@ -15,7 +15,7 @@ from system.platforms.local.secret_files import SecretFiles
 _CLIENT = "+@read +@write +@stream +@connection +@transaction -@dangerous -@admin"
 _RULES = {
     "admin": "~* &* +@all",
-    "api": f"~jobs:preview ~progress:* ~rate:* {_CLIENT}",
+    "api": f"~jobs:preview ~progress:* ~rate:* {_CLIENT} +eval +time",
     "worker": f"~jobs:preview ~jobs:preview:dead ~progress:* ~worker:* {_CLIENT}",
     "observer": "~* +@read +@connection -@dangerous -@admin +info +role +time +config|get +acl|list +acl|getuser "
     "+acl|whoami +acl|users +xinfo +xpending +dbsize +lastsave +latency|latest +latency|history +slowlog|get "

@@ -143,6 +143,9 @@ def _api(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
         "S3_PUBLIC_ENDPOINT": addresses.origin("s3"),
         "DATABASE_POOL_SIZE": "9",
         "TRUSTED_PROXIES": _TRUSTED_PROXIES,
+        "CLIENT_LIMIT": "2/s, 40 at once",
+        "ACCOUNT_LIMIT": "1/s, 20 at once",
+        "UNLIMITED_NETWORKS": "127.0.0.1/32",  # whoever tries this system out, and makes load, does it from here
         "JWT_KEY": SECRET,
         "LINK_KEYS": SECRET,
         "APP_ORIGIN": addresses.origin("app"),

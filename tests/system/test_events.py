@@ -1,0 +1,61 @@
+"""Streams of events: one account cannot hold all of them."""
+
+import asyncio
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from system.api import events
+from system.api.tokens import Claims
+from system.common.problem import Problem
+
+STATE = {"status": "uploading", "progress": 0}
+
+
+@pytest.fixture(autouse=True)
+def _nobody_watches() -> Iterator[None]:
+    events.open_streams.clear()
+    yield
+    events.open_streams.clear()
+
+
+async def row(_query: object, _values: object) -> dict[str, object]:
+    return STATE
+
+
+SERVICES = cast("Any", SimpleNamespace(row=row))
+
+
+async def watch(account: str) -> Any:
+    answer = cast("Any", await events.follow_asset("asset", Claims(account, "session"), SERVICES))
+    await anext(answer.body_iterator)
+    return answer.body_iterator
+
+
+def refusal(account: str) -> Problem:
+    with pytest.raises(Problem) as caught:
+        asyncio.run(watch(account))
+    return caught.value
+
+
+def test_an_account_is_refused_one_more_and_others_are_not() -> None:
+    async def work() -> None:
+        streams = [await watch("a") for _ in range(events.STREAMS_EACH)]
+        with pytest.raises(Problem) as caught:
+            await watch("a")
+        assert (caught.value.status, caught.value.headers) == (429, {"Retry-After": "5"})
+        streams.append(await watch("b"))
+        await streams.pop(0).aclose()
+        streams.append(await watch("a"))
+        for stream in streams:
+            await stream.aclose()
+        assert not events.open_streams
+
+    asyncio.run(work())
+
+
+def test_many_accounts_together_are_refused_as_long_as_the_instance_is_full() -> None:
+    events.open_streams.update({f"account {number}": 10 for number in range(events.STREAMS // 10)})
+    assert refusal("another").status == 503
