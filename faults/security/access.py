@@ -6,6 +6,7 @@ from faults._code import PatchedRelease
 from seatrial import fault
 from seatrial.platform import Patch
 
+PAGES = "system/frontend/pages.py"
 EVENTS, OPERATIONS, TOKENS = "system/api/events.py", "system/api/operations.py", "system/api/tokens.py"
 
 
@@ -78,4 +79,58 @@ class SignatureUnchecked(PatchedRelease):
     services = ("api",)
     patch: ClassVar = [
         Patch(file=TOKENS, find='"strict_aud": True}', replace='"strict_aud": True, "verify_signature": False}')
+    ]
+
+
+@fault(
+    "page-lost-its-guard",
+    kind="code",
+    caught_by={"SEC-ACL-01": "a refusal of GET /upload with"},
+    takes_s=30.0,
+)
+class PageOpen(PatchedRelease):
+    """The upload page asks nobody who the reader is, since it shows nothing of his; what is added to it later does.
+
+    Source: CWE-306, "Missing Authentication for Critical Function"
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file=PAGES,
+            find=(
+                '        await session.call("GET", "/v1/assets", params={"limit": "1"})\n'
+                '        return self._templates.page("upload")'
+            ),
+            replace='        return self._templates.page("upload")',
+        )
+    ]
+
+
+@fault(
+    "pages-kept-for-everybody",
+    kind="code",
+    caught_by={"SEC-ACL-01": "a refusal of GET /assets/{id} with"},
+    takes_s=30.0,
+)
+class PagesKept(PatchedRelease):
+    """The page of an asset is kept in memory to spare the api, and given to whoever asks for its address next.
+
+    Source: CWE-488, "Exposure of Data Element to Wrong Session"
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file=PAGES,
+            find="            return session.dress(await handler(request, session))",
+            replace=(
+                "            kept = request.app.state._state.setdefault('kept', {})\n"
+                "            if request.method != 'GET' or handler.__name__ != '_asset':\n"
+                "                return session.dress(await handler(request, session))\n"
+                "            if request.url.path not in kept:\n"
+                "                kept[request.url.path] = (await handler(request, session)).body\n"
+                "            return Response(kept[request.url.path], media_type='text/html')"
+            ),
+        )
     ]

@@ -128,6 +128,22 @@ class CachedForEverybody(PatchedRelease):
 
 
 @fault(
+    "video-cached-beyond-its-link",
+    kind="code",
+    caught_by={"SEC-HTTP-01": "a max-age within the link's life on"},
+    takes_s=30.0,
+)
+class CachedBeyondLink(PatchedRelease):
+    """A browser may show a video for a day from its cache, though the link that opened it has long expired.
+
+    Source: RFC 9111, section 5.2.2.1 (`max-age`: until then the answer is fresh, and nobody is asked)
+    """
+
+    services = ("edge",)
+    patch: ClassVar = [Patch(file=PLAY, find='"private, max-age={left_s}"', replace='"private, max-age=86400"')]
+
+
+@fault(
     "referrer-tells-paths",
     kind="code",
     caught_by={"SEC-HTTP-01": "a Referrer-Policy that tells no paths"},

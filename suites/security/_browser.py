@@ -92,12 +92,13 @@ def named_paths(text: str, values: Mapping[str, str]) -> set[str]:
     return {each for each in filled if not each.startswith("/static/")}
 
 
-def unsafe_routes(browser: Browser, asset_id: str) -> Iterator[tuple[str, str]]:
-    """Give method and path of every route that pages or scripts name and that takes more than reading.
+def routes(browser: Browser, *asset_ids: str) -> Iterator[tuple[str, str]]:
+    """Give method and path of every route that pages and scripts name, those of these assets among them.
 
     What a path takes is asked of the server: a method that nothing takes is answered with Allow (RFC 9110, 15.5.6).
     """
-    texts = [browser.send("GET", path, headers=PAGE).text for path in ("/", "/upload", f"/assets/{asset_id}")]
+    own = [f"/assets/{asset_id}" for asset_id in asset_ids]
+    texts = [browser.send("GET", path, headers=PAGE).text for path in ("/", "/upload", *own)]
     texts.append(browser.exercise.http.get("app:/sign-in", headers=PAGE).text)
     scripts = sorted({each for text in texts for each in re.findall(r'src="(/static/[^"]+\.js)"', text)})
     seen = set(scripts)
@@ -107,8 +108,13 @@ def unsafe_routes(browser: Browser, asset_id: str) -> Iterator[tuple[str, str]]:
         more = {f"/static/{name}" for name in re.findall(r'from "\./([^"]+\.js)"', script)} - seen
         seen |= more
         scripts += sorted(more)
-    for path in sorted({path for text in texts for path in named_paths(text, {"id": asset_id})}):
+    for path in sorted({path for text in texts for path in named_paths(text, {"id": asset_ids[0]})}):
         answer = browser.send("PROPFIND", path, headers={"Origin": browser.origin})
         allowed = {each.strip() for each in answer.headers.get("allow", "").split(",")}
-        for method in sorted(allowed & {"POST", "PUT", "PATCH", "DELETE"}):
+        for method in sorted(allowed & {"GET", "POST", "PUT", "PATCH", "DELETE"}):
             yield method, path
+
+
+def unsafe_routes(browser: Browser, asset_id: str) -> Iterator[tuple[str, str]]:
+    """Give method and path of every route that takes more than reading."""
+    return (route for route in routes(browser, asset_id) if route[0] != "GET")
