@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from seatrial import conclude, expected, hosting, inventory
+from seatrial import conclude, expected, hosting, inventory, secret_commands
 from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
 from seatrial.outcome import Level
@@ -98,8 +98,9 @@ def _parser() -> argparse.ArgumentParser:
 
     profile = add("profile", _profile, "work with profiles")
     actions = profile.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Parser)
-    check = actions.add_parser("check", help="report every problem of a profile with file and line")
-    check.add_argument("file")
+    actions.add_parser("check", help="report every problem of a profile with file and line").add_argument("file")
+
+    secret_commands.add_verbs(add("secrets", _secrets, secret_commands.SUMMARY), with_profile)
 
     listed = add("checklist", _checklist, "write a checklist that the last verdict and the last prove answer")
     listed.add_argument(
@@ -284,6 +285,11 @@ def _profile(options: argparse.Namespace) -> int:
         f"{options.file}: profile {profile.name} is well formed (grants up to {profile.max_impact}, expects {profile.expect.level})"
     )
     return 0
+
+
+def _secrets(options: argparse.Namespace) -> int:
+    code: int = options.verb(load(find(options.profile)), options)
+    return code
 
 
 def _checklist(options: argparse.Namespace) -> int:

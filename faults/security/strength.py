@@ -81,7 +81,7 @@ class OfTwoEnvironments(PatchedTree):
     edits = (
         {
             "file": "profiles/staging.toml",
-            "find": "sops:secrets/staging.yaml#valkey_observer",
+            "find": "sops:secrets/staging.sops.yaml#valkey_observer",
             "replace": "file:../.state/local/secrets/redis-observer",
         },
     )

@@ -80,3 +80,13 @@ def test_only_the_admin_of_the_store_has_more_than_a_policy() -> None:
         assert not [
             action for each in statements for action in each["Action"] if "Bypass" in action or action == "s3:*"
         ]
+
+
+def test_every_secret_is_explained(tmp_path: Path) -> None:
+    secrets = SecretFiles(tmp_path)
+    secrets.make_all()
+    names = {path.name.removesuffix(".d") for path in tmp_path.iterdir() if path.suffix not in (".access", ".secret")}
+    text = Path("docs/secrets.md").read_text()
+
+    between = {f"account-{number}" for number in range(2, len(ACCOUNTS))}
+    assert sorted(name for name in names - between if f"`{name}`" not in text) == []

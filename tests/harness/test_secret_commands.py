@@ -1,0 +1,219 @@
+"""`seatrial secrets` with the real SOPS and real age keys."""
+
+import json
+import os
+from pathlib import Path
+
+import pyrage
+import pytest
+
+from seatrial import cli
+from seatrial.sops import SopsFile
+
+PROFILE = """\
+name = "here"
+max_impact = "exercise"
+tree = "tree"
+
+[urls]
+api = "https://api.example.test"
+
+[credentials.observe]
+postgres = { user = "observer", password = "sops:secrets.sops.yaml#postgres" }
+redis = { user = "observer", password = "file:redis" }
+
+[[accounts]]
+email = "one@example.test"
+password = "sops:secrets.sops.yaml#account_1"
+"""
+
+
+@pytest.fixture
+def profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "here.toml").write_text(PROFILE)
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "redis").write_text("a password")
+    (tmp_path / "redis").chmod(0o600)
+    monkeypatch.setenv("SOPS_AGE_KEY_FILE", str(tmp_path / "keys" / "own.txt"))
+    return tmp_path / "here.toml"
+
+
+@pytest.fixture
+def file(profile: Path) -> SopsFile:
+    return SopsFile(profile.with_name("secrets.sops.yaml"))
+
+
+def run(profile: Path, *words: str) -> int:
+    return cli.main(["secrets", words[0], "--profile", str(profile), *words[1:]])
+
+
+def recipient(profile: Path) -> str:
+    """Make the key that SOPS will use, and return its public half."""
+    assert run(profile, "generate", "--key", os.environ["SOPS_AGE_KEY_FILE"]) == 0
+    return str(pyrage.x25519.Identity.from_str(Path(os.environ["SOPS_AGE_KEY_FILE"]).read_text().strip()).to_public())
+
+
+@pytest.fixture
+def filled(profile: Path, file: SopsFile) -> SopsFile:
+    file.create({"postgres": "issued-elsewhere", "account_1": "first-value"}, [recipient(profile)])
+    return file
+
+
+def test_a_key_is_private_and_its_public_half_is_shown(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    public = recipient(profile)
+
+    path = Path(os.environ["SOPS_AGE_KEY_FILE"])
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    said = capsys.readouterr().out
+    assert public in said
+    assert "AGE-SECRET-KEY" not in said
+
+
+def test_a_key_is_neither_written_over_nor_put_into_the_tree(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    recipient(profile)
+
+    assert run(profile, "generate", "--key", os.environ["SOPS_AGE_KEY_FILE"]) == cli.USAGE_ERROR
+    assert "never written over" in capsys.readouterr().err
+    assert run(profile, "generate", "--key", str(profile.parent / "tree" / "sub" / "x")) == cli.USAGE_ERROR
+    assert not (profile.parent / "tree" / "sub").exists()
+
+
+def test_accounts_get_random_passwords_once(profile: Path, file: SopsFile, capsys: pytest.CaptureFixture[str]) -> None:
+    public = recipient(profile)
+    assert run(profile, "generate", "--recipient", public) == 0
+    first = file.read()
+    assert run(profile, "generate") == 0
+
+    assert file.read() == first
+    assert first.keys() == {"account_1"}
+    assert len(first["account_1"]) == 43
+    assert first["account_1"] not in file.path.read_text() + capsys.readouterr().out
+    assert file.recipients() == [public]
+
+
+def test_a_name_that_no_profile_knows_is_ours_too(profile: Path, filled: SopsFile) -> None:
+    assert run(profile, "generate", "jwt") == 0
+    assert len(filled.read()["jwt"]) == 43
+
+
+@pytest.mark.parametrize("verb", ["generate", "rotate"])
+def test_what_a_service_issues_is_not_made_up(
+    profile: Path, filled: SopsFile, verb: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(profile, verb, "postgres") == cli.USAGE_ERROR
+    assert "issued by its service" in capsys.readouterr().err
+    assert filled.read()["postgres"] == "issued-elsewhere"
+
+
+def test_without_a_recipient_nothing_is_written(
+    profile: Path, file: SopsFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(profile, "generate") == 2
+    assert "no keys provided" in capsys.readouterr().err
+    assert list(file.path.parent.glob("*secrets*")) == []
+
+
+def test_a_rotated_value_is_a_new_one_and_the_others_stay(profile: Path, filled: SopsFile) -> None:
+    assert run(profile, "rotate", "account_1") == 0
+
+    now = filled.read()
+    assert now["postgres"] == "issued-elsewhere"
+    assert now["account_1"] != "first-value"
+    assert run(profile, "rotate", "account_9") == cli.USAGE_ERROR
+
+
+def test_a_new_data_key_keeps_the_values(profile: Path, filled: SopsFile) -> None:
+    before, values = filled.path.read_text(), filled.read()
+
+    assert run(profile, "rotate") == 0
+    assert filled.read() == values
+    lines = [line for line in before.splitlines() if line.startswith(("postgres", "account_1"))]
+    assert not [line for line in lines if line in filled.path.read_text()]
+
+
+def test_a_whole_set_is_verified(profile: Path, filled: SopsFile, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(profile, "verify") == 0
+
+    said = capsys.readouterr().out
+    assert f"genuine   {filled.path}: 2 values, 1 recipients" in said
+    assert "3 references, no problems" in said
+    assert "first-value" not in said
+
+
+def missing_name(profile: Path, file: SopsFile) -> None:
+    del file
+    profile.write_text(PROFILE.replace("#account_1", "#account_2"))
+
+
+def loose_file(profile: Path, file: SopsFile) -> None:
+    del file
+    profile.with_name("redis").chmod(0o644)
+
+
+def loose_key(profile: Path, file: SopsFile) -> None:
+    del profile, file
+    Path(os.environ["SOPS_AGE_KEY_FILE"]).chmod(0o640)
+
+
+def other_key(profile: Path, file: SopsFile) -> None:
+    del profile, file
+    Path(os.environ["SOPS_AGE_KEY_FILE"]).write_text(f"{pyrage.x25519.Identity.generate()}\n")
+
+
+def exchanged(profile: Path, file: SopsFile) -> None:
+    """Swap two cipher texts: each is genuine, and not where it belongs."""
+    del profile
+    text = file.path.read_text()
+    one, two = (line.partition(": ")[2] for line in text.splitlines()[:2])
+    file.path.write_text(text.replace(one, "\0").replace(two, one).replace("\0", two))
+
+
+def key_in_the_tree(profile: Path, file: SopsFile) -> None:
+    del file
+    inside = profile.parent / "tree" / "key.txt"
+    Path(os.environ["SOPS_AGE_KEY_FILE"]).rename(inside)
+    os.environ["SOPS_AGE_KEY_FILE"] = str(inside)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (missing_name, "no value for account_2"),
+        (loose_file, "redis has mode 0644, expected 0600 at most"),
+        (loose_key, "own.txt has mode 0640"),
+        (other_key, "failed to get the data key"),
+        (exchanged, "sops decrypt failed"),
+        (key_in_the_tree, "in the source tree"),
+    ],
+)
+@pytest.mark.usefixtures("filled")
+def test_each_defect_is_named(
+    profile: Path, file: SopsFile, capsys: pytest.CaptureFixture[str], spoil: object, words: str
+) -> None:
+    spoil(profile, file)  # type: ignore[operator]
+
+    assert run(profile, "verify") == 1
+    assert words.lower() in capsys.readouterr().out.lower()
+
+
+def test_a_file_that_sops_did_not_write_is_refused(
+    profile: Path, file: SopsFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.path.write_text(json.dumps({"account_1": "in the clear"}))
+
+    assert run(profile, "rotate", "account_1") == 2
+    assert "no file that SOPS has encrypted" in capsys.readouterr().err
+
+
+def test_without_sops_files_and_platform_there_is_nothing_to_rotate(
+    profile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile.write_text(
+        PROFILE.replace("sops:secrets.sops.yaml#postgres", "file:a").replace(
+            "sops:secrets.sops.yaml#account_1", "file:b"
+        )
+    )
+
+    assert run(profile, "rotate", "redis-api") == cli.USAGE_ERROR
+    assert run(profile, "rotate") == cli.USAGE_ERROR
+    assert "neither a SOPS file nor a platform" in capsys.readouterr().err
