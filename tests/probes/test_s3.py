@@ -1,3 +1,4 @@
+import datetime as dt
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ def error(status: str, code: str) -> bytes:
 
 
 def page(key: str, more: str) -> str:
-    row = f'<Contents><Key>{key}</Key><Size>3</Size><ETag>"e"</ETag></Contents>'
+    stored = "<LastModified>2026-01-31T12:00:00.000Z</LastModified>"
+    row = f'<Contents><Key>{key}</Key>{stored}<Size>3</Size><ETag>"e"</ETag></Contents>'
     return f"<ListBucketResult>{row}{more}</ListBucketResult>"
 
 
@@ -86,6 +88,7 @@ def test_a_listing_has_every_page(store: Store) -> None:
     first = page("a", "<IsTruncated>true</IsTruncated><NextContinuationToken>t0k</NextContinuationToken>")
     seen = store(xml(first), xml(page("b", "<IsTruncated>false</IsTruncated>")), heard=heard).list("masters", "x/")
     assert [(row.key, row.size_bytes, row.etag) for row in seen] == [("a", 3, "e"), ("b", 3, "e")]
+    assert {row.modified for row in seen} == {dt.datetime(2026, 1, 31, 12, tzinfo=dt.UTC)}
     assert b"continuation-token=t0k" in heard[1]
 
 

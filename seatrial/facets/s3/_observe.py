@@ -1,5 +1,6 @@
 """The object store as a handle offers it: reading with the level's own key, and requests without any."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ class S3Object:
     key: str
     size_bytes: int
     etag: str
+    modified: dt.datetime
 
 
 def place(scope: Scope) -> S3Place:
@@ -120,7 +122,7 @@ class ObserveS3:
         while True:
             data = self._data("list_objects_v2", Bucket=bucket, Prefix=prefix, **more)
             for row in data.get("Contents", []):
-                yield S3Object(row["Key"], row["Size"], row["ETag"].strip('"'))
+                yield S3Object(row["Key"], row["Size"], row["ETag"].strip('"'), row["LastModified"])
             if not data.get("IsTruncated"):
                 return
             more = {"ContinuationToken": data["NextContinuationToken"]}

@@ -14,6 +14,7 @@ _OFFSETS: dict[str, tuple[str, int]] = {
     "postgres-standby": ("127.77.0.11", 9),
     "dns": ("127.77.0.80", 53),
     "pgbouncer": ("127.77.0.12", 8),
+    "backups": ("127.77.0.13", 7),
     "redis": ("127.77.0.20", 2),
     "s3": ("127.77.0.30", 3),
     "s3-master": ("127.77.0.30", 4),
@@ -84,7 +85,7 @@ class Addresses:
     def declared(self) -> dict[str, list[Endpoint]]:
         """List what each part listens on, by part name; nothing else may listen."""
         parts = {"ingress": [self.endpoint("https"), self.endpoint("http")]}
-        for name in ("postgres", "postgres-standby", "pgbouncer", "redis", "dns", *INSTANCES):
+        for name in ("postgres", "postgres-standby", "pgbouncer", "backups", "redis", "dns", *INSTANCES):
             parts[name] = [self.endpoint(name)]
         s3 = [self.endpoint(name) for name in _WEED]
         parts["s3"] = [*s3, *(Endpoint(each.address, each.port + _WEED_GRPC_OFFSET) for each in s3)]

@@ -26,7 +26,7 @@ async def boot(instance: Instance, progress: Progress) -> None:
                 start.pooler,
                 start.front,
                 start.services,
-                start.standby,
+                start.copies,
             )
             for step in steps:
                 group.create_task(step())
@@ -47,6 +47,7 @@ class _Start:
         self._pooler_ready = asyncio.Event()
         self._migrated = asyncio.Event()
         self._serves = asyncio.Event()
+        self._buckets_ready = asyncio.Event()
 
     async def database(self) -> None:
         postgres = self._instance.postgres
@@ -68,6 +69,7 @@ class _Start:
     async def s3(self) -> None:
         await self._part("s3")
         await self._step("buckets", asyncio.to_thread(ensure_buckets, self._instance.layout, self._instance.secrets))
+        self._buckets_ready.set()
 
     async def front(self) -> None:
         await asyncio.gather(self._part("ingress"), self._part("dns"))
@@ -84,11 +86,13 @@ class _Start:
         self._instance.timings.serving_s = self._instance.timings.now_s()
         self._serves.set()
 
-    async def standby(self) -> None:
-        """Make and start the standby once the services serve: copying takes what their start needs."""
+    async def copies(self) -> None:
+        """Make standby and backup once the services serve, one after the other: copying takes what their start needs."""
         await self._serves.wait()
         await self._part("postgres-standby")
         await self._step("streaming", asyncio.wait_for(self._instance.standby.streaming(), _STREAMING_DEADLINE_S))
+        await self._buckets_ready.wait()
+        await self._part("backups")
 
     async def _accounts(self) -> None:
         await self._migrated.wait()

@@ -10,6 +10,7 @@ DATABASE = "seatrial"
 # Settings per role; times bound what one client may hold up.
 _ROLES: dict[str, dict[str, str]] = {
     REPLICATOR: {},
+    "backup": {},  # a backup takes as long as it takes
     "migrator": {"statement_timeout": "5min", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "60s"},
     "api": {"statement_timeout": "5s", "lock_timeout": "2s", "idle_in_transaction_session_timeout": "10s"},
     "worker": {"statement_timeout": "15s", "lock_timeout": "5s", "idle_in_transaction_session_timeout": "30s"},
@@ -19,6 +20,13 @@ _ROLES: dict[str, dict[str, str]] = {
         "idle_in_transaction_session_timeout": "30s",
     },
 }
+_BACKUP_GROUPS = ("pg_checkpoint", "pg_read_all_settings", "pg_read_all_stats")
+_BACKUP_FUNCTIONS = (
+    "pg_backup_start(text, boolean)",
+    "pg_backup_stop(boolean)",
+    "pg_create_restore_point(text)",
+    "pg_switch_wal()",
+)
 _OBSERVER_GROUPS = ("pg_monitor", "pg_read_all_settings")
 
 
@@ -36,6 +44,10 @@ async def bootstrap(dsn: str, target: str, secrets: SecretFiles) -> None:
             await _role(connection, role, settings, secrets.read(f"postgres-{role}"), known=role in known)
         for group in _OBSERVER_GROUPS:
             await connection.execute(sql.SQL("GRANT {} TO observer").format(sql.Identifier(group)))
+        for group in _BACKUP_GROUPS:
+            await connection.execute(sql.SQL("GRANT {} TO backup").format(sql.Identifier(group)))
+        for function in _BACKUP_FUNCTIONS:
+            await connection.execute(sql.SQL("GRANT EXECUTE ON FUNCTION {} TO backup").format(sql.SQL(function)))
         databases = await connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE])
         if await databases.fetchone() is None:
             await connection.execute(sql.SQL("CREATE DATABASE {} OWNER migrator").format(sql.Identifier(DATABASE)))

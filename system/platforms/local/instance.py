@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from system.platforms.local.addresses import Endpoint
+from system.platforms.local.barman import shell_command
 from system.platforms.local.bootstrap_postgres import DATABASE
 from system.platforms.local.ca import Authority
 from system.platforms.local.children import Children, Command
@@ -14,6 +15,7 @@ from system.platforms.local.errors import BadRequest
 from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import Listener
+from system.platforms.local.parts.backups import Backups
 from system.platforms.local.parts.ingress import Ingress
 from system.platforms.local.parts.nameserver import NameServer
 from system.platforms.local.parts.pgbouncer import PgBouncer
@@ -27,7 +29,8 @@ from system.platforms.local.releases import Releases
 from system.platforms.local.rotating_files import settle
 from system.platforms.local.secret_files import SecretFiles
 
-_STORES = ("postgres", "pgbouncer", "redis", "s3")
+_DATABASES = ("postgres", "pgbouncer", "redis")
+_LAST = ("s3", "ingress")  # PostgreSQL archives through both while it stops
 
 
 @dataclass
@@ -83,15 +86,26 @@ class Instance:
         self.authority.ensure_root()
         self.releases = Releases(self.layout.releases)
         self.release = self.releases.build()
-        self.postgres = Postgres(self.layout, self.programs, self.children, self.secrets)
+        archive = shell_command(self.layout, "wal-archive", "%p")
+        self.postgres = Postgres(self.layout, self.programs, self.children, self.secrets, archive_command=archive)
         self.standby = Standby(self.postgres, self.children)
         self.pooler = PgBouncer(self.postgres, DATABASE)
         self.redis = Redis(self.layout, self.programs, self.secrets)
         self.s3 = SeaweedFS(self.layout, self.programs, self.secrets)
+        self.backups = Backups(self.layout, self.programs)
         self.ingress = Ingress(self.layout, self.programs)
         self.nameserver = NameServer(self.layout, self.programs)
         self.services = instances(self.layout, self.programs, self.secrets, self.release)
-        parts = (self.postgres, self.standby, self.pooler, self.redis, self.s3, self.ingress, self.nameserver)
+        parts = (
+            self.postgres,
+            self.standby,
+            self.pooler,
+            self.redis,
+            self.s3,
+            self.backups,
+            self.ingress,
+            self.nameserver,
+        )
         for part in (*parts, *self.services):
             self.keepers[part.name] = Keeper(part, self.children, self.tell)
 
@@ -107,12 +121,11 @@ class Instance:
         return self.timings.ready_s is not None and all(keeper.state is State.READY for keeper in self.keepers.values())
 
     async def stop(self) -> None:
-        """Stop everything: first what serves, then the stores."""
-        stores = [
-            keeper for name, keeper in self.keepers.items() if name in _STORES or keeper.part.service == "postgres"
-        ]
-        serving = [keeper for keeper in self.keepers.values() if keeper not in stores]
-        for group in (serving, stores):
+        """Stop everything: first what serves, then the databases, then what they archive to."""
+        last = [self.keepers[name] for name in _LAST]
+        databases = [each for each in self.keepers.values() if each.part.service in _DATABASES]
+        serving = [each for each in self.keepers.values() if each not in (*databases, *last)]
+        for group in (serving, databases, last):
             await asyncio.gather(*(keeper.stop() for keeper in group))
 
     async def run_release(

@@ -131,11 +131,12 @@ class Rotation:
 
         client = store_client(self._instance.layout, *pair.split("\n"))
         try:
-            client.list_objects_v2(Bucket=PREVIEWS, MaxKeys=1)  # every identity may
+            client.list_objects_v2(Bucket=PREVIEWS, MaxKeys=1)
         except ClientError as error:
-            if error.response.get("Error", {}).get("Code") in ("InvalidAccessKeyId", "SignatureDoesNotMatch"):
-                return False
-            raise
+            code = error.response.get("Error", {}).get("Code")
+            if code not in ("InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"):
+                raise
+            return code == "AccessDenied"  # not every identity may list that bucket
         return True
 
     async def _marker(self, name: str) -> Any:

@@ -14,7 +14,7 @@ from pathlib import Path
 from system.platforms.local.parts.s3_identities import IDENTITIES
 
 _STORE_USERS = {
-    "postgres": ("admin", "replicator", "migrator", "api", "worker", "observer"),
+    "postgres": ("admin", "replicator", "backup", "migrator", "api", "worker", "observer"),
     "redis": ("admin", "api", "worker", "observer"),
 }
 _S3_INTERNAL = ("s3-kek", "s3-jwt-write", "s3-jwt-read", "s3-jwt-filer-write", "s3-jwt-filer-read")

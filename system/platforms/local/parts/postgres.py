@@ -63,6 +63,7 @@ class Postgres(Part):
         endpoint: where it listens.
         data: its data directory; made by initdb when it is not there.
         durable: whether initdb waits for the disk.
+        archive_command: what archives a segment of the write-ahead log; empty for none.
     """
 
     stop_signal = signal.SIGINT  # fast shutdown
@@ -79,6 +80,7 @@ class Postgres(Part):
         endpoint: Endpoint | None = None,
         data: Path | None = None,
         durable: bool = True,
+        archive_command: str = "",
     ) -> None:
         super().__init__(layout, programs, name, "postgres", endpoint or layout.addresses.endpoint("postgres"))
         self.authority = Authority(layout.ca)
@@ -86,6 +88,7 @@ class Postgres(Part):
         self._children = children
         self.secrets = secrets
         self._durable = durable
+        self._archive_command = archive_command
 
     async def prepare(self) -> None:
         """Make the cluster at the first start; write its configuration before each."""
@@ -99,7 +102,7 @@ class Postgres(Part):
             "ssl_cert_file": str(leaf.certificate),
             "ssl_key_file": str(leaf.key),
         }
-        quoted = (f"{name} = '{value}'\n" for name, value in settings.items())
+        quoted = (f"{name} = {conf_literal(value)}\n" for name, value in settings.items())
         (self.data / "postgresql.conf").write_text("".join(quoted))
         (self.data / "pg_hba.conf").write_text(self.settings.get("hba", "") + _HBA)
         self._forget_stale_pid()
@@ -158,7 +161,9 @@ class Postgres(Part):
 
     def _own_settings(self) -> dict[str, str]:
         """Give what this server has beside the settings that all share."""
-        return {}
+        if not self._archive_command:
+            return {}
+        return {"archive_mode": "on", "archive_timeout": "120s", "archive_command": self._archive_command}
 
     def _leaf(self) -> LeafFiles:
         return self.authority.ensure_leaf("postgres", self.layout.addresses.endpoint("postgres"))
@@ -198,6 +203,11 @@ class Postgres(Part):
             holder = processes.find(int(pid)) if pid.isdigit() else None
             if holder is None or holder.state == "Z" or "postgres" not in holder.command:
                 file.unlink()
+
+
+def conf_literal(value: str) -> str:
+    """Quote a value of postgresql.conf."""
+    return "'" + value.replace("'", "''") + "'"
 
 
 def unprivileged() -> list[str]:

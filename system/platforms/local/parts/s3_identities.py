@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 STAGING, MASTERS, PREVIEWS, BACKUPS = "staging", "masters", "previews", "backups"
-IDENTITIES = ("admin", "api", "worker", "edge", "observer")
+IDENTITIES = ("admin", "api", "worker", "edge", "backup", "observer")
 
 # SeaweedFS has simpler `actions` as well (Read, Write, ...), but its Write lets a service change a bucket's versioning,
 # CORS and lifecycle, and nothing below Admin may read the object lock configuration. Policies are exact.
@@ -24,6 +24,10 @@ _GRANTS: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
         (("GetObject", "PutObject", "DeleteObject", *_MULTIPART), (f"{PREVIEWS}/*",)),
     ],
     "edge": [(("ListBucket",), (PREVIEWS,)), (("GetObject",), (f"{PREVIEWS}/*",))],
+    "backup": [
+        (("ListBucket", "ListBucketMultipartUploads"), (BACKUPS,)),
+        (("GetObject", "PutObject", "DeleteObject", *_MULTIPART), (f"{BACKUPS}/*",)),
+    ],
     "observer": [(("Get*", "List*"), ("*",))],
 }
 

@@ -1,0 +1,78 @@
+"""Base backups and archived write-ahead log as Barman lays them out in a bucket: read from a listing, judged without it."""
+
+import datetime as dt
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+_INFO = re.compile(r"/base/([^/]+)/backup\.info$")
+_SEGMENT = re.compile(r"/wals/[0-9A-F]{16}/([0-9A-F]{24})(?:\.[a-z0-9]+)?$")
+_LOG_BYTES = 1 << 32  # segments are numbered anew in each logical log file of 4 GiB
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One base backup.
+
+    Attributes:
+        name: Barman's id of it.
+        cluster: the system identifier of the cluster that it is a copy of.
+        ended: when it ended; None while it has not, or failed.
+        first, last: the segments of the log that a restore of it needs at the least.
+        data_bytes: size of its archives.
+    """
+
+    name: str
+    cluster: str
+    ended: dt.datetime | None
+    first: str
+    last: str
+    data_bytes: int
+
+    @classmethod
+    def read(cls, name: str, info: str, data_bytes: int) -> "Backup":
+        """Read its backup.info; raises KeyError for a field that is missing, ValueError for one that is garbled."""
+        fields = dict(line.split("=", 1) for line in info.splitlines() if "=" in line)
+        whole = fields["status"] == "DONE"
+        ended = dt.datetime.fromisoformat(fields["end_time"]) if whole else None
+        return cls(name, fields["systemid"], ended, fields["begin_wal"], fields["end_wal"], data_bytes)
+
+
+def backup_names(keys: Iterable[str]) -> dict[str, str]:
+    """Find the backups among keys: the key of backup.info by the backup's id."""
+    return {found[1]: key for key in keys if (found := _INFO.search(key))}
+
+
+def archived(modified: Mapping[str, dt.datetime]) -> dict[str, dt.datetime]:
+    """Find the segments among keys: when each was stored, by its name; labels and histories are none."""
+    return {found[1]: when for key, when in modified.items() if (found := _SEGMENT.search(key))}
+
+
+def number(segment: str, segment_bytes: int) -> int:
+    """Return a segment's place in the log, which goes on where the timeline changes."""
+    return int(segment[8:16], 16) * (_LOG_BYTES // segment_bytes) + int(segment[16:24], 16)
+
+
+def chain(first: str, segments: Mapping[str, dt.datetime], segment_bytes: int) -> tuple[str | None, list[str]]:
+    """Follow the log from a segment on: give the last one that is reached without a gap, and those missing behind it."""
+    known = {number(name, segment_bytes): name for name in segments}
+    start = place = number(first, segment_bytes)
+    while place in known:
+        place += 1
+    reached = known.get(place - 1) if place > start else None
+    missing = [each for each in range(place, max(known, default=0)) if each not in known]
+    return reached, [_name(first[:8], each, segment_bytes) for each in missing]
+
+
+def obsolete(backups: Iterable[Backup], now: dt.datetime, window: dt.timedelta, slack: dt.timedelta) -> list[str]:
+    """List the backups that no point of the recovery window needs any more, and have not needed for longer than `slack`.
+
+    A window's first moment is restored from the newest backup before it, so that one is kept, and all before it are not.
+    """
+    old = sorted((each.ended, each.name) for each in backups if each.ended and each.ended < now - window - slack)
+    return [name for _, name in old[:-1]]
+
+
+def _name(timeline: str, place: int, segment_bytes: int) -> str:
+    log, segment = divmod(place, _LOG_BYTES // segment_bytes)
+    return f"{timeline}{log:08X}{segment:08X}"

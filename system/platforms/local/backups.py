@@ -1,0 +1,119 @@
+"""The schedule of backups: a base backup when one is due, old ones dropped, and a segment of the log ended every minute.
+
+A small record goes before each end, so that a segment is archived even while nobody writes: the newest restorable point is
+then never old, and a broken archive shows at once. PostgreSQL's own archive_timeout is no more than the second line: after a
+start it sleeps for a whole checkpoint_timeout, because its checkpointer begins to wait while recovery is still going on.
+"""
+
+import argparse
+import datetime as dt
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from prometheus_client import Counter, Gauge, start_http_server
+
+from system.platforms.local.barman import database, tool_command
+from system.platforms.local.layout import Layout
+from system.platforms.local.parts.backups import EVERY, WINDOW
+from system.platforms.local.secret_files import SecretFiles
+
+_BEAT_S = 60.0
+_ARCHIVED_S = 60.0
+_POLL_S = 0.2
+_AGAIN_S = 60.0  # after a backup that failed
+_WITHIN_S = 900.0
+_RECORD = "select pg_logical_emit_message(true, 'heartbeat', '')"
+_END_SEGMENT = "select pg_walfile_name(pg_switch_wal())"
+_ARCHIVED = "select left(last_archived_wal, 24) >= %s from pg_stat_archiver"
+_NEWEST = Gauge("backup_newest_timestamp_seconds", "When the newest whole base backup ended")
+_FAILED = Counter("backup_failures", "Base backups, and clean-ups of them, that failed")
+
+
+def main(arguments: list[str]) -> None:
+    """Make a backup if one is due, say that we are ready, and go on for ever."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--base-port", type=int, required=True)
+    options = parser.parse_args(arguments)
+    layout = Layout.of(options.state, options.base_port)
+    newest = max(_ends(layout), default=None)
+    if newest is None or _due(newest):
+        newest = _back_up(layout)
+    _NEWEST.set(newest.timestamp())
+    _end_segment(layout, archived_within_s=_ARCHIVED_S)
+    endpoint = layout.addresses.endpoint("backups")
+    start_http_server(endpoint.port, endpoint.address)
+    again = 0.0
+    while True:
+        time.sleep(_BEAT_S)
+        try:
+            _end_segment(layout)
+        except psycopg.OperationalError as error:
+            print(f"no segment ended: {str(error).splitlines()[0]}", flush=True)
+        if _due(newest) and time.monotonic() >= again:
+            try:
+                newest = _back_up(layout)
+                _NEWEST.set(newest.timestamp())
+            except (subprocess.SubprocessError, LookupError) as error:
+                _FAILED.inc()
+                again = time.monotonic() + _AGAIN_S
+                print(f"backup failed: {error}; the next attempt in {_AGAIN_S:g} s", flush=True)
+
+
+def _due(newest: dt.datetime) -> bool:
+    return dt.datetime.now(dt.UTC) - newest >= EVERY
+
+
+def _end_segment(layout: Layout, archived_within_s: float | None = None) -> None:
+    """End the log's segment of now; wait until it is archived, too, where a time is given."""
+    password = SecretFiles(layout.secrets).read("postgres-backup")
+    with psycopg.connect(database(layout), password=password, connect_timeout=5, autocommit=True) as connection:
+        connection.execute(_RECORD)
+        ended = connection.execute(_END_SEGMENT).fetchone()
+        deadline = time.monotonic() + (archived_within_s or 0.0)
+        while archived_within_s and connection.execute(_ARCHIVED, ended).fetchone() != (True,):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{ended} was not archived within {archived_within_s:g} s; see the log of postgres")
+            time.sleep(_POLL_S)
+
+
+def _back_up(layout: Layout) -> dt.datetime:
+    """Make a base backup and drop what the window no longer needs; give when the newest ended."""
+    _run(layout, "backup")
+    ends = _ends(layout)
+    if not ends:
+        raise LookupError("the store lists no whole backup after one was made")
+    if len(ends) > 1:
+        _run(layout, "backup-delete", "--minimum-redundancy=1", f"--retention-policy={WINDOW}")
+    newest = max(ends)
+    print(f"newest backup: {newest:%Y-%m-%dT%H:%M:%SZ}", flush=True)
+    return newest
+
+
+def _ends(layout: Layout) -> list[dt.datetime]:
+    """List when each whole backup ended."""
+    listed: dict[str, Any] = json.loads(_run(layout, "backup-list", "--format=json"))
+    whole = [each for each in listed["backups_list"] if each["status"] == "DONE"]
+    return [dt.datetime.fromisoformat(each["end_time_iso"]) for each in whole]
+
+
+def _run(layout: Layout, tool: str, *arguments: str) -> str:
+    done = subprocess.run(
+        tool_command(layout, tool, *arguments),
+        stdout=subprocess.PIPE,
+        env=os.environ,
+        text=True,
+        check=True,
+        timeout=_WITHIN_S,
+    )
+    return done.stdout
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,115 @@
+"""Run one of Barman's cloud tools for an instance: with the key, the authority and the address that it needs.
+
+    python -m system.platforms.local.barman backup-list
+
+What follows the tool's name goes to the tool, behind the bucket and the server's name.
+"""
+
+import argparse
+import os
+import runpy
+import shlex
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from psycopg import conninfo
+
+from system.platforms.local.addresses import DEFAULT_BASE_PORT
+from system.platforms.local.ca import Authority
+from system.platforms.local.layout import DEFAULT_STATE, PROJECT, Layout
+from system.platforms.local.parts.s3_identities import BACKUPS
+from system.platforms.local.parts.seaweedfs import REGION
+from system.platforms.local.secret_files import SecretFiles
+
+DESTINATION, SERVER = f"s3://{BACKUPS}/postgres", "seatrial"
+ROLE = "backup"
+_ARCHIVE_WITHIN_S = 30
+# One job: more would compete with what is being backed up.
+_OPTIONS = {
+    "backup": ["--immediate-checkpoint", "--jobs=1"],
+    "backup-delete": [],
+    "backup-list": [],
+    "restore": [],
+    "wal-archive": ["--gzip"],
+    "wal-restore": [],
+}
+
+
+def tool_command(layout: Layout, tool: str, *arguments: str) -> list[str]:
+    """Give the command line of a tool; it needs PYTHONPATH to be the project."""
+    where = [f"--state={layout.state}", f"--base-port={layout.addresses.base_port}"]
+    return [sys.executable, "-m", "system.platforms.local.barman", *where, tool, *arguments]
+
+
+def shell_command(layout: Layout, tool: str, *arguments: str) -> str:
+    """Give the tool as PostgreSQL's archive_command or restore_command, which a shell runs; %p and %f stay bare."""
+    environment = ["env", f"PYTHONPATH={PROJECT}", "PYTHONDONTWRITEBYTECODE=1"]
+    words = ["timeout", str(_ARCHIVE_WITHIN_S), *environment, *tool_command(layout, tool)]
+    return " ".join([*(shlex.quote(word.replace("%", "%%")) for word in words), *arguments])
+
+
+def main(arguments: list[str]) -> None:
+    """Run the tool in this process; ends with its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m system.platforms.local.barman", description=__doc__)
+    parser.add_argument("--state", type=Path, default=DEFAULT_STATE)
+    parser.add_argument("--base-port", type=int, default=DEFAULT_BASE_PORT)
+    parser.add_argument("tool", choices=_OPTIONS)
+    parser.add_argument("arguments", nargs=argparse.REMAINDER)
+    options = parser.parse_args(arguments)
+    layout = Layout.of(options.state, options.base_port)
+    os.environ.update(_environment(layout))
+    _resolve(layout.addresses.host("s3"), layout.addresses.endpoint("https").address)
+    connect = [f"--dbname={database(layout)}"] if options.tool == "backup" else []
+    store = [f"--endpoint-url={layout.addresses.origin('s3')}", "--addressing-style=path", "--read-timeout=15"]
+    program = Path(sys.executable).with_name(f"barman-cloud-{options.tool}")
+    sys.argv = [str(program), *store, *_OPTIONS[options.tool], *connect, DESTINATION, SERVER, *options.arguments]
+    runpy.run_path(str(program), run_name="__main__")
+
+
+def _environment(layout: Layout) -> dict[str, str]:
+    """Give what boto3 and libpq take from the environment; set in this process, so that no other one can read it."""
+    secrets = SecretFiles(layout.secrets)
+    return {
+        "AWS_ACCESS_KEY_ID": secrets.read("s3-backup.access"),
+        "AWS_SECRET_ACCESS_KEY": secrets.read("s3-backup.secret"),
+        "AWS_CA_BUNDLE": str(Authority(layout.ca).root_certificate),
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_RETRY_MODE": "standard",
+        "AWS_MAX_ATTEMPTS": "2",  # whoever calls tries again
+        "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
+        "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
+        "NO_PROXY": "*",
+        "PGPASSWORD": secrets.read(f"postgres-{ROLE}"),
+    }
+
+
+def database(layout: Layout) -> str:
+    """Give the connection string of the role that backs up, without its password."""
+    endpoint = layout.addresses.endpoint("postgres")
+    return conninfo.make_conninfo(
+        host="pg.seatrial.internal",
+        hostaddr=endpoint.address,
+        port=endpoint.port,
+        user=ROLE,
+        dbname="postgres",
+        sslmode="verify-full",
+        sslrootcert=str(Authority(layout.ca).root_certificate),
+    )
+
+
+def _resolve(host: str, address: str) -> None:
+    """Have this process find the store's public name at the ingress: no resolver of this machine knows it."""
+    ask: Callable[..., Any] = socket.getaddrinfo
+
+    def answer(name: Any, *arguments: Any, **named: Any) -> Any:
+        return ask(address if name == host else name, *arguments, **named)
+
+    socket.getaddrinfo = answer  # type: ignore[assignment]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
