@@ -6,7 +6,7 @@ from faults._code import PatchedRelease
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
-LIMITS, INSTANCE = "system/api/limits.py", "api-2"
+LIMITS, EVENTS, INSTANCE = "system/api/limits.py", "system/api/events.py", "api-2"
 EVERYBODY = "0.0.0.0/0,::/0"
 
 
@@ -64,3 +64,16 @@ class InstanceWithoutLimits:
     def in_effect(self, observe: Observe) -> bool:
         """Read the setting that the platform gave to it."""
         return observe.platform.config()[INSTANCE].get("UNLIMITED_NETWORKS") == EVERYBODY
+
+
+@fault("streams-without-share", kind="code", caught_by={"SEC-HTTP-03": "429 for one stream more"}, takes_s=40.0)
+class StreamsWithoutShare(PatchedRelease):
+    """Streams of events are limited for an instance alone, so that one account can hold all of them.
+
+    Source: CWE-770, "Allocation of Resources Without Limits or Throttling"
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(file=EVENTS, find="[caller.account_id] >= STREAMS_EACH:", replace="[caller.account_id] >= STREAMS:")
+    ]

@@ -57,13 +57,13 @@ class ObserveHttp:
         return self._send("OPTIONS", url, headers=headers, via=via, timeout_s=timeout_s)
 
     def stream(
-        self, url: str, *, headers: Headers | None = None, timeout_s: float = 30.0
+        self, url: str, *, headers: Headers | None = None, via: str | None = None, timeout_s: float = 30.0
     ) -> AbstractContextManager[HttpStream]:
         """Open an answer that keeps coming (text/event-stream); its `lines` end after `timeout_s` at the latest."""
         return http.stream(
             shared_client(self._scope),
             "GET",
-            self.url(url),
+            self.url(url, via),
             meter=self._scope.meter,
             headers=headers,
             timeout_s=timeout_s,

@@ -2,11 +2,13 @@
 
 import secrets
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from seatrial import MAJOR, Exercise, Failure, Invalid, check, eventually, require
-from seatrial.probes.http import HttpAnswer
-from suites.client import instances, signed_in
+from seatrial.impact import Cases
+from seatrial.probes.http import HttpAnswer, HttpStream
+from suites.client import Session, instances, remove, signed_in
 
 LONGEST_WAIT_S = 60
 LATE_S = 10.0
@@ -72,7 +74,9 @@ def test_limits_hold_per_client_and_per_account(exercise: Exercise) -> None:
     (targets.client_limit_burst and the like), the address not sooner, with a Retry-After of a minute at most. Then every
     instance must refuse them, whatever address the caller claims, and by another route and another session too; live,
     ready and version must answer, another address and another account must be served; and they themselves again once
-    the Retry-After is over. A machine too slow to use a limit up is INVALID.
+    the Retry-After is over. At last an account holds as many event streams at one instance as it may
+    (targets.account_streams): one more must be 429, and another account's must open. A machine too slow to use a limit
+    up is INVALID.
 
     Not covered: networks that are not limited, by the settings; failed sign-ins (SEC-AUTH-03); that the ingress states
     the true address (INF-LB-02); what happens without Redis, where nobody is limited.
@@ -83,50 +87,73 @@ def test_limits_hold_per_client_and_per_account(exercise: Exercise) -> None:
     if exercise.account_number(0) == exercise.account_number(1):
         raise Invalid("the profile has one account, which no other can be compared with")
     mine, again, other = (signed_in(exercise, number) for number in (0, 0, 1))
-    client, account = (
-        Limit(int(exercise.target(f"{kind}_limit_burst")), float(exercise.target(f"{kind}_limit_per_s")))
-        for kind in ("client", "account")
-    )
-    with exercise.cases(at_least=10 + 4 * len(ways)) as cases:
-        asker = Asker(exercise, ways, address=made_up())
-        refusal = _until_refused(asker, client)
-        exercise.evidence("served to a client before it was refused", refusal.before)
-        with cases("a client's refusal"):
-            _require_refusal(refusal, client)
-            require(refusal.before >= client.burst, f"{client.burst} requests served at once", refusal.before, "api")
-        for way in ways:
-            with cases(f"a client at {way}"):
-                _require_limited(asker, way, client, "429 for a client over its limit")
-            with cases(f"another address claimed at {way}"):
-                _require_limited(asker, way, client, "429 whatever the caller claims", claims=True)
-        with cases("a client that refreshes"):
-            answers = [_refresh(exercise, asker, way) for way in ways for _ in range(TRIES)]
-            require(429 in answers, "429 by another route", answers, "api")
-        for path in EXEMPT:
-            with cases(f"a client over its limit asks whether the service is {path}"):
-                _require_exempt(exercise, asker, path)
-        with cases("another client meanwhile"):
-            _require_served(replace(asker, address=made_up()), "another client, while one is over its limit")
-        with cases("a client after its wait"):
-            _require_again(asker, refusal)
+    client = Limit(int(exercise.target("client_limit_burst")), float(exercise.target("client_limit_per_s")))
+    account = Limit(int(exercise.target("account_limit_burst")), float(exercise.target("account_limit_per_s")))
+    with exercise.cases(at_least=12 + 4 * len(ways)) as cases:
+        _try_client(exercise, cases, ways, client)
+        _try_account(exercise, cases, ways, account, (mine, again, other))
+        _try_streams(exercise, cases, ways, (mine, other))
 
-        asker = Asker(exercise, ways, token=mine.tokens.access_token)
-        refusal = _until_refused(asker, account)
-        exercise.evidence("served to an account before it was refused", refusal.before)
-        with cases("an account's refusal"):
-            _require_refusal(refusal, account)
-        for way in ways:
-            with cases(f"an account at {way}"):
-                _require_limited(asker, way, account, "429 for an account over its limit")
-            with cases(f"another session of the account at {way}"):
-                same = replace(asker, token=again.tokens.access_token)
-                _require_limited(same, way, account, "429 for every session of the account")
-        with cases("another account meanwhile"):
-            _require_served(
-                replace(asker, token=other.tokens.access_token), "another account, while one is over its limit"
-            )
-        with cases("an account after its wait"):
-            _require_again(asker, refusal)
+
+def _try_client(exercise: Exercise, cases: Cases, ways: dict[str, str], client: Limit) -> None:
+    asker = Asker(exercise, ways, address=made_up())
+    refusal = _until_refused(asker, client)
+    exercise.evidence("served to a client before it was refused", refusal.before)
+    with cases("a client's refusal"):
+        _require_refusal(refusal, client)
+        require(refusal.before >= client.burst, f"{client.burst} requests served at once", refusal.before, "api")
+    for way in ways:
+        with cases(f"a client at {way}"):
+            _require_limited(asker, way, client, "429 for a client over its limit")
+        with cases(f"another address claimed at {way}"):
+            _require_limited(asker, way, client, "429 whatever the caller claims", claims=True)
+    with cases("a client that refreshes"):
+        answers = [_refresh(exercise, asker, way) for way in ways for _ in range(TRIES)]
+        require(429 in answers, "429 by another route", answers, "api")
+    for path in EXEMPT:
+        with cases(f"a client over its limit asks whether the service is {path}"):
+            _require_exempt(exercise, asker, path)
+    with cases("another client meanwhile"):
+        _require_served(replace(asker, address=made_up()), "another client, while one is over its limit")
+    with cases("a client after its wait"):
+        _require_again(asker, refusal)
+
+
+def _try_account(
+    exercise: Exercise, cases: Cases, ways: dict[str, str], account: Limit, sessions: tuple[Session, Session, Session]
+) -> None:
+    mine, again, other = sessions
+    asker = Asker(exercise, ways, token=mine.tokens.access_token)
+    refusal = _until_refused(asker, account)
+    exercise.evidence("served to an account before it was refused", refusal.before)
+    with cases("an account's refusal"):
+        _require_refusal(refusal, account)
+    for way in ways:
+        with cases(f"an account at {way}"):
+            _require_limited(asker, way, account, "429 for an account over its limit")
+        with cases(f"another session of the account at {way}"):
+            same = replace(asker, token=again.tokens.access_token)
+            _require_limited(same, way, account, "429 for every session of the account")
+    with cases("another account meanwhile"):
+        _require_served(replace(asker, token=other.tokens.access_token), "another account, while one is over its limit")
+    with cases("an account after its wait"):
+        _require_again(asker, refusal)
+
+
+def _try_streams(exercise: Exercise, cases: Cases, ways: dict[str, str], sessions: tuple[Session, Session]) -> None:
+    mine, other = sessions
+    way, most = next(iter(ways)), int(exercise.target("account_streams"))
+    with ExitStack() as held:
+        with cases("an account that watches"):
+            opened = [_watch(exercise, held, mine, ways[way]) for _ in range(most)]
+            seen = [stream.error or stream.status for stream in opened]
+            require(seen == [200] * most, f"{most} streams of one account", seen, way)
+            more = _watch(exercise, held, mine, ways[way])
+            require(more.status == 429, "429 for one stream more", more.error or more.status, way)
+            require("retry-after" in more.headers, "Retry-After beside a 429", "none", way)
+        with cases("another account that watches meanwhile"):
+            theirs = _watch(exercise, held, other, ways[way])
+            require(theirs.status == 200, "a stream of another account", theirs.error or theirs.status, way)
 
 
 def made_up() -> str:
@@ -190,6 +217,16 @@ def _require_served(asker: Asker, who: str) -> None:
     for way in asker.ways:
         answer = asker.ask(way)
         require(answer.status == asker.served, f"{asker.served} for {who}", answer.error or answer.status, way)
+
+
+def _watch(exercise: Exercise, held: ExitStack, session: Session, via: str) -> HttpStream:
+    """Open one more stream of events, which is counted once its first line is there, and closed when nobody holds it."""
+    asset = session.create(f"{exercise.marker} watched", b"never sent").asset
+    exercise.cleanup(remove, session, asset.id)
+    headers = {"Authorization": f"Bearer {session.tokens.access_token}"}
+    stream = held.enter_context(exercise.http.stream(f"api:/v1/assets/{asset.id}/events", headers=headers, via=via))
+    next(stream.lines, "")
+    return stream
 
 
 def _require_again(asker: Asker, refusal: Refusal) -> None:
