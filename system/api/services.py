@@ -32,7 +32,7 @@ from system.common.s3 import ObjectStore
 __all__ = ["Service", "Services", "open_services"]
 
 CONNECTION_WAIT_S = 1.0  # a request asks up to three times, and is not to hang when there is none
-DATABASE_TIMEOUT_S = 5.0  # for everything a request does in one go
+DATABASE_TIMEOUT_S = 4.0  # for everything a request does in one go
 
 log = get_logger("api")
 
