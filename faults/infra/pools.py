@@ -66,7 +66,7 @@ class ServerLimitLowered:
     takes_s=50.0,
 )
 class PoolWaitWithoutEnd(PatchedRelease):
-    """Whoever finds the pool exhausted waits for a minute, and its own caller with it.
+    """Whoever finds the pool exhausted waits for a minute, nothing else bounds a request, and its own caller waits with it.
 
     Source: https://aws.amazon.com/builders-library/timeouts-retries-and-backoff-with-jitter/ (a client that waits holds what
     it needs for others; a time-out bounds that)
@@ -74,7 +74,8 @@ class PoolWaitWithoutEnd(PatchedRelease):
 
     services = ("api",)
     patch: ClassVar = [
-        Patch(file="system/common/database.py", find="        timeout=wait_s,\n", replace="        timeout=60.0,\n")
+        Patch(file="system/common/database.py", find="        timeout=wait_s,\n", replace="        timeout=60.0,\n"),
+        Patch(file="system/api/services.py", find="DATABASE_TIMEOUT_S = 4.0", replace="DATABASE_TIMEOUT_S = 60.0"),
     ]
 
 
