@@ -53,7 +53,7 @@ class SlowBodiesUnbounded(PatchedRelease):
     Source: CWE-400, "Uncontrolled Resource Consumption"
     """
 
-    patch: ClassVar = [Patch(file=BODY, find="max_seconds: float = 10.0", replace="max_seconds: float = 3600.0")]
+    patch: ClassVar = [Patch(file=BODY, find="max_seconds: float = 6.0", replace="max_seconds: float = 3600.0")]
 
 
 @fault(
@@ -70,7 +70,7 @@ class SlowHeadersUnbounded(PatchedIngress):
 
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Raise the time."""
-        return [("read_header 10s", "read_header 1h")]
+        return [("read_header 6s", "read_header 1h")]
 
 
 @fault("headers-without-measure", kind="code", caught_by={"SEC-HTTP-04": "a header of 64 KB"}, takes_s=30.0)

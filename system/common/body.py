@@ -19,7 +19,7 @@ LINGER_S = 2.0
 class BodyLimit:
     """Answer 413 to a body over `max_bytes`, at once where its length is announced; 408 to one that trickles."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float = 10.0) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, max_seconds: float = 6.0) -> None:
         self.app, self.max_bytes, self.max_seconds = app, max_bytes, max_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

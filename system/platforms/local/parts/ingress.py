@@ -43,7 +43,7 @@ _TEMPLATE = """\
 		strict_sni_host on
 		max_header_size 32KB
 		timeouts {{
-			read_header 10s
+			read_header 6s
 			idle 2m
 		}}
 	}}
