@@ -25,8 +25,10 @@ _FIRST_BASE, _LAST_BASE, _STEP = 10250, 21750, 500
 
 
 def free_layout(state: Path) -> Layout:
-    """Find a base port whose ports are all free."""
-    for base in range(_FIRST_BASE, _LAST_BASE, _STEP):
+    """Find a base port whose ports are all free, in turns with the other workers, who are looking at the same time."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    for base in range(_FIRST_BASE + number * _STEP, _LAST_BASE, workers * _STEP):
         layout = Layout(state, Addresses(base))
         try:
             check_ports(layout)
