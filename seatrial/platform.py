@@ -193,12 +193,20 @@ class PlatformClient:
         data = self._ask("POST", "account", {"email": email})
         return shaped("account", lambda: Path(data["password_file"]))
 
-    def migrate(self, database: str | None = None, through: str | None = None) -> dict[str, Any]:
+    def migrate(
+        self,
+        database: str | None = None,
+        through: str | None = None,
+        *,
+        direction: Literal["up", "down"] | None = None,
+        steps: int | None = None,
+    ) -> dict[str, Any]:
         """Migrate the live database, or the scratch server of that id, to head; {applied: [versions], head}.
 
-        `through` names a part that the runner connects to in the place of the live server, such as a pooler.
+        `through` names a part that the runner connects to in the place of the live server, such as a pooler. A scratch
+        server can be moved some `steps` only, and down: {reverted: [versions], head}.
         """
-        asked = {"database": database, "through": through}
+        asked = {"database": database, "through": through, "direction": direction, "steps": steps}
         return self._ask("POST", "migrate", {name: value for name, value in asked.items() if value})
 
     def scratch(self) -> Scratch:

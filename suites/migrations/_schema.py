@@ -1,5 +1,6 @@
 """A schema as a value: everything that migrations make, read from pg_catalog, in an order that never changes."""
 
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -41,6 +42,11 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
 def text(schema: Mapping[str, Any]) -> str:
     """Write a schema as the committed file holds it."""
     return json.dumps(schema, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def digest(schema: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a schema's text."""
+    return hashlib.sha256(text(schema).encode()).hexdigest()
 
 
 def committed() -> dict[str, Any]:

@@ -1,21 +1,10 @@
 """The schema: migrations lead to it from nothing, and the live one is exactly it."""
 
-import hashlib
-import re
-from pathlib import Path
-
-from seatrial import BLOCKER, Exercise, Failure, Invalid, Observe, check, require
-from seatrial.errors import EnvironmentFault
-from seatrial.platform import Scratch
+from seatrial import BLOCKER, Exercise, Failure, Observe, check, require
 from suites.migrations import _schema as schema
+from suites.migrations._scratch import APPLIED, ScratchServer, revisions
 
-FOLDER = Path("system", "migrations")
-FILE = re.compile(r"([0-9]{14})_[a-z0-9_]+\.sql")
 SHOWN_LINES = 12
-APPLIED = "select version, sha256 from schema_migrations order by version"
-EMPTY = (
-    "select count(*) as tables from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'public'"
-)
 
 
 @check("MIG-01", severity=BLOCKER, component="migrations")
@@ -31,20 +20,17 @@ def test_migrations_lead_from_nothing_to_head(exercise: Exercise) -> None:
 
     Not covered: the way down (MIG-02), existing rows (MIG-04), locks (MIG-05).
     """
-    files = _files(exercise)
-    scratch = exercise.platform.scratch()
-    exercise.cleanup(exercise.platform.drop_scratch, scratch.id)
-    if exercise.pg.scratch_rows(scratch, EMPTY)[0]["tables"]:
-        raise Invalid("the scratch server is not empty, so that nothing can be said of a start from nothing")
+    files = revisions(exercise.tree)
+    server = ScratchServer(exercise)
     with exercise.cases(at_least=5) as cases:
         with cases("empty to head"):
-            applied = _migrate(exercise, scratch)
+            applied = server.up()
             require(applied == list(files), f"versions {', '.join(files)} applied", ", ".join(applied) or "none")
         with cases("head again"):
-            again = _migrate(exercise, scratch)
+            again = server.up()
             require(not again, "nothing applied by the second run", f"applied again: {', '.join(again)}")
         with cases("the schema that comes of it"):
-            seen = schema.read(lambda sql: exercise.pg.scratch_rows(scratch, sql))
+            seen = server.schema()
             _require_equal(seen, "the committed snapshot equals a database brought to head")
         live = {row["version"]: row["sha256"] for row in exercise.pg.rows(APPLIED)}
         exercise.evidence("versions", {"files": list(files), "live": list(live)})
@@ -55,27 +41,6 @@ def test_migrations_lead_from_nothing_to_head(exercise: Exercise) -> None:
         with cases("the applied files are the tree's"):
             other = [version for version in files.keys() & live.keys() if files[version] != live[version]]
             require(not other, "revisions applied as they stand in the source", f"changed since: {', '.join(other)}")
-
-
-def _files(exercise: Exercise) -> dict[str, str]:
-    found = {
-        name[1]: hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted((exercise.tree / FOLDER).glob("*.sql"))
-        if (name := FILE.fullmatch(path.name))
-    }
-    if not found:
-        raise Invalid(f"no migrations in {exercise.tree / FOLDER}")
-    return found
-
-
-def _migrate(exercise: Exercise, scratch: Scratch) -> list[str]:
-    """Bring the scratch server to head; a refusal of a platform that lives is the migrations' failure."""
-    try:
-        applied: list[str] = exercise.platform.migrate(scratch.id)["applied"]
-    except EnvironmentFault as error:
-        exercise.platform.status()
-        raise Failure("migrations apply to an empty database", str(error)) from None
-    return applied
 
 
 @check("MIG-03", severity=BLOCKER, component="postgres")

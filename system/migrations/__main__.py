@@ -17,7 +17,7 @@ def main() -> int:
     """Exit 0 when done, 1 with one line on stderr when not."""
     parser = argparse.ArgumentParser(prog="python -m system.migrations", description=__doc__)
     parser.add_argument("action", choices=("up", "down", "status"))
-    parser.add_argument("--steps", type=int, default=1, help="how many migrations `down` reverts (default 1)")
+    parser.add_argument("--steps", type=int, help="how many migrations at most (default: up all, down 1)")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     arguments = parser.parse_args()
     reader = Reader(os.environ)
@@ -30,13 +30,14 @@ def main() -> int:
             runner = Runner(connection, migrations, say)
             versions: list[str] = []
             if arguments.action == "up":
-                versions = runner.up()
+                versions = runner.up(arguments.steps)
             elif arguments.action == "down":
-                versions = runner.down(arguments.steps)
+                versions = runner.down(1 if arguments.steps is None else arguments.steps)
             pending = [migration.version for migration in runner.verify()]
             applied = [row.version for row in runner.applied()]
     except (ConfigError, MigrationError, psycopg.Error) as error:
-        print(f"migrations: {error}".rstrip(), file=sys.stderr)
+        # PostgreSQL adds lines of context; who reads only the last one must find the reason there too.
+        print("migrations:", *str(error).split(), file=sys.stderr)
         return 1
     head = applied[-1] if applied else None
     if arguments.json:

@@ -84,11 +84,11 @@ class Runner:
             raise MigrationError(f"{pending[0].version} is older than {applied[-1].version}, which is already applied")
         return pending
 
-    def up(self) -> list[str]:
-        """Apply everything pending; give the versions."""
+    def up(self, steps: int | None = None) -> list[str]:
+        """Apply the oldest `steps` of what is pending, or all of it; give the versions."""
         with self._alone():
             self._connection.execute(_CREATE_TABLE)
-            pending = self.verify()
+            pending = self.verify()[:steps]
             for migration in pending:
                 self._run(
                     migration,

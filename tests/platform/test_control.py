@@ -278,6 +278,12 @@ def test_a_scratch_server_is_empty_can_be_migrated_and_goes_away(running: Runnin
         migrated = fits("migrate_answer", running.post("migrate", {"database": scratch["id"]}))
         assert migrated["applied"]
         assert migrated["head"] == migrated["applied"][-1]
+        down = fits(
+            "migrate_answer", running.post("migrate", {"database": scratch["id"], "direction": "down", "steps": 2})
+        )
+        assert down["reverted"] == migrated["applied"][:-3:-1]
+        up = fits("migrate_answer", running.post("migrate", {"database": scratch["id"], "steps": 1}))
+        assert up["applied"] == migrated["applied"][-2:-1]
         where = {name: scratch[name] for name in ("host", "port", "dbname", "user")}
         with psycopg.connect(**where, password=password, sslmode="require") as connection:
             assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
@@ -289,6 +295,11 @@ def test_a_scratch_server_is_empty_can_be_migrated_and_goes_away(running: Runnin
 
 def test_migrating_the_live_database_again_applies_nothing(running: Running) -> None:
     assert fits("migrate_answer", running.post("migrate"))["applied"] == []
+
+
+@pytest.mark.parametrize("asked", [{"direction": "down"}, {"steps": 1}])
+def test_the_live_database_is_never_taken_down_nor_half_way_up(running: Running, asked: dict[str, object]) -> None:
+    assert running.ask("POST", "migrate", asked).status_code == 400
 
 
 @pytest.mark.parametrize(

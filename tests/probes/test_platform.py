@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seatrial.errors import EnvironmentFault, HarnessError, Invalid
-from seatrial.facets.platform import DisruptPlatform, ObservePlatform
+from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
 from seatrial.inverses import INVERSES, invert
 from seatrial.outcome import Level
 from seatrial.platform import OVERLAP, PIECE, PlatformClient
@@ -160,6 +160,21 @@ def test_a_scratch_server_that_is_gone_may_be_dropped(
 ) -> None:
     platform[0].answers["scratch/s1"] = (404, b'{"error": "no scratch s1"}')
     client.drop_scratch("s1")
+
+
+def test_a_scratch_server_is_moved_by_steps_and_the_live_one_by_none(
+    platform: tuple[FakePlatform, Path], client: PlatformClient, scope: Build
+) -> None:
+    fake, _ = platform
+    exercise = ExercisePlatform(scope(Level.EXERCISE, platform_socket=platform[1]))
+    exercise.migrate("s1", 1)
+    exercise.revert("s1")
+    client.migrate()
+    assert fake.acts == [
+        ("migrate", {"database": "s1", "steps": 1}),
+        ("migrate", {"database": "s1", "direction": "down", "steps": 1}),
+        ("migrate", {}),
+    ]
 
 
 def test_a_profile_without_a_platform_offers_nothing(scope: Build) -> None:

@@ -90,7 +90,12 @@ class ExercisePlatform(ObservePlatform):
         """Remove a scratch server; one that is gone already is fine."""
         self._client.drop_scratch(scratch_id)
 
-    def migrate(self, scratch_id: str) -> dict[str, Any]:
-        """Migrate a scratch server to head; {applied: [versions], head}."""
+    def migrate(self, scratch_id: str, steps: int | None = None) -> dict[str, Any]:
+        """Migrate a scratch server to head, or some steps towards it; {applied: [versions], head}."""
         self._scope.meter.add(writes=1)
-        return self._client.migrate(scratch_id)
+        return self._client.migrate(scratch_id, steps=steps)
+
+    def revert(self, scratch_id: str, steps: int = 1) -> dict[str, Any]:
+        """Take the newest migrations of a scratch server back; {reverted: [versions], head}."""
+        self._scope.meter.add(writes=1)
+        return self._client.migrate(scratch_id, direction="down", steps=steps)

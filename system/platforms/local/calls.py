@@ -196,8 +196,10 @@ class Calls:
 
     async def _migrate(self, arguments: Arguments) -> Answer:
         database, through = arguments.optional_text("database"), arguments.optional_text("through")
+        direction = arguments.choice("direction", ("up", "down"), "up")
+        steps = arguments.integer("steps", 0, least=0, most=1000) or None
         arguments.finish()
-        return await self._scratch.migrate(database, through)
+        return await self._scratch.migrate(database, through, direction, steps)
 
     async def _scratch_make(self, arguments: Arguments) -> Answer:
         arguments.finish()

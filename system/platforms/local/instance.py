@@ -1,9 +1,10 @@
 """One running instance of the system: its parts, their keepers, and the one-shot programs between them."""
 
 import asyncio
+import itertools
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from system.platforms.local.addresses import Endpoint
@@ -77,6 +78,7 @@ class Instance:
     release: str = ""
     keepers: dict[str, Keeper] = field(default_factory=dict)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _migrating: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.secrets = SecretFiles(self.layout.secrets)
@@ -138,13 +140,22 @@ class Instance:
         command = Command([sys.executable, *arguments], {**base, **environment}, directory)
         return await self.children.run(name, command, self.layout.log(name), stdin=stdin)
 
-    async def migrate(self, server: Postgres | None = None, through: Endpoint | None = None) -> str:
-        """Bring a server's schema to head as `migrator`, directly or through a pooler; gives the runner's JSON line."""
+    async def migrate(
+        self, server: Postgres | None = None, through: Endpoint | None = None, action: Sequence[str] = ("up",)
+    ) -> str:
+        """Move a server's schema as `migrator`, directly or through a pooler; gives the runner's JSON line."""
         server = server or self.postgres
         environment = database_variables(through or server.endpoint, self.layout.ca, "migrator")
         del environment["DATABASE_PASSWORD"]
         environment["DATABASE_PASSWORD_FILE"] = str(server.secrets.path("postgres-migrator"))
-        output = await self.run_release("migrations", ["-m", "system.migrations", "up", "--json"], environment)
+        # Two at once must not read each other's lines, so each has a log of its own.
+        numbered = (f"migrations-{number}" if number > 1 else "migrations" for number in itertools.count(1))
+        name = next(each for each in numbered if each not in self._migrating)
+        self._migrating.add(name)
+        try:
+            output = await self.run_release(name, ["-m", "system.migrations", *action, "--json"], environment)
+        finally:
+            self._migrating.discard(name)
         return output.strip().splitlines()[-1]
 
     def service(self, name: str) -> Service:

@@ -79,11 +79,20 @@ class ScratchServers:
         await asyncio.to_thread(shutil.rmtree, server.data.parent, ignore_errors=True)
         self._taken.discard(int(name.rsplit("-", 1)[1]) - 1)
 
-    async def migrate(self, name: str | None, through: str | None) -> dict[str, Any]:
-        """Bring a scratch server, or the live one, to head; `through` is a part to connect to in the live one's place."""
+    async def migrate(
+        self, name: str | None, through: str | None, direction: str = "up", steps: int | None = None
+    ) -> dict[str, Any]:
+        """Bring a scratch server, or the live one, to head, or a scratch server some steps up or down.
+
+        `through` is a part to connect to in the live one's place.
+        """
         if name is not None and name not in self._servers:
             raise BadRequest(f"there is no scratch server {name!r}", 404)
         server = self._servers[name] if name is not None else None
         door = self._instance.keeper(through).part.endpoint if through is not None else None
-        result = json.loads(await self._instance.migrate(server, door))
-        return {"applied": result["changed"], "head": result["head"]}
+        if server is None and (direction, steps) != ("up", None):
+            raise BadRequest("only a scratch server is migrated by steps or down")
+        action = [direction, *(["--steps", str(steps)] if steps else [])]
+        result = json.loads(await self._instance.migrate(server, door, action))
+        moved = {"up": "applied", "down": "reverted"}[direction]
+        return {"applied": [], "reverted": [], "head": result["head"], moved: result["changed"]}
