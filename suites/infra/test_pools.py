@@ -51,13 +51,13 @@ def test_pools_fit_and_an_exhausted_one_says_so(disrupt: Disrupt) -> None:
     if not doors or slots or not all(door.slots for door in doors):
         raise Invalid(f"the instances of {SERVICE} in the profile are not those of the platform: {doors}, also {slots}")
     doors.append(Door("the public host", None, PUBLIC_SLOTS))
-    session = signed_in(disrupt)
-    asset = session.create(f"{disrupt.marker} locked", b"never sent").asset
-    disrupt.cleanup(remove, session, asset.id)
     with disrupt.cases(at_least=4 + 2 * len(doors)) as cases:
         for name, most, asked in _sums(pools, limits, spare):
             with cases(name):
                 require(asked <= most, f"{name}: {most} connections at most", f"{asked}", "pooler")
+        session = signed_in(disrupt)
+        asset = session.create(f"{disrupt.marker} locked", b"never sent").asset
+        disrupt.cleanup(remove, session, asset.id)
         with probed(disrupt, doors, disrupt.profile.services[SERVICE].live) as probes_s:
             answers = exhaust(disrupt, session, asset.id, doors, CREDENTIAL, budget_s + PATIENCE_S)
         freed = time.monotonic()
