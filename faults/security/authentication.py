@@ -130,7 +130,11 @@ class KeyPublished:
         return bool(parts) and all("JWT_KEY" in part.settings for part in parts)
 
 
-@fault("limiter-loses-its-rights", kind="live state", caught_by={"SEC-AUTH-03": "429 within 20 guesses"})
+@fault(
+    "limiter-loses-its-rights",
+    kind="live state",
+    caught_by={"SEC-AUTH-03": "429 within 20 guesses", "SEC-HTTP-03": "429 after 40 requests at once"},
+)
 class LimiterOff:
     """Redis refuses to count for the api; sign-in goes on, as it should, and nothing slows guesses any more.
 
@@ -138,12 +142,12 @@ class LimiterOff:
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Take INCRBY away from the api's user."""
-        destroy.redis.acl_set("api", "-incrby")
+        """Take EVAL away from the api's user."""
+        destroy.redis.acl_set("api", "-eval")
 
     def in_effect(self, observe: Observe) -> bool:
         """Look for it in the user's rules."""
-        return any(line.split()[1] == "api" and "-incrby" in line.split() for line in observe.redis.acl_list())
+        return any(line.split()[1] == "api" and "-eval" in line.split() for line in observe.redis.acl_list())
 
 
 @fault("limiter-locks-accounts", kind="code", caught_by={"SEC-AUTH-03": "401 from another address"}, takes_s=30.0)
