@@ -351,6 +351,18 @@ class OpenCluster(PatchedTree):
     )
 
 
+@fault("spec-large-pools", kind="configuration", caught_by={"DEP-SPEC-01": "pools of postgres take 110 connections"})
+class LargePools(PatchedTree):
+    """A pool was enlarged past what the cluster has, and nobody else gets a connection, the migration first of all.
+
+    Source: https://docs.digitalocean.com/products/databases/postgresql/details/limits/
+    """
+
+    edits = (
+        {"file": f"{TOFU}/databases.tf", "find": "{ api = 40, worker = 20 }", "replace": "{ api = 90, worker = 20 }"},
+    )
+
+
 @fault(
     "spec-undeclared-reference", kind="configuration", caught_by={"DEP-SPEC-01": "there is no digitalocean_vpc.main"}
 )

@@ -111,6 +111,7 @@ class Files:
         yield "the worker's GPU has an encoder", list(_tofu_rules.gpu(tofu))
         yield "clusters are those of the spec", list(_tofu_rules.databases(tofu, spec, major))
         yield "clusters trust the VPC alone", list(_tofu_rules.trusted(tofu))
+        yield "pools leave connections free", list(_tofu_rules.connections(tofu))
         yield "services connect to pools", list(_tofu_rules.pools(tofu, urls))
         yield "droplets and clusters are watched", list(_tofu_rules.watched(tofu))
         yield (

@@ -10,7 +10,7 @@ from seatrial.declared import CloudFirewall
 from suites.deploy._app_spec import AppSpec
 from suites.deploy._tofu import HAVE_ENCODER, Tofu
 
-__all__ = ["databases", "firewall", "gpu", "pools", "template", "trusted", "uptime", "watched"]
+__all__ = ["connections", "databases", "firewall", "gpu", "pools", "template", "trusted", "uptime", "watched"]
 
 ENGINES = {"PG": "pg", "VALKEY": "valkey"}
 DROPLETS = (
@@ -90,6 +90,26 @@ def pools(tofu: Tofu, urls: dict[str, str]) -> Iterator[str]:
         pool = urlsplit(url).path.lstrip("/")
         if made.get(pool) != "transaction":
             yield f"{service} connects to {pool or 'no pool'}, of which the mode is {made.get(pool, 'unknown: there is none')}"
+
+
+def connections(tofu: Tofu) -> Iterator[str]:
+    """Name each PostgreSQL cluster whose pools take more connections than it has: 25 for each GB, of which 3 are the vendor's."""
+    for name, cluster in tofu.of("digitalocean_database_cluster").items():
+        if cluster.get("engine") != "pg":
+            continue
+        taken = 0
+        for body in tofu.of("digitalocean_database_connection_pool").values():
+            if (found := _ATTRIBUTE.match(str(body.get("cluster_id")))) and found[2] == name:
+                each = body.get("for_each", {})
+                taken += (
+                    sum(each.values())
+                    if body.get("size") == "${each.value}"
+                    else tofu.value(body.get("size")) * max(len(each), 1)
+                )
+        memory = re.search(r"-(\d+)gb$", str(tofu.value(cluster.get("size"))))
+        there = 25 * int(memory[1]) - 3 if memory else 0
+        if not 0 < taken < there:
+            yield f"pools of {name} take {taken} connections, and {cluster.get('size')} has {there}"
 
 
 def watched(tofu: Tofu) -> Iterator[str]:

@@ -257,7 +257,7 @@ def test_the_projects_own_files_keep_every_rule_of_theirs() -> None:
     found = [
         *made.dangling(), *_tofu_rules.gpu(made), *_tofu_rules.databases(made, given, 16), *_tofu_rules.trusted(made),
         *_tofu_rules.watched(made), *_tofu_rules.uptime(made, {each.domain for each in given.domains}),
-        *_tofu_rules.pools(made, {"api": "postgresql://api@h:25061/api"}),
+        *_tofu_rules.pools(made, {"api": "postgresql://api@h:25061/api"}), *_tofu_rules.connections(made),
         *_tofu_rules.firewall(made, "worker", cloud.firewalls["worker"]),
     ]  # fmt: skip
     assert found == []
@@ -267,6 +267,9 @@ def test_the_projects_own_files_keep_every_rule_of_theirs() -> None:
     ("file", "find", "replace", "words"),
     [
         ("databases.tf", "node_count           = 2", "node_count           = 1", "no standby"),
+        ("databases.tf", "worker = 20", "worker = 60", "take 100 connections, and db-s-2vcpu-4gb has 97"),
+        ("databases.tf", '"db-s-2vcpu-4gb"', '"db-s-1vcpu-1gb"', "db-s-1vcpu-1gb has 22"),
+        ("databases.tf", "size       = each.value", "size       = 50", "take 100 connections"),
         ("databases.tf", '"noeviction"', '"allkeys_lru"', "evicts: allkeys_lru"),
         ("databases.tf", 'version              = "16"', 'version              = "15"', "the profile says 16"),
         ("databases.tf", '"${var.environment}-postgres"', '"other"', "which tofu does not make"),
@@ -290,7 +293,7 @@ def test_what_tofus_files_get_wrong_is_named(tmp_path: Path, file: str, find: st
     problems = [
         *_tofu_rules.databases(made, given, 16), *_tofu_rules.trusted(made), *_tofu_rules.watched(made),
         *_tofu_rules.uptime(made, {each.domain for each in given.domains}), *_tofu_rules.firewall(made, "worker", declared),
-        *_tofu_rules.pools(made, {"api": "postgresql://api@h:25061/api"}),
+        *_tofu_rules.pools(made, {"api": "postgresql://api@h:25061/api"}), *_tofu_rules.connections(made),
     ]  # fmt: skip
     assert any(words in problem for problem in problems), problems
 
