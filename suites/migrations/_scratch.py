@@ -56,6 +56,15 @@ class ScratchServer:
         """Take the newest revision back; a refusal is the migrations' Failure."""
         return self._moved("down", "reverted", lambda: self._exercise.platform.revert(self._scratch.id))
 
+    def refusal(self) -> str:
+        """Try to apply one revision that must be refused, and return the refusal; a Failure if it is applied."""
+        try:
+            applied = self._exercise.platform.migrate(self._scratch.id, 1)["applied"]
+        except EnvironmentFault as error:
+            self._exercise.platform.status()
+            return str(error)
+        raise Failure("an error of a revision's last statement ends the run", f"applied: {', '.join(applied)}")
+
     def _moved(self, direction: str, moved: str, move: Callable[[], dict[str, Any]]) -> list[str]:
         try:
             versions: list[str] = move()[moved]
