@@ -1,6 +1,7 @@
 """The command line: `seatrial --help`."""
 
 import argparse
+import contextlib
 import json
 import os
 import signal
@@ -181,7 +182,8 @@ def _prove(options: argparse.Namespace) -> int:
     chosen, elsewhere = _chosen(options, profile)
     prover = prove.Prover(environment, options.suites, expected.read(options.suites))
     proofs: list[prove.Proven] = []
-    with hosting.booted(profile), environment.lock():
+    with hosting.booted(profile), environment.lock(), contextlib.ExitStack() as ending:
+        ending.callback(close_clients, environment.clients)
         conclude.ready(environment)
         environment.check_secrets()
         for line in elsewhere:
@@ -198,7 +200,6 @@ def _prove(options: argparse.Namespace) -> int:
             environment.undo_strikes()
             raise
         finally:
-            close_clients(environment.clients)
             OUT.mkdir(parents=True, exist_ok=True)
             kept = environment.redactor.clean([proven.to_json() for proven in proofs])
             (OUT / "prove.json").write_text(json.dumps(kept, indent=1) + "\n")
