@@ -146,8 +146,8 @@ class LimiterOff:
         destroy.redis.acl_set("api", "-eval")
 
     def in_effect(self, observe: Observe) -> bool:
-        """Look for it in the user's rules."""
-        return any(line.split()[1] == "api" and "-eval" in line.split() for line in observe.redis.acl_list())
+        """Look for it in the user's rules, of which Redis keeps what is left."""
+        return any(line.split()[1] == "api" and "+eval" not in line.split() for line in observe.redis.acl_list())
 
 
 @fault("limiter-locks-accounts", kind="code", caught_by={"SEC-AUTH-03": "401 from another address"}, takes_s=30.0)
