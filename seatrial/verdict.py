@@ -53,7 +53,8 @@ class Verdict:
     @property
     def not_armed(self) -> tuple[str, ...]:
         """Ids that were left out because nobody granted or armed their level."""
-        return tuple(r.id for r in self.results if r.outcome is Outcome.NOT_RUN and r.reason.startswith("not "))
+        left_out = ("not armed", "not granted")
+        return tuple(r.id for r in self.results if r.outcome is Outcome.NOT_RUN and r.reason.startswith(left_out))
 
     @property
     def line(self) -> str:

@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, require
 from seatrial.impact import Cases
-from seatrial.probes.browser import PageSeen, Tab
+from seatrial.probes.browser import Element, PageSeen, Tab
 from suites.client import Asset, Session, another_account, remove, signed_in, small_clip
 from suites.security._hostile_text import INJECTED, MARK, Effect, Text, careless_page, data, html, refused
 
@@ -160,15 +160,21 @@ def _repeat(exercise: Exercise, cases: Cases, tab: Tab) -> None:
         with cases(f"next {number} in the sign-in form"):
             seen = tab.open(f"{app}/sign-in?next={quote(goal, safe='')}")
             _require_inert(exercise, tab, seen, f"the sign-in page with next {goal}")
-            (field,) = tab.elements("[name=next]")
+            field = _field(tab, "[name=next]", seen)
             require(field.value == goal, f"the path as it was given: {goal}", field.value, "frontend")
     with cases("a hostile e-mail"):
         text = f'"><svg/{MARK}/onload=alert(1)>@{exercise.marker}.example'
         tab.evaluate("document.querySelector('main form').noValidate = true")
         seen = tab.submit({"#email": text, "#password": "wrong"}, "main button")
         _require_inert(exercise, tab, seen, "a refused sign-in")
-        (field,) = tab.elements("#email")
+        field = _field(tab, "#email", seen)
         require(field.value == text, f"the e-mail as it was given: {text}", field.value, "frontend")
+
+
+def _field(tab: Tab, selector: str, seen: PageSeen) -> Element:
+    found = tab.elements(selector)
+    require(len(found) == 1, f"one field {selector} on the page", f"{len(found)}, status {seen.status}", "frontend")
+    return found[0]
 
 
 def _goals() -> Iterator[str]:

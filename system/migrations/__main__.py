@@ -13,11 +13,17 @@ from system.migrations.files import MigrationError, load_migrations
 from system.migrations.runner import Runner
 
 
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"expected a whole number from 1 on, got {text!r}")
+    return int(text)
+
+
 def main() -> int:
     """Exit 0 when done, 1 with one line on stderr when not."""
     parser = argparse.ArgumentParser(prog="python -m system.migrations", description=__doc__)
     parser.add_argument("action", choices=("up", "down", "status"))
-    parser.add_argument("--steps", type=int, help="how many migrations at most (default: up all, down 1)")
+    parser.add_argument("--steps", type=_count, help="how many migrations at most (default: up all, down 1)")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     arguments = parser.parse_args()
     reader = Reader(os.environ)

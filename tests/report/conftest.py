@@ -57,7 +57,7 @@ INVALID = result("SEC-TLS-03", Outcome.INVALID, suite="security", reason="zero s
 NOT_ARMED = result(
     "DR-PG-01", Outcome.NOT_RUN, suite="dr", level=Level.DESTROY, reason="not armed: --arm destroy=local"
 )
-NOT_APPLICABLE = result("INF-GPU-01", Outcome.NOT_RUN, reason="no GPU here", severity=Severity.MINOR)
+NOT_APPLICABLE = result("INF-GPU-01", Outcome.NOT_RUN, reason="not applicable: no GPU here", severity=Severity.MINOR)
 PASSED = result("INF-PG-01", evidence={"version": "16.14"}, footprint=Footprint(1, 1, 10, 20, 1), component="postgres")
 
 WAIVER = {"owner": "Ada", "reason": "the rule comes with the new bucket", "expires": "2026-12-24"}

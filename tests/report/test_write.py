@@ -98,7 +98,7 @@ def test_junit_counts_each_outcome_as_ci_knows_it(no_go: Verdict, tmp_path: Path
     assert "repeat: pytest suites/infra/test_redis.py" in str(failure.text)
     assert [str(node.get("message")) for node in root.iter("skipped")] == [
         "not armed: --arm destroy=local",
-        "no GPU here",
+        "not applicable: no GPU here",
     ]
 
 
