@@ -229,7 +229,9 @@ class PlatformClient:
             try:
                 door.connect(str(self.socket))
             except OSError as error:
-                raise EnvironmentFault(f"platform {call}: {describe(error)} ({self.socket})") from None
+                raise EnvironmentFault(
+                    f"platform {call}: {describe(error)} ({self.socket}); is the platform up?"
+                ) from None
 
     def _ask(
         self,

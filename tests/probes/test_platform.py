@@ -150,7 +150,9 @@ def test_an_answer_outside_of_the_protocol_is_the_environments_fault(
 
 def test_a_platform_that_is_down_is_the_environments_fault(tmp_path: Path) -> None:
     client = PlatformClient(tmp_path / "none.sock")
-    with pytest.raises(EnvironmentFault, match=r"platform status: No such file or directory \(.*none.sock\)"):
+    with pytest.raises(
+        EnvironmentFault, match=r"platform status: No such file or directory \(.*none.sock\); is the platform up\?"
+    ):
         client.status()
     client.close()
 
