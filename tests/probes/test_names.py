@@ -16,16 +16,17 @@ front 60 IN A 127.0.0.1
 front IN AAAA ::1
 """
 Ask = Callable[..., names.NameAnswer]
+ADDRESS = "127.99.0.1"  # nobody's outgoing connection starts here, so that a port free for UDP is free for TCP
 
 
 @pytest.fixture
 def ask() -> Iterator[Ask]:
     """Ask a real name server on loopback."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
-        free.bind(("127.0.0.1", 0))
+        free.bind((ADDRESS, 0))
         port = free.getsockname()[1]
-    servers = nameserver.serve("127.0.0.1", port, ZONE)
-    yield lambda name, kind="A": names.ask(name, kind, server=("127.0.0.1", port))
+    servers = nameserver.serve(ADDRESS, port, ZONE)
+    yield lambda name, kind="A": names.ask(name, kind, server=(ADDRESS, port))
     for server in servers:
         server.stop()
         server.server.server_close()
