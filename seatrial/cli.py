@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from seatrial import conclude, expected, hosting, inventory, secret_commands
+from seatrial import conclude, expected, hosting, inventory
 from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
 from seatrial.outcome import Level
@@ -21,6 +21,7 @@ from seatrial.profile import Profile, find, load
 from seatrial.registry import Fault, applicable, load_faults, pick, sample
 from seatrial.report import OUT, checklist, site
 from seatrial.scope import close_clients
+from seatrial.secrets import commands as secret_commands
 
 USAGE_ERROR = 3
 

@@ -17,8 +17,8 @@ from seatrial.inverses import invert
 from seatrial.outcome import Level
 from seatrial.profile import Profile
 from seatrial.profile_types import REFERENCE
-from seatrial.redaction import Redactor
 from seatrial.scope import Credential, Meter, Scope
+from seatrial.secrets.redaction import Redactor
 from seatrial.undo import Entry, UndoLog
 
 

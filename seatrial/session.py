@@ -11,8 +11,8 @@ import pytest
 from seatrial.errors import Failure, SeatrialError
 from seatrial.impact import CaseFailures, Observe
 from seatrial.outcome import Finding, Footprint, Level, Outcome, Result
-from seatrial.redaction import Redactor
 from seatrial.registry import CHECK_ATTRIBUTE, Check
+from seatrial.secrets.redaction import Redactor
 
 LEVELS = {str(level): level for level in Level}
 

@@ -3,11 +3,11 @@
 import secrets
 from functools import cached_property
 
-from seatrial.leaks import Finder
 from seatrial.platform import Strength
-from seatrial.redaction import values
 from seatrial.scope import Scope
-from seatrial.strength import strength
+from seatrial.secrets.leaks import Finder
+from seatrial.secrets.redaction import values
+from seatrial.secrets.strength import strength
 
 
 class ObserveSecrets:

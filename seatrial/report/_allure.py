@@ -8,8 +8,8 @@ from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from seatrial.outcome import Outcome, Result, Severity
-from seatrial.redaction import Redactor
 from seatrial.report._files import Folder, printable
+from seatrial.secrets.redaction import Redactor
 from seatrial.verdict import Verdict
 
 _STATUS = {

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from seatrial.redaction import Redactor
 from seatrial.report._allure import write_results
 from seatrial.report._changes import compare, history_file
 from seatrial.report._files import Folder
 from seatrial.report._junit import junit
 from seatrial.report._page import page
+from seatrial.secrets.redaction import Redactor
 from seatrial.verdict import Verdict
 
 OUT = Path("reports/out")

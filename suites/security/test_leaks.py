@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from urllib.parse import urljoin, urlsplit
 
 from seatrial import BLOCKER, Invalid, Observe, check, require
-from seatrial.leaks import Finder, unpacked
 from seatrial.platform import Scan
 from seatrial.probes.http import HttpAnswer
 from seatrial.report import OUT
+from seatrial.secrets.leaks import Finder, unpacked
 from suites.client import instances
 from suites.security import _history, _tree
 from suites.security._disguises import canary, disguises

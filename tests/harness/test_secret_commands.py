@@ -8,7 +8,7 @@ import pyrage
 import pytest
 
 from seatrial import cli
-from seatrial.sops import SopsFile
+from seatrial.secrets.sops import SopsFile
 
 PROFILE = """\
 name = "here"

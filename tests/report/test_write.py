@@ -12,8 +12,8 @@ import pytest
 
 import seatrial
 from seatrial.outcome import Finding, Outcome, Result
-from seatrial.redaction import MARK, Redactor
 from seatrial.report import previous, write
+from seatrial.secrets.redaction import MARK, Redactor
 from seatrial.verdict import Verdict
 
 SCHEMA = json.loads((Path(seatrial.__path__[0]) / "verdict.schema.json").read_text())

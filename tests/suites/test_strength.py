@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.references import Reference
-from seatrial.strength import strength
+from seatrial.secrets.references import Reference
+from seatrial.secrets.strength import strength
 from suites.security._strength import also_elsewhere, shared, weak
 from suites.security.test_strength import KNOWN_BAD, KNOWN_GOOD
 

@@ -12,8 +12,8 @@ import pyrage
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.platform import PlatformClient
 from seatrial.profile import Profile
-from seatrial.references import Reference
-from seatrial.sops import SopsFile
+from seatrial.secrets.references import Reference
+from seatrial.secrets.sops import SopsFile
 
 SUMMARY = "make, replace and verify the secrets that a profile refers to; none is ever shown"
 RANDOM_BYTES = 32
