@@ -119,7 +119,7 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
     ready, and the worker makes a preview. No request of any journey may fail. A phase in which not every kind of
     journey was made, or a generator that was late, is INVALID.
 
-    Not covered: passwords of people, administrators and the migration runner; who holds a token or a link for longer
+    Not covered: secrets of people, administrators, backups and the migration runner; who holds a token or a link for longer
     than the overlap, which has to last as long as they do.
     """
     session = signed_in(disrupt)
