@@ -23,6 +23,7 @@ STORE_TIMEOUT_S = 1.5  # without a byte, twice at most
 FILL_S = 120.0  # for the whole of an object
 # Media is embedded by the frontend's pages, and nothing here is ever a page.
 HEADERS = {
+    "Cache-Control": "no-store",  # of what does not say otherwise: a 404 may be kept by everybody (RFC 9110, 15.1)
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
     "Referrer-Policy": "no-referrer",
