@@ -16,6 +16,7 @@ from system.edge.cache import DiskCache
 from system.edge.origin import Origin
 from system.edge.play import Play
 from system.edge.settings import EdgeSettings
+from system.edge.verdict import Verdict
 
 __all__ = ["make_app"]
 
@@ -51,6 +52,7 @@ def make_app(settings: EdgeSettings) -> Starlette:
             *probe_routes(settings.service, Readiness({"s3": store_answers, "cache": cache.probe})),
             Route("/v/{asset_id}/{variant}", play),
             Route("/v/{rest:path}", play),
+            Route("/verdict/v/{asset_id}/{variant}", Verdict(play)),
         ],
         middleware=[Middleware(RequestContext, headers=HEADERS)],
         lifespan=lifespan,

@@ -66,7 +66,7 @@ class Play:
             await refusal(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        found = self._verified(scope, headers, time.time())
+        found = self.verified(scope, headers, time.time())
         if found is None:
             metrics.refusals.inc()
             await problem(403, "The link is not valid.", headers=_NO_STORE)(scope, receive, send)
@@ -91,7 +91,8 @@ class Play:
             with _closing(opened):
                 await self._answer(wanted, opened, headers, scope, receive, send)
 
-    def _verified(self, scope: Scope, headers: Headers, now_s: float) -> tuple[str, str, int] | None:
+    def verified(self, scope: Scope, headers: Headers, now_s: float) -> tuple[str, str, int] | None:
+        """Return asset, variant and the whole seconds that are left, or None for a link that is not valid."""
         # The raw path, not the decoded one: only one spelling of a link is the one that was signed.
         path = _PATH.fullmatch(scope.get("raw_path") or b"")
         asset_id, variant = (path[1].decode(), path[2].decode()) if path else ("", "")

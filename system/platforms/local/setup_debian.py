@@ -59,15 +59,19 @@ def fill(tree: Path) -> None:
     for path in ("state/lists/partial", "cache/archives/partial", "debs"):
         (work / path).mkdir(parents=True)
     (work / "state/status").touch()
-    print("setup: Debian packages of debian.lock (Redis 7 with TLS, PgBouncer, testssl.sh)")
+    print("setup: Debian packages of debian.lock (Redis 7 with TLS, PgBouncer, nginx, testssl.sh, wrk)")
     _apt(work, "apt-get", "update")
     for pin in read_lock(LOCK.read_text()):
         deb = _download(work, pin)
         _run(["dpkg", "-x", str(deb), str(tree)], work)
     shutil.rmtree(work)
     libraries = tree / "usr/lib/x86_64-linux-gnu"
-    for program in ("usr/bin/redis-server", "usr/sbin/pgbouncer"):
-        _run([str(tree / program), "--version"], tree, {"LD_LIBRARY_PATH": str(libraries)})
+    for program, flag in (
+        ("usr/bin/redis-server", "--version"),
+        ("usr/sbin/pgbouncer", "--version"),
+        ("usr/sbin/nginx", "-v"),
+    ):
+        _run([str(tree / program), flag], tree, {"LD_LIBRARY_PATH": str(libraries)})
 
 
 def _download(work: Path, pin: Pin) -> Path:
