@@ -21,7 +21,7 @@ from seatrial.profile import Profile, find, load
 from seatrial.registry import Fault, applicable, load_faults, pick, sample
 from seatrial.report import OUT, checklist, site
 from seatrial.scope import close_clients
-from seatrial.secrets import commands as secret_commands
+from seatrial.secrecy import commands as secret_commands
 
 USAGE_ERROR = 3
 

@@ -18,7 +18,7 @@ from seatrial.outcome import Level
 from seatrial.profile import Profile
 from seatrial.profile_types import REFERENCE
 from seatrial.scope import Credential, Meter, Scope
-from seatrial.secrets.redaction import Redactor
+from seatrial.secrecy.redaction import Redactor
 from seatrial.undo import Entry, UndoLog
 
 

@@ -18,7 +18,7 @@ from seatrial.declared import CloudSection, External
 from seatrial.errors import ProfileError
 from seatrial.outcome import Level
 from seatrial.profile_types import REFERENCE, Address, BaseUrl, Impact, Place, SecretRef, Section
-from seatrial.secrets.references import Reference, read
+from seatrial.secrecy.references import Reference, read
 
 
 class Expect(Section):

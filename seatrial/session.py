@@ -12,7 +12,7 @@ from seatrial.errors import Failure, SeatrialError
 from seatrial.impact import CaseFailures, Observe
 from seatrial.outcome import Finding, Footprint, Level, Outcome, Result
 from seatrial.registry import CHECK_ATTRIBUTE, Check
-from seatrial.secrets.redaction import Redactor
+from seatrial.secrecy.redaction import Redactor
 
 LEVELS = {str(level): level for level in Level}
 

@@ -5,9 +5,9 @@ from functools import cached_property
 
 from seatrial.platform import Strength
 from seatrial.scope import Scope
-from seatrial.secrets.leaks import Finder
-from seatrial.secrets.redaction import values
-from seatrial.secrets.strength import strength
+from seatrial.secrecy.leaks import Finder
+from seatrial.secrecy.redaction import values
+from seatrial.secrecy.strength import strength
 
 
 class ObserveSecrets:

@@ -9,7 +9,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from seatrial.outcome import Outcome, Result, Severity
 from seatrial.report._files import Folder, printable
-from seatrial.secrets.redaction import Redactor
+from seatrial.secrecy.redaction import Redactor
 from seatrial.verdict import Verdict
 
 _STATUS = {

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from seatrial.secrets.redaction import Redactor
+from seatrial.secrecy.redaction import Redactor
 
 # What XML 1.0 forbids; a terminal and a browser have no use for these characters either.
 _UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

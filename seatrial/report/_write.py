@@ -8,7 +8,7 @@ from seatrial.report._changes import compare, history_file
 from seatrial.report._files import Folder
 from seatrial.report._junit import junit
 from seatrial.report._page import page
-from seatrial.secrets.redaction import Redactor
+from seatrial.secrecy.redaction import Redactor
 from seatrial.verdict import Verdict
 
 OUT = Path("reports/out")

@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from seatrial.platform import Strength
-from seatrial.secrets.references import Reference
+from seatrial.secrecy.references import Reference
 
 LEAST_LENGTH = 24
 LEAST_GUESSES_LOG10 = 20.0

@@ -9,7 +9,7 @@ from seatrial import BLOCKER, Invalid, Observe, check, require
 from seatrial.platform import Scan
 from seatrial.probes.http import HttpAnswer
 from seatrial.report import OUT
-from seatrial.secrets.leaks import Finder, unpacked
+from seatrial.secrecy.leaks import Finder, unpacked
 from suites.client import instances
 from suites.security import _history, _tree
 from suites.security._disguises import canary, disguises

@@ -3,8 +3,8 @@
 from seatrial import BLOCKER, Invalid, Observe, check, require
 from seatrial.platform import Strength
 from seatrial.profile import load
-from seatrial.secrets.references import Reference
-from seatrial.secrets.strength import strength
+from seatrial.secrecy.references import Reference
+from seatrial.secrecy.strength import strength
 from suites.security._strength import LEAST_GUESSES_LOG10, LEAST_LENGTH, also_elsewhere, shared, weak
 
 KNOWN_BAD = (

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from seatrial.secrets.leaks import Finder, unpacked
+from seatrial.secrecy.leaks import Finder, unpacked
 
 SECRET = 'correct "horse" & battery'
 KEY = "00ff" * 16

@@ -8,7 +8,7 @@ import pyrage
 import pytest
 
 from seatrial import cli
-from seatrial.secrets.sops import SopsFile
+from seatrial.secrecy.sops import SopsFile
 
 PROFILE = """\
 name = "here"

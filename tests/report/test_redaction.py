@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from seatrial.secrets.redaction import MARK, Redactor
+from seatrial.secrecy.redaction import MARK, Redactor
 
 SECRET = 'k3y/+ "ü\\=&<x>'
 

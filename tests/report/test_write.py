@@ -13,7 +13,7 @@ import pytest
 import seatrial
 from seatrial.outcome import Finding, Outcome, Result
 from seatrial.report import previous, write
-from seatrial.secrets.redaction import MARK, Redactor
+from seatrial.secrecy.redaction import MARK, Redactor
 from seatrial.verdict import Verdict
 
 SCHEMA = json.loads((Path(seatrial.__path__[0]) / "verdict.schema.json").read_text())

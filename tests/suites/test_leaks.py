@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial.secrets.leaks import Finder
+from seatrial.secrecy.leaks import Finder
 from suites.security import _history, _tree
 from suites.security._disguises import canary, disguises
 from suites.security._secret_shapes import bearers_in, secrets_in

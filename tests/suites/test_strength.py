@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.secrets.references import Reference
-from seatrial.secrets.strength import strength
+from seatrial.secrecy.references import Reference
+from seatrial.secrecy.strength import strength
 from suites.security._strength import also_elsewhere, shared, weak
 from suites.security.test_strength import KNOWN_BAD, KNOWN_GOOD
 

@@ -49,6 +49,20 @@ _TEMPLATE = """\
 	}}
 }}
 
+(errors) {{
+	handle_errors {{
+		header Strict-Transport-Security "max-age=31536000"
+		header -Server
+		@malformed expression `{{err.status_code}} == 502 && {{err.message}}.matches("chunk")`
+		respond @malformed 400 {{
+			close
+		}}
+		respond {{err.status_code}} {{
+			close
+		}}
+	}}
+}}
+
 (common) {{
 	tls {{
 		issuer internal {{
@@ -58,17 +72,21 @@ _TEMPLATE = """\
 	header >Strict-Transport-Security "max-age=31536000"
 	header -Server
 	header -Via
+	# A body that nobody reads to its end must not be followed by another request: in full duplex, Go's server may then
+	# panic and drop that one without an answer (golang/go issue 68560).
+	@sending {{
+		not method GET HEAD OPTIONS
+		not protocol http/2+
+	}}
+	header @sending {{
+		match {{
+			status 3xx 4xx 5xx
+		}}
+		Connection close
+	}}
 	@metrics path /metrics /metrics/*
 	respond @metrics 404
-	handle_errors {{
-		header Strict-Transport-Security "max-age=31536000"
-		header -Server
-		@malformed expression `{{err.status_code}} == 502 && {{err.message}}.matches("chunk")`
-		respond @malformed 400 {{
-			close
-		}}
-		respond {{err.status_code}}
-	}}
+	import errors
 }}
 
 (upstream) {{
@@ -128,14 +146,21 @@ https://{s3} {{
 	}}
 }}
 
+https:// {{
+	import errors
+}}
+
 http://{app}, http://{api}, http://{play}, http://{s3} {{
 	header -Server
+	header Connection close
 	redir https://{{host}}:{https}{{uri}} 308
 }}
 
 http:// {{
 	header -Server
-	respond 421
+	respond 421 {{
+		close
+	}}
 }}
 """
 

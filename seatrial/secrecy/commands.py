@@ -12,8 +12,8 @@ import pyrage
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.platform import PlatformClient
 from seatrial.profile import Profile
-from seatrial.secrets.references import Reference
-from seatrial.secrets.sops import SopsFile
+from seatrial.secrecy.references import Reference
+from seatrial.secrecy.sops import SopsFile
 
 SUMMARY = "make, replace and verify the secrets that a profile refers to; none is ever shown"
 RANDOM_BYTES = 32

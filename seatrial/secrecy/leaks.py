@@ -4,7 +4,7 @@ import contextlib
 import zlib
 from collections.abc import Mapping
 
-from seatrial.secrets.redaction import forms, values
+from seatrial.secrecy.redaction import forms, values
 
 SHORTEST = 8
 """A value, or one of its forms, with fewer characters would be found by chance."""

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from seatrial.errors import EnvironmentFault
-from seatrial.secrets.references import SOPS_TIMEOUT_S, sops_program
+from seatrial.secrecy.references import SOPS_TIMEOUT_S, sops_program
 
 
 class SopsFile:

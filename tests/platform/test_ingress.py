@@ -1,0 +1,40 @@
+"""The ingress, spoken to by a client that keeps its connection as long as it may."""
+
+import socket
+import ssl
+
+import pytest
+
+from tests.platform.bench import Running
+
+TURNS = 30
+BODY = b"x" * 4000
+
+
+@pytest.mark.parametrize(
+    ("host", "path"),
+    [
+        ("api.seatrial.localhost", "/metrics"),
+        ("api.seatrial.localhost", "/v1/assets"),
+        ("app.seatrial.localhost", "/upload"),
+        ("s3.seatrial.localhost", "/staging/x"),
+        ("attacker.example", "/v1/assets"),
+    ],
+)
+def test_a_body_that_may_be_left_unread_is_followed_by_no_other_request(running: Running, host: str, path: str) -> None:
+    endpoint = running.layout.addresses.endpoint("https")
+    context = ssl.create_default_context(cafile=str(running.layout.state / "ca/root.crt"))
+    served = "api.seatrial.localhost" if host == "attacker.example" else host
+    head = f"POST {path} HTTP/1.1\r\nHost: {host}:{endpoint.port}\r\nContent-Length: {len(BODY)}\r\n\r\n"
+    for _ in range(TURNS):
+        with (
+            socket.create_connection((endpoint.address, endpoint.port), timeout=10) as raw,
+            context.wrap_socket(raw, server_hostname=served) as connection,
+        ):
+            connection.sendall(head.encode() + BODY)
+            answer = b""
+            while chunk := connection.recv(65536):
+                answer += chunk
+        assert answer.startswith((b"HTTP/1.1 3", b"HTTP/1.1 4")), answer[:100]
+        assert b"\r\nConnection: close\r\n" in answer, answer
+    assert "panic" not in (running.layout.logs / "ingress.log").read_text()
