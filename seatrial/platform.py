@@ -107,7 +107,7 @@ class PlatformClient:
         return shaped("listeners", lambda: Listeners(listeners_of(data["before"]), listeners_of(data["now"])))
 
     def config(self) -> dict[str, dict[str, str]]:
-        """Return part -> variable -> value, "<secret>" for secrets."""
+        """Return part -> variable -> value, "<secret>" for secrets, "<open secret>" for one that is not kept as one."""
         data = self._ask("GET", "config")
         return shaped("config", lambda: {part: dict(values) for part, values in data["parts"].items()})
 

@@ -26,6 +26,7 @@ def problems_of(
     secrets: Collection[str],
     files: Collection[str],
     command: str = "",
+    complete: bool = False,
 ) -> list[str]:
     """Name what the program misses, cannot use or does not know among `given`, and which secret travels openly.
 
@@ -37,6 +38,7 @@ def problems_of(
         secrets: variables that are kept secret, by the deployment's own means.
         files: paths that exist where the program runs; for a secret it is a `_FILE`.
         command: the command that starts the program, which may use variables itself.
+        complete: nothing may be left to a default of the program.
 
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +60,14 @@ def problems_of(
     problems += [
         f"{name}: a secret in the open" for name in sorted(given) if is_secret_name(name) and name not in secrets
     ]
+    if complete:
+        problems += [f"{name}: not given, so that {program} takes a default" for name in _asked(read) - values.keys()]
     return problems
+
+
+def _asked(read: Collection[str]) -> set[str]:
+    """Name the variables that are read; one that may come in a file is read under two names."""
+    return {name for name in read if name.removesuffix("_FILE") == name or name.removesuffix("_FILE") not in read}
 
 
 def _ask(tree: Path, program: str, values: Mapping[str, str]) -> tuple[set[str], list[str]]:

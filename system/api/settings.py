@@ -54,7 +54,7 @@ def read_settings(environ: Mapping[str, str]) -> ApiSettings:
         service=read_service(reader, "api"),
         database=read_database(reader),
         redis=read_redis(reader),
-        storage=read_storage(reader, buckets=("staging", "masters", "previews")),
+        storage=read_storage(reader, buckets=("staging", "masters", "previews"), presigns=True),
         jwt_keys=reader.keys("JWT_KEY"),
         link_keys=reader.keys("LINK_KEYS"),
         api_origin=reader.origin("API_ORIGIN"),

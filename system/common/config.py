@@ -264,13 +264,16 @@ def read_redis(reader: Reader) -> RedisSettings:
     return RedisSettings(url=url, passwords=reader.passwords("REDIS_PASSWORD"), ca=ca)
 
 
-def read_storage(reader: Reader, *, buckets: tuple[str, ...]) -> StorageSettings:
-    """Read S3_* and the bucket names that the service uses, a selection of staging, masters and previews."""
+def read_storage(reader: Reader, *, buckets: tuple[str, ...], presigns: bool = False) -> StorageSettings:
+    """Read S3_* and the bucket names that the service uses, a selection of staging, masters and previews.
+
+    Only one that `presigns` needs to know what the store is called outside.
+    """
     endpoint = reader.url("S3_ENDPOINT", ("https", "http"))
     names = {name: reader.text(f"BUCKET_{name.upper()}") if name in buckets else "" for name in _BUCKETS}
     return StorageSettings(
         endpoint=endpoint,
-        public_endpoint=reader.url("S3_PUBLIC_ENDPOINT", ("https", "http"), endpoint),
+        public_endpoint=reader.url("S3_PUBLIC_ENDPOINT", ("https", "http"), endpoint) if presigns else endpoint,
         region=reader.text("S3_REGION"),
         key_pair=reader.key_pair("S3_ACCESS_KEY", "S3_SECRET_KEY"),
         staging=names["staging"],

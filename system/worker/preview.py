@@ -70,7 +70,7 @@ def preview_arguments(
     rate = f"fps={MAX_FRAMES_PER_S}," if source.frames_per_s > MAX_FRAMES_PER_S else ""
     picture = f"{rate}scale=w=-2:h='min({HEIGHT},trunc(ih/2)*2)':out_range=tv,format=yuv420p"
     return (
-        *("-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-max_pixels", str(limits.max_side**2)),
+        *("-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-max_pixels", str(limits.max_pixels)),
         *("-i", f"file:{source_path}", "-map", "0:v:0", "-map", "0:a:0?", "-sn", "-dn"),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-vf", picture, *encoder.arguments, "-profile:v", "high"),
         *("-c:a", "aac", "-b:a", "128k", "-ac", "2", "-movflags", "+faststart", "-f", "mp4", "-y", f"file:{video}"),

@@ -18,11 +18,15 @@ WALL_LIMIT_S = 30
 
 @dataclass(frozen=True)
 class Limits:
-    """What an upload may be at most; `least_side` keeps the scaled picture encodable."""
+    """What an upload may be at most; `least_side` keeps the scaled picture encodable.
+
+    `max_pixels` is a frame of DCI 8K: what is larger takes seconds to decode, each of them.
+    """
 
     max_bytes: int = 5 << 30
     max_duration_s: float = 4 * 3600
     max_side: int = 8192
+    max_pixels: int = 8192 * 4320
     least_side: int = 16
 
 
@@ -53,6 +57,10 @@ async def inspect_source(path: Path, limits: Limits) -> Source:
         raise BadInputError(
             f"the picture is {source.width} x {source.height}; "
             f"each side must have {limits.least_side} to {limits.max_side} pixels"
+        )
+    if source.width * source.height > limits.max_pixels:
+        raise BadInputError(
+            f"the picture is {source.width} x {source.height}; at most {limits.max_pixels} pixels are accepted"
         )
     if source.duration_s > limits.max_duration_s:
         raise BadInputError(

@@ -75,6 +75,12 @@ def test_a_picture_outside_of_the_limits_is_refused_with_its_size(tmp_path: Path
     assert refusal(path, Limits(max_side=200, least_side=50)).startswith(f"the picture is {width} x {height};")
 
 
+def test_a_picture_of_too_many_pixels_is_refused_though_each_side_is_allowed(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mp4")
+
+    assert refusal(path, Limits(max_pixels=50_000)) == "the picture is 320 x 180; at most 50000 pixels are accepted"
+
+
 def test_a_video_over_the_time_limit_is_refused(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mp4", seconds=2)
 

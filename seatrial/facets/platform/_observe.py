@@ -53,7 +53,7 @@ class ObservePlatform:
         return self._client.listeners()
 
     def config(self) -> dict[str, dict[str, str]]:
-        """Return part -> variable -> value, "<secret>" for secrets."""
+        """Return part -> variable -> value, "<secret>" for secrets, "<open secret>" for one that is not kept as one."""
         return self._client.config()
 
     def secrets(self) -> tuple[Strength, ...]:

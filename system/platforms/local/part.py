@@ -55,4 +55,4 @@ class Part(ABC):
 
     @abstractmethod
     def config(self) -> dict[str, str]:
-        """Give the configuration in force; secrets are shown as `<secret>`."""
+        """Give the configuration in force; secrets are shown as `<secret>` or, where they are ordinary variables, `<open secret>`."""

@@ -17,6 +17,7 @@ from system.platforms.local.releases import Releases
 from system.platforms.local.secret_files import SecretFiles
 
 SECRET = "<secret>"  # noqa: S105 - what is shown in its place
+OPEN_SECRET = "<open secret>"  # noqa: S105 - and in that of one which was not handed over as a file
 _LINKS = {"LINK_MAX_LIFETIME_S": "3600", "LINK_SKEW_S": "0"}
 _TRUSTED_PROXIES = "127.0.0.1/32"  # the ingress and the frontend arrive from there
 _CACHE_MAX_BYTES = 256 * 1024 * 1024
@@ -63,12 +64,14 @@ class Service(Part):
         return "" if status == 200 else f"/readyz answers {status}"
 
     def config(self) -> dict[str, str]:
-        """Give the variables; secrets by name only."""
+        """Give the variables; secrets by name only, and whether they are in the open."""
         shown = {}
         for name, value in self.variables().items():
             logical = name.removesuffix("_FILE")
-            secret = logical != name or logical in SECRET_VARIABLES
-            shown[logical] = SECRET if secret else value
+            if logical != name:
+                shown[logical] = SECRET
+            else:
+                shown[name] = OPEN_SECRET if name in SECRET_VARIABLES else value
         return shown
 
     def variables(self) -> dict[str, str]:
@@ -148,12 +151,9 @@ def _api(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
         "UNLIMITED_NETWORKS": "127.0.0.1/32",  # whoever tries this system out, and makes load, does it from here
         "JWT_KEY": SECRET,
         "LINK_KEYS": SECRET,
-        "APP_ORIGIN": addresses.origin("app"),
         "API_ORIGIN": addresses.origin("api"),
         "PLAY_ORIGIN": addresses.origin("play"),
         "MASTER_RETENTION_S": "5",
-        "JOB_LEASE_S": "5",
-        "JOB_ATTEMPTS": "3",
         "LINK_LIFETIME_S": "300",
         "LINK_MAX_LIFETIME_S": _LINKS["LINK_MAX_LIFETIME_S"],
     }
@@ -177,7 +177,6 @@ def _edge(layout: Layout, _programs: Programs, name: str) -> dict[str, str]:
         **_storage(layout, s3.PREVIEWS),
         **_LINKS,
         "LINK_KEYS": SECRET,
-        "PLAY_ORIGIN": layout.addresses.origin("play"),
         "CACHE_DIR": str(layout.data / name),
         "CACHE_MAX_BYTES": str(_CACHE_MAX_BYTES),
     }
@@ -191,7 +190,6 @@ def _frontend(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]
         "TRUSTED_PROXIES": _TRUSTED_PROXIES,
         "S3_PUBLIC_ENDPOINT": addresses.origin("s3"),
         "APP_ORIGIN": addresses.origin("app"),
-        "API_ORIGIN": addresses.origin("api"),
         "PLAY_ORIGIN": addresses.origin("play"),
     }
 

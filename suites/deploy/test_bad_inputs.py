@@ -1,0 +1,121 @@
+"""Uploads that can never become a preview."""
+
+import re
+import time
+from typing import Any
+
+from seatrial import BLOCKER, Exercise, Invalid, check, eventually, require
+from seatrial.platform import Part
+from suites.client import Asset, Session, remove, signed_in, small_clip, uploaded_asset
+from suites.deploy._bad_media import Bad, bad_files
+
+DEAD = "jobs:preview:dead"
+# What means something to whoever runs the system, and to its user nothing.
+INTERNAL = re.compile(r"Traceback|Error\b|Exception|errno|0x[0-9a-f]+|/(tmp|work|usr|home|var|proc)/", re.IGNORECASE)
+LIKELY_KINDS = 9
+
+
+@check("DEP-FLOW-03", severity=BLOCKER, component="worker")
+def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) -> None:
+    """A bad file ends as failed, at the first attempt, with a reason that its owner understands; nothing else is held up.
+
+    Why it matters: whoever may upload may upload anything. A file that crashes the worker is tried again by the next one
+    (a poison message) until no worker is left; one that is decoded for an hour stops everybody's previews; one that fails
+    without a reason ends as a call to support.
+
+    How it is measured: files are uploaded of which each is bad in its own way: empty, cut short, a zip bomb, a picture, sound
+    alone, a playlist that names a file of the server, too wide, too many pixels, too long; behind them a good clip. That must
+    be ready within targets.preview_s of its first call. Each bad one must be failed by then, its reason must
+    name what is wrong and hold nothing of the inside, its one job must have ended at the first attempt, and no preview may
+    have been published. A file of another length or other content than was announced, sent in a part (a single PUT is signed for
+    its length), must be refused at completion with 409 and the reason, and not be queued. What is announced as no video at
+    all must be 422. Afterwards every worker is the process that it was, and no dead letter has been added.
+
+    Not covered: files made to attack a decoder (keep FFmpeg up to date); how the pages show the reason (DEP-WEB-01).
+    """
+    session, bad, good = signed_in(exercise), bad_files(), small_clip()
+    if len(bad) < LIKELY_KINDS:
+        raise Invalid(f"{len(bad)} kinds of bad files, at least {LIKELY_KINDS} were expected")
+    budget_s = float(exercise.target("preview_s"))
+    workers, dead_letters = _workers(exercise), exercise.redis.read("XLEN", DEAD)
+    uploads = {each.name: _uploaded(exercise, session, each) for each in bad}
+    began = time.monotonic()
+    beside = uploaded_asset(exercise, session, good, "beside them")
+    told: dict[str, str] = {}
+    with exercise.cases(at_least=2 * LIKELY_KINDS + 6) as cases:
+        with cases("the good clip beside them"):
+            session.wait(beside.id, within_s=max(0.1, began + budget_s - time.monotonic()))
+        for each in bad:
+            with cases(each.name):
+                left_s = max(0.1, began + budget_s - time.monotonic())
+                told[each.name] = _require_failed(session, uploads[each.name], each, left_s)
+            with cases(f"{each.name}: one job, one attempt, no preview"):
+                _require_ended(exercise, uploads[each.name])
+        for name, content, words in (("shorter", b"v" * 99, "99 bytes"), ("another", b"w" * 100, "SHA-256")):
+            with cases(f"{name} than announced"):
+                told[name] = _require_refused(exercise, session, b"v" * 100, content, words)
+        with cases("announced as no video"):
+            answer = session.call("POST", "/v1/assets", json=_no_video())
+            require(answer.status == 422, "422 for a content type that is no video's", f"{answer.status}", "api")
+        with cases("the workers"):
+            now = _workers(exercise)
+            require(
+                now == workers, "every worker the process that it was, not restarted", f"{now}, was {workers}", "worker"
+            )
+        with cases("dead letters"):
+            letters = exercise.redis.read("XLEN", DEAD)
+            require(letters == dead_letters, f"{dead_letters} dead letters, as before", f"{letters}", "redis")
+    exercise.evidence("told", told)
+
+
+def _uploaded(exercise: Exercise, session: Session, bad: Bad) -> Asset:
+    created = session.create(f"{exercise.marker} {bad.name}", bad.content)
+    exercise.cleanup(remove, session, created.asset.id)
+    assert created.upload is not None
+    return session.complete(created.asset.id, session.put(created.upload, bad.content))
+
+
+def _require_failed(session: Session, upload: Asset, bad: Bad, within_s: float) -> str:
+    asset = session.wait(upload.id, within_s=within_s, until=frozenset({"failed"}))
+    require(asset.status == "failed", f"status failed of a file that is {bad.name}", asset.status, "worker")
+    reason = asset.failure_reason or ""
+    require(bad.told in reason, f"a reason that says {bad.told!r}", repr(reason), "worker")
+    require(not INTERNAL.search(reason), "a reason that says nothing of the inside", repr(reason), "worker")
+    return reason
+
+
+def _require_ended(exercise: Exercise, upload: Asset) -> None:
+    rows = exercise.pg.rows("select state, attempts from jobs where asset_id = %s", (upload.id,))
+    require(rows == [{"state": "failed", "attempts": 1}], "one job, failed at the first attempt", f"{rows}", "worker")
+    bucket = exercise.s3.bucket("previews")
+    answer = exercise.s3.call("list_objects_v2", Bucket=bucket, Prefix=f"previews/{upload.id}/")
+    require(answer.ok and not answer.data.get("KeyCount", 0), "nothing published", f"{answer}", "worker")
+
+
+def _require_refused(exercise: Exercise, session: Session, announced: bytes, sent: bytes, words: str) -> str:
+    created = session.create(f"{exercise.marker} not as announced", announced, multipart=True)
+    exercise.cleanup(remove, session, created.asset.id)
+    assert created.upload is not None
+    parts = session.put(created.upload, sent)
+    answer = session.call("POST", f"/v1/assets/{created.asset.id}/complete", json={"parts": parts}, timeout_s=30.0)
+    require(answer.status == 409, "409 for what is not as announced", f"{answer.status} {answer.text[:200]}", "api")
+    said = str(answer.json().get("detail", ""))
+    require(words in said, f"a reason that says {words!r}", repr(said), "api")
+    status = session.asset(created.asset.id).status
+    require(status == "awaiting_upload", "nothing queued", f"status {status}", "api")
+    return said
+
+
+def _no_video() -> dict[str, Any]:
+    return {"title": "t", "filename": "a.pdf", "content_type": "application/pdf", "size_bytes": 1, "sha256": "0" * 64}
+
+
+def _workers(exercise: Exercise) -> dict[str, tuple[int | None, int]]:
+    """Return process and restarts of each worker, once all are ready."""
+
+    def ready() -> tuple[Part, ...]:
+        parts = exercise.platform.status().instances("worker")
+        return parts if parts and all(part.state == "ready" for part in parts) else ()
+
+    found = eventually(ready, within_s=float(exercise.target("ready_s")), what="every worker ready", where="worker")
+    return {part.name: (part.pid, part.restarts) for part in found}
