@@ -94,12 +94,14 @@ class CloudSection(Section):
     Attributes:
         endpoint: the API; another one than the vendor's for a stand-in.
         ca: what signs the endpoint's certificate, if the machine does not trust it.
+        app: id of the app in App Platform.
         databases: name -> cluster.
         firewalls: name -> firewall.
     """
 
     endpoint: BaseUrl = "https://api.digitalocean.com"
     ca: Path | None = None
+    app: str | None = None
     vpc: CloudVpc
     databases: dict[str, CloudDatabase] = Field(default_factory=dict)
     firewalls: dict[str, CloudFirewall] = Field(default_factory=dict)

@@ -122,6 +122,8 @@ class CloudPlace(Protocol):
     @property
     def ca(self) -> Path | None: ...  # noqa: D102
     @property
+    def app(self) -> str | None: ...  # noqa: D102
+    @property
     def vpc(self) -> Identified: ...  # noqa: D102
     @property
     def databases(self) -> Mapping[str, Identified]: ...  # noqa: D102

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cloud.stand_in import APP, DATABASE, FIREWALL, VPC, StandIn
+from tests.cloud.apps import APP
+from tests.cloud.stand_in import DATABASE, FIREWALL, VPC, StandIn
 from tests.probes.conftest import Authority
 
 

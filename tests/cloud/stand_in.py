@@ -16,10 +16,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-VPC, DATABASE, FIREWALL, APP = (str(uuid.UUID(int=number, version=4)) for number in range(1, 5))
-AT = "2026-11-01T00:00:00Z"
+from tests.cloud import apps
+from tests.cloud.apps import APP, AT, AppPlatform, RefusedError
+
+VPC, DATABASE, FIREWALL = (str(uuid.UUID(int=number, version=4)) for number in range(1, 4))
 READ = frozenset({"vpc:read", "database:read", "firewall:read", "droplet:read", "app:read", "account:read"})
-WRITE = READ | {"database:update", "firewall:update", "droplet:create"}
+WRITE = READ | {"app:update", "database:update", "firewall:update", "droplet:create"}
+DEPLOY = frozenset({"app:read", "app:create", "app:update"})
 
 
 def a_network() -> dict[str, Any]:
@@ -81,13 +84,19 @@ class StandIn:
         state: the objects, to be changed by a test or by requests.
         tokens: token -> its scopes.
         wrong: "" or how every answer is wrong: "429", "500", "garbage", "silent", "list".
+        once: (beginning of a request, how its answer is wrong) for the next request that begins so; "lost" does what was
+            asked and answers 502.
         page_size: rows of a page, whatever is asked for.
         asked: every request, "GET /v2/...".
     """
 
     state: dict[str, Any] = field(default_factory=a_network)
-    tokens: dict[str, frozenset[str]] = field(default_factory=lambda: {"reader": READ, "writer": WRITE})
+    tokens: dict[str, frozenset[str]] = field(
+        default_factory=lambda: {"reader": READ, "writer": WRITE, "deployer": DEPLOY}
+    )
+    apps: AppPlatform = field(default_factory=AppPlatform)
     wrong: str = ""
+    once: list[tuple[str, str]] = field(default_factory=list)
     page_size: int = 200
     asked: list[str] = field(default_factory=list)
     released: threading.Event = field(default_factory=threading.Event)
@@ -111,12 +120,7 @@ class StandIn:
         return server
 
 
-class RefusedError(Exception):
-    """An answer that is no success."""
-
-    def __init__(self, status: int, kind: str, message: str) -> None:
-        self.status, self.kind = status, kind
-        super().__init__(message)
+_NO_OBJECT = {"garbage": b"<html>not what you think</html>", "list": b"[]"}
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -140,22 +144,30 @@ class _Handler(BaseHTTPRequestHandler):
         length = int(self.headers.get("Content-Length") or 0)
         body = self.rfile.read(length)
         stand_in.asked.append(f"{self.command} {self.path}")
-        if stand_in.wrong == "silent":
+        wrong = stand_in.wrong or self._wrong_once()
+        if wrong == "silent":
             stand_in.released.wait(30)
             self.close_connection = True
             return None
-        if stand_in.wrong == "garbage":
-            return self._send(200, b"<html>not what you think</html>", "application/json")
-        if stand_in.wrong == "list":
-            return self._json(200, [])
-        if stand_in.wrong:
-            status = int(stand_in.wrong)
-            return self._json(status, {"id": "wrong", "message": "on purpose"}, {"Retry-After": "3600"})
+        if wrong in _NO_OBJECT:
+            return self._send(200, _NO_OBJECT[wrong], "application/json")
+        if wrong.isdigit():
+            after = {"Retry-After": "3600" if stand_in.wrong else "7"}
+            return self._json(int(wrong), {"id": "wrong", "message": "on purpose"}, after)
         try:
             found = self._route(json.loads(body) if body else None)
         except RefusedError as refused:
             return self._json(refused.status, {"id": refused.kind, "message": str(refused)})
+        if wrong == "lost":
+            return self._json(502, {"id": "wrong", "message": "the answer got lost"})
         return self._json(200, found) if found is not None else self._send(204, b"", "")
+
+    def _wrong_once(self) -> str:
+        for index, (beginning, wrong) in enumerate(self.stand_in.once):
+            if f"{self.command} {self.path}".startswith(beginning):
+                del self.stand_in.once[index]
+                return wrong
+        return ""
 
     def _route(self, body: Any) -> dict[str, Any] | None:
         state, path = self.stand_in.state, urlsplit(self.path).path
@@ -257,6 +269,7 @@ _ROUTES: tuple[tuple[str, str, Callable[..., dict[str, Any] | None]], ...] = (
     (r"GET /v2/databases/([^/]+)/firewall", "database:read", _get_rules),
     (r"PUT /v2/databases/([^/]+)/firewall", "database:update", _put_rules),
     (r"GET /v2/account", "account:read", _get_account),
+    *apps.ROUTES,
     *((rf"GET /v2/({each}s)", f"{each}:read", _list) for each in _KINDS),
     *((rf"POST /v2/({each}s)", f"{each}:create", _refuse_creation) for each in _KINDS),
 )

@@ -10,7 +10,9 @@ import pytest
 from seatrial.probes import cloud as probe
 from seatrial.probes.cloud import CloudAnswer
 from seatrial.scope import Meter
+from tests.cloud.apps import APP
 from tests.cloud.stand_in import DATABASE, FIREWALL, VPC, StandIn
+from tests.cloud.test_drift import SPEC, released
 from tests.probes.conftest import Authority
 
 SCHEMA = json.loads(Path(__file__).with_name("digitalocean.schema.json").read_text())
@@ -62,3 +64,26 @@ def test_pages_are_linked(ask: Any, cloud: StandIn) -> None:
     assert (len(first["members"]), len(last["members"])) == (2, 1)
     assert "next" in first["links"]["pages"]
     assert "next" not in last["links"]["pages"]
+
+
+def test_apps_have_the_published_shape_at_every_step(ask: Any, cloud: StandIn) -> None:
+    cloud.apps.put(released(SPEC))
+    cloud.apps.settle()
+    first = cloud.apps.deployments[0]["id"]
+    cloud.apps.ends, cloud.apps.warnings = ["ERROR"], ("image_source_missing_digest",)
+    fits("app_propose_response", ask("apps.validate_app_spec", {"spec": released(SPEC)}).data)
+    fits("app", ask("apps.update", APP, {"spec": released(SPEC, "r2")}).data["app"])
+    second = cloud.apps.deployments[0]["id"]
+    for _ in range(4):
+        fits("deployment", ask("apps.get_deployment", APP, second).data["deployment"])
+    fits("rollback_validation", ask("apps.validate_rollback", APP, {"deployment_id": first}).data)
+    fits("deployment", ask("apps.create_rollback", APP, {"deployment_id": first}).data["deployment"])
+    fits("rollback_validation", ask("apps.validate_rollback", APP, {"deployment_id": first}).data)
+    fits("app", ask("apps.get", APP).data["app"])
+    fits("deployment", ask("apps.revert_rollback", APP).data["deployment"])
+    fits("app_health", ask("apps.get_health", APP).data["app_health"])
+    for app in ask("apps.list").data["apps"]:
+        fits("app", app)
+    for each in ask("apps.list_deployments", APP).data["deployments"]:
+        fits("deployment", each)
+    assert [each["phase"] for each in cloud.apps.deployments] == ["PENDING_BUILD", "PENDING_BUILD", "ERROR", "ACTIVE"]

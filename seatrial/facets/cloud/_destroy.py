@@ -1,4 +1,4 @@
-"""Strikes on a cloud's network through its own API, each with its inverse in the undo log before it acts."""
+"""Strikes on a cloud's network and app through its own API, each with its inverse in the undo log before it acts."""
 
 from typing import Any, Literal
 
@@ -14,7 +14,7 @@ _TRUSTED = ("uuid", "type", "value", "description")
 
 
 class DestroyCloud(ObserveCloud):
-    """Changes to trusted sources and firewalls; the inverse of each puts back the whole list of now."""
+    """Changes to trusted sources, firewalls and the app; the inverse of each puts back the whole of now."""
 
     def add_trusted_source(self, database: str, kind: str, value: str) -> None:
         """Let one more source connect to a database cluster."""
@@ -54,6 +54,15 @@ class DestroyCloud(ObserveCloud):
             raise HarnessError(f"firewall {firewall} does not guard tag {tag}")
         self._set_firewall(firewall, {**now, "tags": [each for each in now["tags"] if each != tag]})
 
+    def put_app_spec(self, spec: dict[str, Any]) -> None:
+        """Give the app another spec, which deploys it; secrets are sent back as they were read, encrypted."""
+        where, now = self._app(), self.app_spec()
+        if spec == now:
+            raise HarnessError(f"app {where} has that spec already")
+        self._scope.undo("cloud.put_app_spec", {"app": where, "spec": now})
+        self._scope.meter.add(writes=1)
+        _put_app_spec(self._scope, app=where, spec=spec)
+
     def _trusted(self, database: str) -> list[Rule]:
         return [{key: rule[key] for key in _TRUSTED if rule.get(key)} for rule in self.trusted_sources(database)]
 
@@ -84,5 +93,12 @@ def _put_trusted(scope: Scope, *, database: str, rules: list[Rule]) -> None:
 @inverse("cloud.put_firewall")
 def _put_firewall(scope: Scope, *, firewall: str, body: dict[str, Any]) -> None:
     answer = call(scope, "firewalls.update", firewall, body)
+    if not answer.ok:
+        raise EnvironmentFault(f"cloud: {answer}")
+
+
+@inverse("cloud.put_app_spec")
+def _put_app_spec(scope: Scope, *, app: str, spec: dict[str, Any]) -> None:
+    answer = call(scope, "apps.update", app, {"spec": spec})
     if not answer.ok:
         raise EnvironmentFault(f"cloud: {answer}")

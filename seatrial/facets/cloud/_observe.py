@@ -1,4 +1,4 @@
-"""A cloud's network as its own API tells it."""
+"""A cloud's network and app as its own API tells them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ def read(scope: Scope, what: str, operation: str, *arguments: Any, **options: An
 
 
 class ObserveCloud:
-    """Reads of the network; everything is named as the profile names it.
+    """Reads of network and app; everything is named as the profile names it.
 
     Raises Failure for what the profile declares and the cloud has not, Invalid where the cloud cannot be asked.
     """
@@ -80,6 +80,22 @@ class ObserveCloud:
         where = self._named("databases", name)
         what = f"database {name} ({where.id})"
         return _objects(read(self._scope, what, "databases.list_firewall_rules", where.id), "rules")
+
+    def app_spec(self) -> dict[str, Any]:
+        """Return the spec that the app has now; secrets in it are encrypted."""
+        where = self._app()
+        return _object(_object(read(self._scope, f"app {where}", "apps.get", where), "app"), "spec")
+
+    def app_deployments(self) -> list[dict[str, Any]]:
+        """Return the app's newest deployments, newest first, each with the spec that it was made from."""
+        where = self._app()
+        return _objects(read(self._scope, f"app {where}", "apps.list_deployments", where), "deployments")
+
+    def _app(self) -> str:
+        where = place(self._scope).app
+        if where is None:
+            raise Invalid("the profile has no cloud.app")
+        return where
 
     def _named(self, kind: str, name: str) -> Identified:
         known: Mapping[str, Identified] = getattr(place(self._scope), kind)

@@ -1,0 +1,1 @@
+"""Deploys releases to App Platform, and takes them back."""
