@@ -1,7 +1,7 @@
 """`seatrial prove`: replay every fault and demand that its checks turn red for the stated reason, and green again.
 
 Per fault: strike, wait until another probe confirms the fault, run the checks that must notice, undo, wait until the probe
-denies it, run the checks again. A fault that is not in effect proves nothing: INVALID.
+denies it and every instance is ready, run the checks again. A fault that is not in effect proves nothing: INVALID.
 """
 
 import time
@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from seatrial.environment import Environment
-from seatrial.errors import Failure
+from seatrial.errors import Failure, require
 from seatrial.eventually import eventually
 from seatrial.expected import Row
 from seatrial.impact import Destroy, Observe
@@ -124,6 +124,10 @@ class Prover:
             self._wait(fault, effect=False, within_s=HEALED_WITHIN_S)
         except Failure:
             return _with(proven, Proof.INVALID, f"still in effect {HEALED_WITHIN_S:g} s after the undo")
+        try:
+            self._wait_steady(f"{fault.id} undone")
+        except Failure as failure:
+            return _with(proven, Proof.INVALID, f"no steady state after the undo: {failure.seen}")
         names = sorted(fault.caught_by)
         if wrong := _not_passed(names, self._run(names)):
             return _with(proven, Proof.MISSED, f"not green after the undo: {'; '.join(wrong)}")
@@ -137,6 +141,23 @@ class Prover:
             what=f"{fault.id} {'in effect' if effect else 'gone'}",
             every_s=0.2,
         )
+
+    def _wait_steady(self, check: str) -> None:
+        """Wait until every declared instance is ready: a part that came back is ready before its clients have found it."""
+        handle = Observe(self.environment, check)
+        anywhere = next(iter(self.environment.profile.urls), "")
+        instances = [
+            (via, f"{anywhere}:{service.ready}")
+            for service in self.environment.profile.services.values()
+            for via in service.instances.values()
+        ]
+
+        def all_ready() -> bool:
+            answers = [handle.http.get(url, via=via) for via, url in instances]
+            require(all(answer.status == 200 for answer in answers), "every instance ready", [*map(str, answers)])
+            return True
+
+        eventually(all_ready, within_s=HEALED_WITHIN_S, what="every instance ready")
 
     def _run(self, names: list[str]) -> Mapping[str, Result]:
         given = Given(self.environment)
