@@ -85,6 +85,7 @@ class PlatformClient:
                 parts=MappingProxyType({part["name"]: part_of(part) for part in data["parts"]}),
                 declared_ports=listeners_of(data["declared_ports"]),
                 timings=MappingProxyType(dict(data["timings"])),
+                patched=tuple(data.get("patched", ())),
             ),
         )
 
@@ -178,6 +179,15 @@ class PlatformClient:
         """Roll every service to an earlier release and return it; `at_once` as for `deploy`."""
         data = self._ask("POST", "rollback", {"release": release} | ({"at_once": True} if at_once else {}))
         return shaped("rollback", lambda: str(data["release"]))
+
+    def canary(self, instances: Sequence[str], patch: Sequence[Patch] = ()) -> Deployed:
+        """Build a release as `deploy` does and put it on these instances alone."""
+        data = self._ask("POST", "canary", {"instances": list(instances), "patch": list(patch)})
+        return shaped("canary", lambda: Deployed(data["release"], data["previous"]))
+
+    def patch(self, patch: Sequence[Patch]) -> None:
+        """Have every later release built with these edits, in the place of those of before."""
+        self._ask("POST", "patch", {"patch": list(patch)})
 
     def certificate(self, part: str, **how: Any) -> None:
         """Give a part a new certificate: `names`, `days`, `self_signed`; without any of them the proper one."""

@@ -46,7 +46,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Status:
-    """What the platform says of the environment; `calls` are the calls that it offers."""
+    """What the platform says of the environment; `calls` are the calls that it offers, `patched` edited files of the source."""
 
     environment: str
     ready: bool
@@ -56,6 +56,7 @@ class Status:
     parts: Mapping[str, Part]
     declared_ports: tuple[Listener, ...]
     timings: Mapping[str, float]
+    patched: tuple[str, ...] = ()
 
     def part(self, name: str) -> Part:
         """Return that part; raises EnvironmentFault naming the parts there are."""

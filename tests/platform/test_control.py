@@ -214,6 +214,71 @@ def test_a_deploy_at_once_moves_every_instance_and_serves_when_it_returns(runnin
     assert back["ready"]
 
 
+def releases(running: Running) -> dict[str, str]:
+    return {part["name"]: part["release"] for part in running.get("status")["parts"] if part["name"] in INSTANCES}
+
+
+def test_a_canary_is_alone_on_its_release_until_a_rollback(running: Running) -> None:
+    before = releases(running)
+
+    answer = fits("rolled", running.post("canary", {"instances": ["edge-2"], "patch": [version_source()]}))
+    during, current = releases(running), running.get("status")["release"]
+    running.post("rollback", {"release": answer["previous"]})
+
+    assert during == {**before, "edge-2": answer["release"]}
+    assert current == answer["previous"] == before["edge-2"] != answer["release"]
+    assert releases(running) == before
+
+
+def test_a_canary_that_does_not_become_ready_goes_back(running: Running) -> None:
+    before = releases(running)
+
+    answer = running.ask("POST", "canary", {"instances": ["edge-2"], "patch": [broken_source()]})
+
+    assert answer.status_code == 409
+    assert "went back" in fits("error", answer.json())["error"]
+    assert releases(running) == before
+    assert running.get("status")["ready"]
+
+
+def test_releases_are_built_from_the_patched_source_until_it_is_taken_back(running: Running) -> None:
+    first = running.get("status")["release"]
+
+    patched = fits("patch_answer", running.post("patch", {"patch": [version_source()]}))["patched"]
+    status = fits("status_answer", running.get("status"))
+    carried = running.post("canary", {"instances": ["edge-2"]})["release"]
+    running.post("patch", {"patch": []})
+    plain = running.post("canary", {"instances": ["edge-2"]})["release"]
+
+    assert status["patched"] == patched == ["system/edge/__init__.py"]
+    assert status["release"] == first
+    assert carried != first
+    assert plain == first
+    assert running.get("status")["patched"] == []
+
+
+def test_the_ingress_shares_requests_by_weight(running: Running) -> None:
+    layout = running.layout
+    running.post("restart", {"part": "ingress", "settings": {"weights": {"api": {"api-1": 3, "api-2": 1}}}})
+    host, endpoint = layout.addresses.host("api"), layout.addresses.endpoint("https")
+    context = ssl.create_default_context(cafile=str(running.layout.ca / "root.crt"))
+
+    answered = [_instance(context, host, (endpoint.address, endpoint.port)) for _ in range(16)]
+    running.post("restart", {"part": "ingress", "settings": {}})
+
+    assert (answered.count("api-1"), answered.count("api-2")) == (12, 4)
+
+
+def _instance(context: ssl.SSLContext, host: str, address: tuple[str, int]) -> str:
+    with (
+        socket.create_connection(address, timeout=5) as bare,
+        context.wrap_socket(bare, server_hostname=host) as connection,
+    ):
+        connection.sendall(f"GET /version HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    return str(json.loads(answer.partition(b"\r\n\r\n")[2])["instance"])
+
+
 def test_a_release_that_does_not_become_ready_is_rolled_back(running: Running) -> None:
     first = running.get("status")["release"]
     answer = running.ask("POST", "deploy", {"patch": [broken_source()], "services": ["edge"]})
@@ -313,6 +378,7 @@ def test_the_live_database_is_never_taken_down_nor_half_way_up(running: Running,
         ("POST", "kill", {"part": "redis", "signal": "HUP"}, 400, "must be one of KILL, TERM"),
         ("POST", "rollback", {"release": "../x"}, 404, "there is no release"),
         ("POST", "deploy", {"services": ["mail"]}, 400, "there is no service mail"),
+        ("POST", "canary", {"instances": ["api-9"]}, 400, "there is no instance api-9"),
         ("POST", "certificate", {"part": "s3"}, 400, "only postgres and redis"),
     ],
 )

@@ -36,6 +36,7 @@ class FakePlatform:
         self.acts: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.after_kill: list[dict[str, Any]] = []
+        self.patched: list[str] = []
 
     def answer(self, call: str, asked: dict[str, Any]) -> tuple[int, bytes]:
         if call in self.answers:
@@ -52,18 +53,20 @@ class FakePlatform:
                 parts=[self.part],
                 declared_ports=[],
                 timings={},
+                patched=self.patched,
             )
         self.acts.append((call, asked))
+        self.patched = [each["file"] for each in asked["patch"]] if call == "patch" else self.patched
         if call == "restart":
             self.part |= {"settings": asked["settings"], "state": "ready"}
             self.part["release"] = asked.get("release", self.part["release"])
         elif call in {"stop", "pause", "start", "resume"}:
             self.part["state"] = {"stop": "stopped", "pause": "paused"}.get(call, "ready")
             self.part["pid"] = self.part["pid"] or 8
-        elif call in {"deploy", "rollback"}:
-            previous, self.release = self.release, asked.get("release", "r2")
-            self.part["release"] = self.release
-            return self.say(release=self.release, previous=previous)
+        elif call in {"deploy", "rollback", "canary"}:
+            previous, self.part["release"] = self.release, asked.get("release", "r2")
+            self.release = previous if call == "canary" else self.part["release"]
+            return self.say(release=self.part["release"], previous=previous)
         elif call == "rotate":
             return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
         elif call == "scan":
@@ -191,6 +194,7 @@ STRIKES: list[tuple[str, Callable[[DisruptPlatform], object]]] = [
     ("stop", lambda it: it.stop("api-1")),
     ("pause", lambda it: it.pause("api-1")),
     ("deploy", lambda it: it.deploy([{"file": "a.py", "find": "x", "replace": "y"}], ["api"])),
+    ("canary", lambda it: it.canary(["api-1"])),
 ]
 
 
@@ -228,6 +232,20 @@ def test_a_killed_part_is_waited_for_and_started_where_it_stays_down(
         invert(*log[0], inside)
     assert [act for act, _ in fake.acts] == ["kill", "start"]
     assert (fake.part["state"], fake.part["pid"]) == ("ready", 8)
+
+
+def test_a_patch_of_the_source_is_seen_and_taken_back(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=platform[1])
+    facet = DisruptPlatform(inside)
+
+    facet.patch([{"file": "a.py", "find": "x", "replace": "y"}])
+    patched = facet.status().patched
+    for _ in range(2):
+        invert(*log[0], inside)
+
+    assert patched == ("a.py",)
+    assert facet.status().patched == ()
 
 
 def test_what_a_rotation_leaves_behind_is_completed(platform: tuple[FakePlatform, Path], scope: Build) -> None:

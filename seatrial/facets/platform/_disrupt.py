@@ -74,6 +74,16 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("rollback", release=self._client.status().release, at_once=at_once)
         return self._client.deploy(patch, services, at_once=at_once)
 
+    def canary(self, instances: Sequence[str], patch: Sequence[Patch] = ()) -> Deployed:
+        """Put a new release on these instances alone; the inverse rolls back to the release of now."""
+        self._strike("rollback", release=self._client.status().release, at_once=False)
+        return self._client.canary(instances, patch)
+
+    def patch(self, patch: Sequence[Patch]) -> None:
+        """Have every later release built from a patched source; the inverse builds from the source as it is."""
+        self._strike("unpatch")
+        self._client.patch(patch)
+
     def certificate(self, part: str, **how: Any) -> None:
         """Give a part another certificate: `names`, `days`, `self_signed`; the inverse gives it a proper one."""
         self._strike("certificate", part=part)
@@ -156,6 +166,11 @@ def _rollback(scope: Scope, *, release: str, at_once: bool) -> None:
     now = client.status()
     if now.release != release or any(part.release not in {None, release} for part in now.parts.values()):
         client.rollback(release, at_once=at_once)
+
+
+@inverse("platform.unpatch")
+def _unpatch(scope: Scope) -> None:
+    platform_client(scope).patch([])
 
 
 @inverse("platform.rotate_complete")

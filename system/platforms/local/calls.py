@@ -49,6 +49,8 @@ class Calls:
             ("POST", "start"): self._start_part,
             ("POST", "deploy"): self._deploy,
             ("POST", "rollback"): self._rollback,
+            ("POST", "canary"): self._canary,
+            ("POST", "patch"): self._patch,
             ("POST", "certificate"): self._certificate,
             ("POST", "rotate"): self._rotate,
             ("POST", "account"): self._account,
@@ -182,6 +184,18 @@ class Calls:
         arguments.finish()
         async with self._instance.changing:
             return await replace_certificate(self._instance, name, names, days=days, self_signed=self_signed)
+
+    async def _canary(self, arguments: Arguments) -> Answer:
+        edits, names = arguments.edits("patch"), arguments.names("instances")
+        arguments.finish()
+        return await self._rollout.canary(edits, names)
+
+    async def _patch(self, arguments: Arguments) -> Answer:
+        edits = arguments.edits("patch")
+        arguments.finish()
+        async with self._instance.changing:
+            self._instance.patched = edits
+        return {"patched": sorted({each.file for each in edits})}
 
     async def _rotate(self, arguments: Arguments) -> Answer:
         name, step = arguments.text("secret"), arguments.choice("step", ("begin", "complete"), "begin")

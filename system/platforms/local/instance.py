@@ -26,7 +26,7 @@ from system.platforms.local.parts.seaweedfs import SeaweedFS
 from system.platforms.local.parts.services import Service, database_variables, instances
 from system.platforms.local.parts.standby import Standby
 from system.platforms.local.programs import Programs
-from system.platforms.local.releases import Releases
+from system.platforms.local.releases import Edit, Releases
 from system.platforms.local.rotating_files import settle
 from system.platforms.local.secret_files import SecretFiles
 
@@ -65,6 +65,7 @@ class Instance:
         timings: see Timings.
         before: listeners that were there before us.
         release: what all services run, or will once a deploy is through.
+        patched: edits of the source that every later release is built with.
         keepers: by part name.
         changing: held by every call that stops or starts parts.
     """
@@ -76,6 +77,7 @@ class Instance:
     timings: Timings
     before: list[Listener]
     release: str = ""
+    patched: list[Edit] = field(default_factory=list)
     keepers: dict[str, Keeper] = field(default_factory=dict)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _migrating: set[str] = field(default_factory=set)

@@ -35,7 +35,7 @@ class Rollout:
         if unknown := sorted(set(services) - known):
             raise BadRequest(f"there is no service {', '.join(unknown)}; services are {', '.join(sorted(known))}")
         async with self._instance.changing:
-            release = await asyncio.to_thread(self._instance.releases.build, edits)
+            release = await asyncio.to_thread(self._instance.releases.build, [*self._instance.patched, *edits])
             previous = self._instance.release
             try:
                 if services and not at_once:
@@ -45,6 +45,24 @@ class Rollout:
                 await self._move(previous, at_once=at_once)
                 raise BadRequest(f"release {release} was rolled back to {previous}: {error}", 409) from None
             self._instance.release = release
+        return {"release": release, "previous": previous}
+
+    async def canary(self, edits: list[Edit], names: list[str]) -> dict[str, Any]:
+        """Build a release and put it on these instances alone; `release` stays what it is until a deploy.
+
+        Raises BadRequest when one of them does not become ready: then all of them are back.
+        """
+        services = [each for each in self._instance.services if each.name in names]
+        if unknown := sorted(set(names) - {each.name for each in services}):
+            raise BadRequest(f"there is no instance {', '.join(unknown)} of a service")
+        async with self._instance.changing:
+            release = await asyncio.to_thread(self._instance.releases.build, [*self._instance.patched, *edits])
+            previous = self._instance.release
+            try:
+                await self._roll(services, release)
+            except PartFailed as error:
+                await self._roll(services, previous)
+                raise BadRequest(f"canary {release} went back to {previous}: {error}", 409) from None
         return {"release": release, "previous": previous}
 
     async def rollback(self, release: str, *, at_once: bool) -> dict[str, Any]:

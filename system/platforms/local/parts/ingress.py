@@ -94,8 +94,7 @@ _TEMPLATE = """\
 	health_interval 1s
 	health_timeout 2s
 	# No passive health checks: a caller's malformed body counts as the upstream's failure, and empties the pool.
-	lb_policy round_robin
-	lb_try_interval 100ms
+{policy}	lb_try_interval 100ms
 	header_up -Forwarded
 	header_up X-Real-IP {{remote_host}}
 	transport http {{
@@ -110,7 +109,7 @@ https://{app} {{
 	}}
 	reverse_proxy {frontends} {{
 		import upstream
-		lb_try_duration 10s
+{frontend_policy}		lb_try_duration 10s
 	}}
 }}
 
@@ -121,7 +120,7 @@ https://{api} {{
 	}}
 	reverse_proxy {apis} {{
 		import upstream
-		lb_try_duration 2s
+{api_policy}		lb_try_duration 2s
 	}}
 }}
 
@@ -129,7 +128,7 @@ https://{play} {{
 	import common
 	reverse_proxy {edges} {{
 		import upstream
-		lb_try_duration 2s
+{edge_policy}		lb_try_duration 2s
 	}}
 }}
 
@@ -190,11 +189,10 @@ class Ingress(Part):
     def caddyfile(self) -> str:
         """Give the configuration with the patches in force."""
         addresses = self.layout.addresses
+        balanced = {service: _instances(service) for service in ("frontend", "api", "edge")}
         upstreams = {
-            f"{service}s": " ".join(
-                str(addresses.endpoint(each)) for each in INSTANCES if each.startswith(f"{service}-")
-            )
-            for service in ("frontend", "api", "edge")
+            f"{service}s": " ".join(str(addresses.endpoint(each)) for each in names)
+            for service, names in balanced.items()
         }
         text = _TEMPLATE.format(
             admin=self.layout.run / "ingress.sock",
@@ -207,10 +205,23 @@ class Ingress(Part):
             s3_upstream=addresses.endpoint("s3"),
             **{name: addresses.host(name) for name in ("app", "api", "play", "s3")},
             **upstreams,
+            **self._policies(balanced),
         )
         for edit in self.settings.get("patch", []):
             text = text.replace(edit["find"], edit["replace"], 1)
         return text
+
+    def _policies(self, balanced: dict[str, list[str]]) -> dict[str, str]:
+        """Give every service in turns the same, or where there are weights each service its own."""
+        weights = self.settings.get("weights", {})
+        policies = {f"{service}_policy": "" for service in balanced}
+        if not weights:
+            return {"policy": "\tlb_policy round_robin\n", **policies}
+        for service, names in balanced.items():
+            shares = [str(int(weights[service].get(name, 1))) for name in names] if service in weights else []
+            policy = f"weighted_round_robin {' '.join(shares)}" if shares else "round_robin"
+            policies[f"{service}_policy"] = f"\t\tlb_policy {policy}\n"
+        return {"policy": "", **policies}
 
     def command(self) -> Command:
         """Run Caddy."""
@@ -236,3 +247,7 @@ class Ingress(Part):
     def config(self) -> dict[str, str]:
         """Give the Caddyfile."""
         return {"Caddyfile": self.caddyfile()}
+
+
+def _instances(service: str) -> list[str]:
+    return [each for each in INSTANCES if each.startswith(f"{service}-")]
