@@ -54,8 +54,9 @@ prove: setup     ## break the system on purpose; every check must notice
 report: setup    ## build the Allure site from the last verdict
 	@$(BIN)/seatrial report
 
-checklist: .venv/.ready  ## answer docs/security-checklist.md from the last verdict and the last prove
+checklist: .venv/.ready  ## answer docs/security-checklist.md and docs/go-live-checklist.md from the last verdict and the last prove
 	@$(BIN)/seatrial checklist --title "Security checklist" --suite infra --suite security --write docs/security-checklist.md
+	@$(BIN)/seatrial checklist --rows docs/go-live.toml --write docs/go-live-checklist.md
 
 docs: setup      ## write docs/checks/ and suites/expected.toml from the checks
 	@$(BIN)/seatrial checks --write-expected

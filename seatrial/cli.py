@@ -19,7 +19,7 @@ from seatrial.outcome import Level
 from seatrial.platform import PlatformClient
 from seatrial.profile import Profile, find, load
 from seatrial.registry import Fault, applicable, load_faults, pick, sample
-from seatrial.report import OUT, checklist, site
+from seatrial.report import OUT, Rows, checklist, sign_off, site
 from seatrial.scope import close_clients
 from seatrial.secrecy import commands as secret_commands
 
@@ -104,17 +104,25 @@ def _parser() -> argparse.ArgumentParser:
 
     secret_commands.add_verbs(add("secrets", _secrets, secret_commands.SUMMARY), with_profile)
 
-    listed = add("checklist", _checklist, "write a checklist that the last verdict and the last prove answer")
-    listed.add_argument(
-        "--suite", action="append", default=[], metavar="NAME", help="only this suite (may be repeated)"
+    _checklist_arguments(
+        add("checklist", _checklist, "write a checklist that the last verdict and the last prove answer")
     )
-    listed.add_argument("--title", default="Checklist")
-    listed.add_argument("--write", type=Path, required=True, metavar="FILE")
-    listed.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
 
     report = add("report", _report, "build the Allure site from the last verdict's results")
     report.add_argument("--out", type=Path, default=OUT)
     return parser
+
+
+def _checklist_arguments(listed: argparse.ArgumentParser) -> None:
+    listed.add_argument(
+        "--suite", action="append", default=[], metavar="NAME", help="only this suite (may be repeated)"
+    )
+    listed.add_argument("--title", default="Checklist")
+    listed.add_argument(
+        "--rows", type=Path, metavar="FILE", help="answer the rows of this file (TOML) instead, with a sign-off"
+    )
+    listed.add_argument("--write", type=Path, required=True, metavar="FILE")
+    listed.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -300,6 +308,11 @@ def _checklist(options: argparse.Namespace) -> int:
         raise UsageError(f"no {options.out / 'verdict.json'}: run `seatrial gate` first")
     rows = [row for row in verdict["results"] if not options.suite or row["suite"] in options.suite]
     folder = options.write.resolve().parent
+    if options.rows:
+        signed = sign_off(Rows.read(options.rows), verdict, checks=os.path.relpath("docs/checks", folder))
+        options.write.write_text(signed.text, encoding="utf-8")
+        print(f"wrote {options.write}: {signed.summary}")
+        return 0
     text = checklist(
         options.title,
         {**verdict, "results": rows},

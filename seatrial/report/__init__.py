@@ -5,6 +5,7 @@ from seatrial.report._site import Site, site
 from seatrial.report._write import OUT, write
 from seatrial.report.checklist import checklist
 from seatrial.report.pages import CheckPage, FaultLine, render, render_all, write_pages
+from seatrial.report.sign_off import Rows, sign_off
 from seatrial.report.terminal import progress, summary
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Changes",
     "CheckPage",
     "FaultLine",
+    "Rows",
     "Site",
     "checklist",
     "compare",
@@ -20,6 +22,7 @@ __all__ = [
     "progress",
     "render",
     "render_all",
+    "sign_off",
     "site",
     "summary",
     "write",

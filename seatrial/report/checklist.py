@@ -8,11 +8,12 @@ from seatrial.report._digest import seconds
 from seatrial.report.pages import cell
 
 _MADE = "<!-- Made from the last verdict by `seatrial checklist`; do not edit. -->"
-_LEGEND = (
+LEGEND = (
     "*yes* is a measurement of that trial; *unknown* could not be measured and *not asked* did not run, and neither counts "
     "as a yes. *Proven* is how many of the faults that were tried made the check fail for the stated reason."
 )
-_ANSWER = {
+INAPPLICABLE = "not applicable"
+ANSWER = {
     Outcome.PASSED: "yes",
     Outcome.FAILED: "**no**",
     Outcome.INVALID: "**unknown**",
@@ -38,18 +39,13 @@ def checklist(
     """
     results = [Result.from_json(row) for row in verdict["results"]]
     caught, tried = _proven(proofs)
-    lines = [_MADE, "", f"# {title}", ""]
-    lines.append(
-        f"Environment **{verdict['environment']}**, release `{verdict['release']}`, trial of {verdict['started_at']}, "
-        f"verdict **{verdict['verdict']}** for scope *{verdict['scope']}* at level *{verdict['level']}*."
-    )
-    lines += ["", _LEGEND]
+    lines = [*head(title, verdict), "", LEGEND]
     for suite in sorted({result.suite for result in results}):
         rows = sorted((result for result in results if result.suite == suite), key=lambda result: result.id)
         lines += ["", f"## {suite}", "", "| holds | what must hold | check | severity | proven | evidence |"]
         lines += ["|---|---|---|---|---|---|"]
         for row in rows:
-            holds = "not applicable" if row.reason.startswith(NOT_APPLICABLE) else _ANSWER[row.outcome]
+            holds = answer(row)
             seen = row.reason.removeprefix(NOT_APPLICABLE) or _first(row) or f"measured in {seconds(row.duration_s)}"
             proven = f"{caught[row.id]} of {tried[row.id]}" if row.id in tried else "not tried"
             evidence = f"[{cell(seen)}]({report}#{row.id})"
@@ -58,6 +54,20 @@ def checklist(
     for name in verdict["missing"]:
         lines += ["", f"**{name}** is required and has no result."]
     return "\n".join(lines) + "\n"
+
+
+def head(title: str, verdict: Mapping[str, Any]) -> list[str]:
+    """Return the first lines of what a verdict answers: which trial it was."""
+    trial = (
+        f"Environment **{verdict['environment']}**, release `{verdict['release']}`, trial of {verdict['started_at']}, "
+        f"verdict **{verdict['verdict']}** for scope *{verdict['scope']}* at level *{verdict['level']}*."
+    )
+    return [_MADE, "", f"# {title}", "", trial]
+
+
+def answer(result: Result) -> str:
+    """Answer whether what a check says holds."""
+    return INAPPLICABLE if result.reason.startswith(NOT_APPLICABLE) else ANSWER[result.outcome]
 
 
 def _first(result: Result) -> str:
