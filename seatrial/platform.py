@@ -12,6 +12,7 @@ import httpx2
 
 from seatrial.errors import EnvironmentFault
 from seatrial.platform_answers import (
+    Change,
     Deployed,
     Listener,
     Listeners,
@@ -32,6 +33,7 @@ from seatrial.platform_answers import (
 from seatrial.probes.text import describe, one_line
 
 __all__ = [
+    "Change",
     "Deployed",
     "Listener",
     "Listeners",
@@ -52,6 +54,8 @@ READ_TIMEOUT_S = 15.0
 CHANGE_TIMEOUT_S = 240.0
 # A control server takes a body of a megabyte, and a character may be six in JSON. No secret is longer than the overlap.
 PIECE, OVERLAP = 150_000, 4096
+
+Settings = Mapping[str, Mapping[str, str | None]]
 
 
 class PlatformClient:
@@ -112,6 +116,11 @@ class PlatformClient:
         data = self._ask("GET", "config")
         return shaped("config", lambda: {part: dict(values) for part, values in data["parts"].items()})
 
+    def releases(self) -> tuple[Change, ...]:
+        """Return what was deployed and rolled back, newest first."""
+        data = self._ask("GET", "releases")
+        return shaped("releases", lambda: tuple(Change(**each) for each in data["changes"]))
+
     def secrets(self) -> tuple[Strength, ...]:
         """Return what can be said of the environment's secrets without saying any."""
         data = self._ask("GET", "secrets", params={"nonce": secrets.token_hex(16)})
@@ -165,12 +174,21 @@ class PlatformClient:
         """Signal a part, or those of its children whose command contains `child`."""
         self._ask("POST", "kill", {"part": part, "signal": signal} | ({"child": child} if child else {}))
 
-    def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = (), *, at_once: bool = False) -> Deployed:
-        """Build a release from a patched copy of the source and roll it out, these services first.
+    def deploy(
+        self,
+        patch: Sequence[Patch] = (),
+        services: Sequence[str] = (),
+        *,
+        settings: Settings | None = None,
+        at_once: bool = False,
+    ) -> Deployed:
+        """Build a release from a patched copy of the source, with settings of services, and roll it out, these first.
 
-        `at_once` restarts every instance together, with an outage of seconds, instead of one after the other.
+        `at_once` restarts every instance together, with an outage of seconds, instead of one after the other. A release
+        that does not become ready is rolled back by the platform, whose line then says why.
         """
         asked: dict[str, Any] = {"patch": list(patch)} | ({"services": list(services)} if services else {})
+        asked |= {"settings": settings} if settings else {}
         asked |= {"at_once": True} if at_once else {}
         data = self._ask("POST", "deploy", asked)
         return shaped("deploy", lambda: Deployed(data["release"], data["previous"]))
@@ -188,6 +206,11 @@ class PlatformClient:
     def patch(self, patch: Sequence[Patch]) -> None:
         """Have every later release built with these edits, in the place of those of before."""
         self._ask("POST", "patch", {"patch": list(patch)})
+
+    def scale(self, service: str, count: int) -> int:
+        """Run so many instances of a service, and return how many there were."""
+        data = self._ask("POST", "scale", {"service": service, "count": count})
+        return shaped("scale", lambda: int(data["previous"]))
 
     def certificate(self, part: str, **how: Any) -> None:
         """Give a part a new certificate: `names`, `days`, `self_signed`; without any of them the proper one."""

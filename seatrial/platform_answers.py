@@ -104,6 +104,28 @@ class Deployed:
 
 
 @dataclass(frozen=True)
+class Change:
+    """One move of all services to a release, as the platform remembers it.
+
+    Attributes:
+        at: when it had ended, RFC 3339.
+        previous: the release before; None at the start.
+        by: up, deploy or rollback.
+        outcome: in force, rolled back, or failed (could not go back either).
+        reason: why it did not come into force; empty when it did.
+        seconds: how long it took, the way back included.
+    """
+
+    at: str
+    release: str
+    previous: str | None
+    by: str
+    outcome: str
+    reason: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Scratch:
     """An empty throw-away PostgreSQL server; the password stands in `password_file`."""
 

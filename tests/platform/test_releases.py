@@ -47,6 +47,16 @@ def test_an_edit_makes_another_release_and_leaves_the_source_alone(releases: Rel
     assert (source / "api/__init__.py").read_text() == "ANSWER = 41 + 1\n"
 
 
+def test_the_configuration_is_part_of_the_release(releases: Releases) -> None:
+    edit = Edit("system/api/__init__.py", "41", "40")
+    first = releases.build([edit], {"api": {"LEVEL": "1"}})
+
+    assert releases.build([edit], {"api": {"LEVEL": "1"}}) == first
+    assert releases.build([edit], {"api": {"LEVEL": "2"}}) != first
+    assert releases.configuration(first) == {"api": {"LEVEL": "1"}}
+    assert releases.edits(first) == [edit]
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [

@@ -33,6 +33,7 @@ class FakePlatform:
             "settings": {},
         }
         self.release = "r1"
+        self.count = 1
         self.acts: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.after_kill: list[dict[str, Any]] = []
@@ -50,13 +51,14 @@ class FakePlatform:
                 release=self.release,
                 public_address="127.0.0.1",
                 calls=["kill", "restart"],
-                parts=[self.part],
+                parts=[self.part | {"name": f"api-{number}"} for number in range(1, self.count + 1)],
                 declared_ports=[],
                 timings={},
                 patched=self.patched,
             )
         self.acts.append((call, asked))
         self.patched = [each["file"] for each in asked["patch"]] if call == "patch" else self.patched
+        self.count = asked.get("count", self.count)
         if call == "restart":
             self.part |= {"settings": asked["settings"], "state": "ready"}
             self.part["release"] = asked.get("release", self.part["release"])
@@ -71,7 +73,7 @@ class FakePlatform:
             return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
         elif call == "scan":
             return self.scan(asked)
-        return self.say()
+        return self.say(previous=1)
 
     def scan(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         """Look for the one secret that this platform has."""
@@ -193,6 +195,7 @@ STRIKES: list[tuple[str, Callable[[DisruptPlatform], object]]] = [
     ("restart", lambda it: it.restart("api-1", {"LOG_LEVEL": "debug"}, release="r0")),
     ("stop", lambda it: it.stop("api-1")),
     ("pause", lambda it: it.pause("api-1")),
+    ("scale", lambda it: it.scale("api", 3)),
     ("deploy", lambda it: it.deploy([{"file": "a.py", "find": "x", "replace": "y"}], ["api"])),
     ("canary", lambda it: it.canary(["api-1"])),
 ]
@@ -204,7 +207,7 @@ def test_a_strike_is_logged_before_it_acts_and_its_inverse_acts_once(
 ) -> None:
     fake, path = platform
     log: list[tuple[str, dict[str, Any], int]] = []
-    before = dict(fake.part), fake.release
+    before = dict(fake.part), fake.release, fake.count
 
     def undo(do: str, args: dict[str, Any]) -> None:
         log.append((do, json.loads(json.dumps(args)), len(fake.acts)))
@@ -216,8 +219,35 @@ def test_a_strike_is_logged_before_it_acts_and_its_inverse_acts_once(
     assert acts_when_logged == 0
     for _ in range(2):
         invert(do, args, inside)
-    assert (dict(fake.part), fake.release) == before
+    assert (dict(fake.part), fake.release, fake.count) == before
     assert len(fake.acts) == 2
+
+
+def test_a_rollback_goes_only_to_where_the_undo_of_a_deploy_would(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    fake, path = platform
+    facet = DisruptPlatform(scope(Level.DESTROY, undo=lambda *_: None, platform_socket=path))
+    with pytest.raises(HarnessError, match="nothing was deployed over release r1"):
+        facet.rollback("r1")
+    facet.deploy(settings={"api": {"LEVEL": "2"}})
+
+    facet.rollback("r1")
+
+    assert fake.acts == [
+        ("deploy", {"patch": [], "settings": {"api": {"LEVEL": "2"}}}),
+        ("rollback", {"release": "r1"}),
+    ]
+
+
+def test_the_history_is_typed(platform: tuple[FakePlatform, Path], client: PlatformClient) -> None:
+    change = {"at": "2026-11-01T00:00:00Z", "release": "r2", "previous": "r1", "by": "deploy", "outcome": "rolled back"}
+    fake = platform[0]
+    fake.answers["releases"] = fake.say(changes=[change | {"reason": "api-3: not ready", "seconds": 4.5}])
+
+    assert [(each.release, each.reason, each.seconds) for each in client.releases()] == [
+        ("r2", "api-3: not ready", 4.5)
+    ]
 
 
 def test_a_killed_part_is_waited_for_and_started_where_it_stays_down(

@@ -4,10 +4,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
-from seatrial.errors import EnvironmentFault
+from seatrial.errors import EnvironmentFault, HarnessError
 from seatrial.facets.platform._observe import ExercisePlatform, platform_client
 from seatrial.inverses import inverse
-from seatrial.platform import Deployed, Patch, Restarted, Rotated
+from seatrial.platform import Deployed, Patch, Restarted, Rotated, Settings
 from seatrial.scope import Scope
 
 RECOVER_S = 60.0
@@ -16,7 +16,11 @@ NOTICED_S = 2.0
 
 
 class DisruptPlatform(ExercisePlatform):
-    """Restarts, stops, freezes, kills and deploys."""
+    """Restarts, stops, freezes, kills, deploys and scales."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope)
+        self._left: set[str] = set()
 
     def restart(
         self,
@@ -66,13 +70,42 @@ class DisruptPlatform(ExercisePlatform):
         self._scope.meter.add(writes=1)
         return self._client.migrate(through=part)
 
-    def deploy(self, patch: Sequence[Patch] = (), services: Sequence[str] = (), *, at_once: bool = False) -> Deployed:
-        """Roll out a release built from a patched copy of the source; the inverse rolls back to the release of now.
+    def migrate_live(self) -> dict[str, Any]:
+        """Have the release in force migrate the live database to its head; there, it changes nothing, and needs no inverse."""
+        self._scope.meter.add(writes=1)
+        return self._client.migrate()
+
+    def deploy(
+        self,
+        patch: Sequence[Patch] = (),
+        services: Sequence[str] = (),
+        *,
+        settings: Settings | None = None,
+        at_once: bool = False,
+    ) -> Deployed:
+        """Roll out a release with a patch or with settings of services; the inverse rolls back to the release of now.
 
         `at_once` restarts every instance together, both ways: quicker, with an outage of seconds.
         """
-        self._strike("rollback", release=self._client.status().release, at_once=at_once)
-        return self._client.deploy(patch, services, at_once=at_once)
+        before = self._client.status().release
+        self._strike("rollback", release=before, at_once=at_once)
+        self._left.add(before)
+        return self._client.deploy(patch, services, settings=settings, at_once=at_once)
+
+    def rollback(self, release: str, *, at_once: bool = False) -> str:
+        """Roll every service back to a release from which this handle has deployed another one, and return it.
+
+        It needs no inverse: that of the deploy leads to the same release. Raises HarnessError for any other release.
+        """
+        if release not in self._left:
+            raise HarnessError(f"nothing was deployed over release {release} here, so that nobody would undo this")
+        self._scope.meter.add(writes=1)
+        return self._client.rollback(release, at_once=at_once)
+
+    def scale(self, service: str, count: int) -> None:
+        """Run so many instances of a service; the inverse runs as many as there are now."""
+        self._strike("scale", service=service, count=len(self._client.status().instances(service)))
+        self._client.scale(service, count)
 
     def canary(self, instances: Sequence[str], patch: Sequence[Patch] = ()) -> Deployed:
         """Put a new release on these instances alone; the inverse rolls back to the release of now."""
@@ -171,6 +204,13 @@ def _rollback(scope: Scope, *, release: str, at_once: bool) -> None:
 @inverse("platform.unpatch")
 def _unpatch(scope: Scope) -> None:
     platform_client(scope).patch([])
+
+
+@inverse("platform.scale")
+def _scale(scope: Scope, *, service: str, count: int) -> None:
+    client = platform_client(scope)
+    if len(client.status().instances(service)) != count:
+        client.scale(service, count)
 
 
 @inverse("platform.rotate_complete")

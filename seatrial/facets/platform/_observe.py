@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import Invalid
-from seatrial.platform import Listeners, PlatformClient, Process, Scan, Scratch, Status, Strength
+from seatrial.platform import Change, Listeners, PlatformClient, Process, Scan, Scratch, Status, Strength
 from seatrial.scope import Scope
 
 
@@ -55,6 +55,10 @@ class ObservePlatform:
     def config(self) -> dict[str, dict[str, str]]:
         """Return part -> variable -> value, "<secret>" for secrets, "<open secret>" for one that is not kept as one."""
         return self._client.config()
+
+    def releases(self) -> tuple[Change, ...]:
+        """Return what was deployed and rolled back, newest first."""
+        return self._client.releases()
 
     def secrets(self) -> tuple[Strength, ...]:
         """Return how strong each of the environment's own secrets is, and which are the same."""

@@ -22,16 +22,29 @@ _OFFSETS: dict[str, tuple[str, int]] = {
     "s3-filer": ("127.77.0.30", 6),
     "api-1": ("127.77.0.41", 11),
     "api-2": ("127.77.0.42", 12),
+    "api-3": ("127.77.0.43", 13),
+    "api-4": ("127.77.0.44", 14),
     "edge-1": ("127.77.0.51", 21),
     "edge-2": ("127.77.0.52", 22),
+    "edge-3": ("127.77.0.53", 23),
+    "edge-4": ("127.77.0.54", 24),
     "frontend-1": ("127.77.0.61", 31),
+    "frontend-2": ("127.77.0.62", 32),
+    "frontend-3": ("127.77.0.63", 33),
     "worker-1": ("127.77.0.71", 41),
+    "worker-2": ("127.77.0.72", 42),
+    "worker-3": ("127.77.0.73", 43),
 }
 _WEED = ("s3", "s3-master", "s3-volume", "s3-filer")
 _WEED_GRPC_OFFSET = 10000
 _SCRATCH_FIRST, _SCRATCH_LAST = 101, 180
 MAX_BASE_PORT = 65535 - _WEED_GRPC_OFFSET - 6
 INSTANCES = ("api-1", "api-2", "edge-1", "edge-2", "frontend-1", "worker-1")
+# Where instances of a service may run; the last one is kept free for a new release to be tried in.
+SLOTS = {
+    service: tuple(name for name in _OFFSETS if name.startswith(f"{service}-"))
+    for service in ("api", "edge", "frontend", "worker")
+}
 
 
 @dataclass(frozen=True)
@@ -85,8 +98,9 @@ class Addresses:
     def declared(self) -> dict[str, list[Endpoint]]:
         """List what each part listens on, by part name; nothing else may listen."""
         parts = {"ingress": [self.endpoint("https"), self.endpoint("http")]}
-        for name in ("postgres", "postgres-standby", "pgbouncer", "backups", "redis", "dns", *INSTANCES):
+        for name in ("postgres", "postgres-standby", "pgbouncer", "backups", "redis", "dns"):
             parts[name] = [self.endpoint(name)]
+        parts |= {name: [self.endpoint(name)] for slots in SLOTS.values() for name in slots}
         s3 = [self.endpoint(name) for name in _WEED]
         parts["s3"] = [*s3, *(Endpoint(each.address, each.port + _WEED_GRPC_OFFSET) for each in s3)]
         return parts

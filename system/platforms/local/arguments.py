@@ -75,6 +75,14 @@ class Arguments:
             raise BadRequest(f"{name} must be an object of strings")
         return value
 
+    def settings(self, name: str) -> dict[str, dict[str, str | None]]:
+        """Give an object of objects of strings or null, empty when it is absent."""
+        value = self.mapping(name)
+        for each in value.values():
+            if not isinstance(each, dict) or not all(text is None or isinstance(text, str) for text in each.values()):
+                raise BadRequest(f"{name} must be an object of objects of strings or null")
+        return value
+
     def names(self, name: str) -> list[str]:
         """Give a list of strings, empty when it is absent."""
         value = self._values.pop(name, None) or []

@@ -40,6 +40,7 @@ class Calls:
             ("GET", "listeners"): self._listeners,
             ("GET", "config"): self._config,
             ("GET", "secrets"): self._secrets,
+            ("GET", "releases"): self._releases,
             ("POST", "scan"): self._scan,
             ("POST", "restart"): self._restart,
             ("POST", "kill"): self._kill,
@@ -51,6 +52,7 @@ class Calls:
             ("POST", "rollback"): self._rollback,
             ("POST", "canary"): self._canary,
             ("POST", "patch"): self._patch,
+            ("POST", "scale"): self._scale,
             ("POST", "certificate"): self._certificate,
             ("POST", "rotate"): self._rotate,
             ("POST", "account"): self._account,
@@ -102,6 +104,10 @@ class Calls:
         nonce = arguments.text("nonce")
         arguments.finish()
         return await asyncio.to_thread(strengths.report, self._instance, nonce)
+
+    async def _releases(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        return {"changes": self._instance.history.newest_first()}
 
     async def _scan(self, arguments: Arguments) -> Answer:
         texts, canaries = arguments.texts("texts"), arguments.names("canaries")
@@ -169,14 +175,19 @@ class Calls:
 
     async def _deploy(self, arguments: Arguments) -> Answer:
         edits, services = arguments.edits("patch"), arguments.names("services")
-        at_once = arguments.flag("at_once")
+        settings, at_once = arguments.settings("settings"), arguments.flag("at_once")
         arguments.finish()
-        return await self._rollout.deploy(edits, services, at_once=at_once)
+        return await self._rollout.deploy(edits, services, settings, at_once=at_once)
 
     async def _rollback(self, arguments: Arguments) -> Answer:
         release, at_once = arguments.text("release"), arguments.flag("at_once")
         arguments.finish()
         return await self._rollout.rollback(release, at_once=at_once)
+
+    async def _scale(self, arguments: Arguments) -> Answer:
+        service, count = arguments.text("service"), arguments.integer("count", 0, least=1, most=100)
+        arguments.finish()
+        return await self._rollout.scale(service, count)
 
     async def _certificate(self, arguments: Arguments) -> Answer:
         name, names = arguments.text("part"), arguments.names("names")

@@ -7,12 +7,13 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from system.platforms.local.addresses import Endpoint
+from system.platforms.local.addresses import SLOTS, Endpoint
 from system.platforms.local.barman import shell_command
 from system.platforms.local.bootstrap_postgres import DATABASE
 from system.platforms.local.ca import Authority
 from system.platforms.local.children import Children, Command
 from system.platforms.local.errors import BadRequest
+from system.platforms.local.history import History
 from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import Listener
@@ -23,7 +24,7 @@ from system.platforms.local.parts.pgbouncer import PgBouncer
 from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.parts.redis import Redis
 from system.platforms.local.parts.seaweedfs import SeaweedFS
-from system.platforms.local.parts.services import Service, database_variables, instances
+from system.platforms.local.parts.services import Service, configuration, database_variables, instances
 from system.platforms.local.parts.standby import Standby
 from system.platforms.local.programs import Programs
 from system.platforms.local.releases import Edit, Releases
@@ -89,7 +90,8 @@ class Instance:
         self.authority = Authority(self.layout.ca)
         self.authority.ensure_root()
         self.releases = Releases(self.layout.releases)
-        self.release = self.releases.build()
+        self.release = self.releases.build((), configuration(self.layout, self.programs))
+        self.history = History(self.layout.history)
         archive = shell_command(self.layout, "wal-archive", "%p")
         self.postgres = Postgres(self.layout, self.programs, self.children, self.secrets, archive_command=archive)
         self.standby = Standby(self.postgres, self.children)
@@ -159,6 +161,22 @@ class Instance:
         finally:
             self._migrating.discard(name)
         return output.strip().splitlines()[-1]
+
+    def open_slot(self, service: str, release: str) -> Keeper:
+        """Take a service's first free slot for one more instance, which is not started yet."""
+        name = next(each for each in SLOTS[service] if each not in self.keepers)
+        part = Service(self.layout, self.programs, self.secrets, name, release)
+        keeper = Keeper(part, self.children, self.tell)
+        # Never changed in place: threads walk over both.
+        self.services = [*self.services, part]
+        self.keepers = {**self.keepers, name: keeper}
+        return keeper
+
+    async def close_slot(self, name: str) -> None:
+        """Stop an instance in order, and give its slot back."""
+        await self.keepers[name].stop()
+        self.services = [each for each in self.services if each.name != name]
+        self.keepers = {each: keeper for each, keeper in self.keepers.items() if each != name}
 
     def service(self, name: str) -> Service:
         """Give a service instance by its name."""

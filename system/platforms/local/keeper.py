@@ -18,6 +18,7 @@ _BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _STABLE_S = 10.0
 _PROBE_EVERY_S = 0.05
 _PROBE_TIMEOUT_S = 2.0
+_EVER = float("inf")
 
 
 class State(StrEnum):
@@ -50,15 +51,21 @@ class Keeper:
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
         self._gave_out = asyncio.Event()
+        self._unready_s = _EVER
 
     @property
     def pid(self) -> int | None:
         """Process id of the part, None while it does not run."""
         return self._child.pid if self._child is not None else None
 
-    def start(self) -> None:
-        """Start the part, and keep it running until `stop`."""
+    def start(self, unready_s: float = _EVER) -> None:
+        """Start the part, and keep it running until `stop`.
+
+        Args:
+            unready_s: how long it may answer that it is not ready before nobody waits for it any more.
+        """
         if self._task is None:
+            self._unready_s = unready_s
             self.state = State.STARTING
             self.trouble = "it has not answered yet"
             self._ready.clear()
@@ -183,16 +190,20 @@ class Keeper:
         self._child = None
 
     async def _probe_until_ready(self) -> None:
+        answers_since = _EVER
         while True:
             try:
                 async with asyncio.timeout(_PROBE_TIMEOUT_S):
                     self.trouble = await self.part.probe()
+                answers_since = min(answers_since, time.monotonic())
             except TimeoutError:
                 self.trouble = f"no answer within {_PROBE_TIMEOUT_S:g} s"
             except OSError as error:
                 self.trouble = f"{self.part.endpoint}: {error.strerror or error}"
             if not self.trouble:
                 return
+            if time.monotonic() - answers_since > self._unready_s:
+                self._gave_out.set()
             await asyncio.sleep(_PROBE_EVERY_S)
 
     def _last_words(self) -> str:

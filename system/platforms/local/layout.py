@@ -45,6 +45,11 @@ class Layout:
         return self.state / "releases"
 
     @property
+    def history(self) -> Path:
+        """What was deployed and rolled back, one line each."""
+        return self.state / "history.jsonl"
+
+    @property
     def run(self) -> Path:
         """Sockets, pids, generated configuration: worthless after `down`."""
         return self.state / "run"

@@ -1,17 +1,21 @@
-"""Releases: immutable copies of the system's source, named by their content."""
+"""Releases: immutable copies of the system's source with the services' configuration, named by their content."""
 
 import compileall
 import hashlib
+import json
 import shutil
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from system.platforms.local.errors import BadRequest
 from system.platforms.local.layout import PROJECT
 
 SOURCE = PROJECT / "system"
+_FILE = "release.json"
+Configuration = Mapping[str, Mapping[str, str]]
 _IGNORED = shutil.ignore_patterns("__pycache__", "*.pyc", ".*", "platforms")
 
 
@@ -49,10 +53,18 @@ class Releases:
             raise BadRequest(f"there is no release {release!r}", 404)
         return path
 
-    def build(self, edits: Sequence[Edit] = ()) -> str:
-        """Copy the source, apply the edits, compile, and give the release's id.
+    def configuration(self, release: str) -> dict[str, dict[str, str]]:
+        """Give the variables of each service's instances, by service."""
+        return dict(self._read(release)["configuration"])
 
-        The id is the first 12 digits of the tree's sha256; the same tree is the same release, and is built once.
+    def edits(self, release: str) -> list[Edit]:
+        """Give what the release's source was patched with."""
+        return [Edit(**each) for each in self._read(release)["edits"]]
+
+    def build(self, edits: Sequence[Edit] = (), configuration: Configuration | None = None) -> str:
+        """Copy the source, apply the edits, compile, add the configuration, and give the release's id.
+
+        The id is the first 12 digits of the sha256 of all that; the same content is the same release, and is built once.
         Raises BadRequest for an edit that does not fit exactly once.
         """
         building = Path(tempfile.mkdtemp(prefix=".building-", dir=self._directory))
@@ -60,6 +72,8 @@ class Releases:
             shutil.copytree(self._source, building / "system", ignore=_IGNORED)
             for edit in edits:
                 _apply(building, edit)
+            made_of = {"edits": [asdict(edit) for edit in edits], "configuration": configuration or {}}
+            (building / _FILE).write_text(json.dumps(made_of, indent=1, sort_keys=True))
             release = _digest(building)
             target = self._directory / release
             if not target.exists():
@@ -69,6 +83,9 @@ class Releases:
         finally:
             shutil.rmtree(building, ignore_errors=True)
         return release
+
+    def _read(self, release: str) -> dict[str, Any]:
+        return dict(json.loads((self.path(release) / _FILE).read_text()))
 
 
 def _apply(building: Path, edit: Edit) -> None:

@@ -12,6 +12,7 @@ from system.platforms.local.boot import boot
 from system.platforms.local.children import Children
 from system.platforms.local.control import ControlServer
 from system.platforms.local.errors import PartFailed
+from system.platforms.local.history import Change
 from system.platforms.local.instance import Instance, Timings
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import listeners
@@ -91,6 +92,7 @@ async def _start(instance: Instance, progress: Progress, stop: asyncio.Event) ->
     try:
         starting.result()
         instance.timings.ready_s = instance.timings.now_s()
+        instance.history.add(Change(instance.release, None, "up", "in force", "", instance.timings.ready_s))
         progress.send(ready=True, seconds=instance.timings.ready_s)
     except PartFailed as error:
         log = instance.layout.log(error.part)

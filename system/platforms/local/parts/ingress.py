@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 
-from system.platforms.local.addresses import INSTANCES
+from system.platforms.local.addresses import INSTANCES, SLOTS
 from system.platforms.local.ca import Authority
 from system.platforms.local.children import Command
 from system.platforms.local.layout import Layout
@@ -189,7 +189,9 @@ class Ingress(Part):
     def caddyfile(self) -> str:
         """Give the configuration with the patches in force."""
         addresses = self.layout.addresses
-        balanced = {service: _instances(service) for service in ("frontend", "api", "edge")}
+        # Where there are weights, what runs on trial beside the instances gets nothing.
+        weights = self.settings.get("weights", {})
+        balanced = {each: _instances(each) if each in weights else SLOTS[each] for each in ("frontend", "api", "edge")}
         upstreams = {
             f"{service}s": " ".join(str(addresses.endpoint(each)) for each in names)
             for service, names in balanced.items()
@@ -211,7 +213,7 @@ class Ingress(Part):
             text = text.replace(edit["find"], edit["replace"], 1)
         return text
 
-    def _policies(self, balanced: dict[str, list[str]]) -> dict[str, str]:
+    def _policies(self, balanced: dict[str, tuple[str, ...]]) -> dict[str, str]:
         """Give every service in turns the same, or where there are weights each service its own."""
         weights = self.settings.get("weights", {})
         policies = {f"{service}_policy": "" for service in balanced}
@@ -249,5 +251,5 @@ class Ingress(Part):
         return {"Caddyfile": self.caddyfile()}
 
 
-def _instances(service: str) -> list[str]:
-    return [each for each in INSTANCES if each.startswith(f"{service}-")]
+def _instances(service: str) -> tuple[str, ...]:
+    return tuple(each for each in SLOTS[service] if each in INSTANCES)

@@ -1,4 +1,4 @@
-"""The product's own services, each instance a process of an immutable release."""
+"""The product's own services, each instance a process of an immutable release with that release's configuration."""
 
 import sys
 from pathlib import Path
@@ -82,9 +82,10 @@ class Service(Part):
             "RELEASE": self.release,
             "LISTEN_HOST": self.endpoint.address,
             "LISTEN_PORT": str(self.endpoint.port),
-            "LOG_LEVEL": "INFO",
-            **_NEEDS[self.service](self.layout, self.programs, self.name),
+            **self._releases.configuration(self.release)[self.service],
         }
+        if self.service == "edge":
+            values["CACHE_DIR"] = str(self.layout.data / self.name)
         for variable, secret in SECRET_VARIABLES.items():
             if variable in values:
                 values[f"{variable}_FILE"] = str(self._secrets.path(secret.format(service=self.service)))
@@ -95,6 +96,12 @@ class Service(Part):
             if value is not None:
                 values[name] = str(value)
         return values
+
+
+def configuration(layout: Layout, programs: Programs) -> dict[str, dict[str, str]]:
+    """Give the variables that all instances of a service share, as shipped; secrets are only named."""
+    needs = {"api": _api, "worker": _worker, "edge": _edge, "frontend": _frontend}
+    return {service: {"LOG_LEVEL": "INFO", **need(layout, programs)} for service, need in needs.items()}
 
 
 def instances(layout: Layout, programs: Programs, secrets: SecretFiles, release: str) -> list[Service]:
@@ -137,7 +144,7 @@ def _storage(layout: Layout, *buckets: str) -> dict[str, str]:
     }
 
 
-def _api(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
+def _api(layout: Layout, _programs: Programs) -> dict[str, str]:
     addresses = layout.addresses
     return {
         **database_variables(addresses.endpoint("pgbouncer"), layout.ca, "api"),
@@ -159,7 +166,7 @@ def _api(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
     }
 
 
-def _worker(layout: Layout, programs: Programs, _name: str) -> dict[str, str]:
+def _worker(layout: Layout, programs: Programs) -> dict[str, str]:
     return {
         **database_variables(layout.addresses.endpoint("pgbouncer"), layout.ca, "worker"),
         **_redis(layout, "worker"),
@@ -172,17 +179,16 @@ def _worker(layout: Layout, programs: Programs, _name: str) -> dict[str, str]:
     }
 
 
-def _edge(layout: Layout, _programs: Programs, name: str) -> dict[str, str]:
+def _edge(layout: Layout, _programs: Programs) -> dict[str, str]:
     return {
         **_storage(layout, s3.PREVIEWS),
         **_LINKS,
         "LINK_KEYS": SECRET,
-        "CACHE_DIR": str(layout.data / name),
         "CACHE_MAX_BYTES": str(_CACHE_MAX_BYTES),
     }
 
 
-def _frontend(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]:
+def _frontend(layout: Layout, _programs: Programs) -> dict[str, str]:
     addresses = layout.addresses
     apis = ",".join(f"http://{addresses.endpoint(each)}" for each in INSTANCES if each.startswith("api-"))
     return {
@@ -192,6 +198,3 @@ def _frontend(layout: Layout, _programs: Programs, _name: str) -> dict[str, str]
         "APP_ORIGIN": addresses.origin("app"),
         "PLAY_ORIGIN": addresses.origin("play"),
     }
-
-
-_NEEDS = {"api": _api, "worker": _worker, "edge": _edge, "frontend": _frontend}
