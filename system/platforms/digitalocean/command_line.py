@@ -37,7 +37,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str] | None = None)
     """Run one command and return its exit code."""
     variables = os.environ if environment is None else environment
     own, to_gate = _split(arguments)
-    options = _parser().parse_args(own)
+    options = parser().parse_args(own)
     options.to_gate, options.environment = to_gate, variables
     try:
         return int(_run(options))
@@ -119,14 +119,15 @@ def _split(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return given[:at], given[at + 1 :]
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of what stands before `--`."""
+    made = _Parser(
         prog="python -m system.platforms.digitalocean",
         description="Bring releases to App Platform, verify them with the gate, and take them back.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, dest="name", metavar="COMMAND", parser_class=_Parser)
+    commands = made.add_subparsers(required=True, dest="name", metavar="COMMAND", parser_class=_Parser)
 
     def add(
         name: str, run: Callable[[Run, argparse.Namespace], Ending], text: str, *, gated: bool = False
@@ -160,4 +161,4 @@ def _parser() -> argparse.ArgumentParser:
     add("commit", _settle, "keep a rollback that was left pinned")
     add("revert", _settle, "undo a rollback that was left pinned")
     add("status", _status, "show what is deployed (exit 0 at rest and healthy, else 1)")
-    return parser
+    return made

@@ -1,0 +1,133 @@
+"""The workflows are sound by a linter's word, run only what they name by digest, and call commands that exist."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from system.platforms.digitalocean.command_line import parser
+
+FOLDER = Path(".github/workflows")
+FILES = sorted(FOLDER.glob("*.yml"))
+RELEASE: dict[str, Any] = yaml.safe_load((FOLDER / "release.yml").read_text())
+
+
+def zizmor(*files: Path) -> "subprocess.CompletedProcess[str]":
+    """Ask zizmor, which reads a workflow by its schema and knows what makes one unsafe."""
+    options = ["--offline", "--no-progress", "--quiet", "--no-exit-codes", "--strict-collection", "--format", "json"]
+    program = Path(sys.executable).with_name("zizmor")
+    return subprocess.run([program, *options, *files], capture_output=True, text=True, check=False)
+
+
+def findings(*files: Path) -> list[str]:
+    ended = zizmor(*files)
+    assert ended.returncode == 0, ended.stderr
+    return sorted({row["ident"] for row in json.loads(ended.stdout)})
+
+
+def scripts() -> Iterator[tuple[str, str]]:
+    for file in FILES:
+        for name, job in yaml.safe_load(file.read_text())["jobs"].items():
+            for step in job["steps"]:
+                if "run" in step:
+                    yield f"{file.name}: {name}", step["run"]
+
+
+def commands(*beginning: str) -> list[list[str]]:
+    """Return the arguments of every command line that begins so."""
+    lines = [shlex.split(line.split("||")[0]) for _, script in scripts() for line in script.splitlines()]
+    return [line[len(beginning) :] for line in lines if line[: len(beginning)] == list(beginning)]
+
+
+def test_the_workflows_are_sound() -> None:
+    assert len(FILES) == 2
+    assert findings(*FILES) == []
+
+
+@pytest.mark.parametrize(
+    ("find", "replace", "finding"),
+    [
+        ("actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1", "actions/checkout@v7", "unpinned-uses"),
+        ("permissions:\n      contents: read", "permissions: write-all", "excessive-permissions"),
+        ('"$RELEASE" >', '"${{ github.event.inputs.release }}" >', "template-injection"),
+    ],
+    ids=["a tag", "every right", "a text as code"],
+)
+def test_the_linter_would_say_so(tmp_path: Path, find: str, replace: str, finding: str) -> None:
+    text = (FOLDER / "release.yml").read_text()
+    assert find in text
+    (tmp_path / "release.yml").write_text(text.replace(find, replace))
+
+    assert finding in findings(tmp_path / "release.yml")
+
+
+def test_what_is_no_workflow_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "release.yml"
+    file.write_text((FOLDER / "release.yml").read_text().replace("runs-on: ubuntu-24.04", "run-on: ubuntu-24.04"))
+
+    assert zizmor(file).returncode != 0
+
+
+def test_scripts_are_shell() -> None:
+    wrong = [
+        (place, ended.stderr)
+        for place, script in scripts()
+        if (ended := subprocess.run(["bash", "-n"], input=script, capture_output=True, text=True, check=False)).stderr
+    ]
+
+    assert wrong == []
+
+
+def test_the_deployer_takes_what_it_is_given() -> None:
+    given = commands(".venv/bin/python", "-m", "system.platforms.digitalocean")
+
+    assert [line[0] for line in given] == ["deploy", "deploy", "rollback"]
+    for line in given:
+        own, to_gate = line[: line.index("--")], line[line.index("--") + 1 :]
+        options = parser().parse_args(own)
+        assert to_gate[0] == "--profile"
+        profile = Path("profiles", f"{to_gate[1]}.toml")
+        assert profile.exists()
+        if line[0] == "deploy":
+            assert f'app_spec = "{options.spec}"' in profile.read_text(), "the gate would compare with another spec"
+        else:
+            spec = yaml.safe_load(Path("system/platforms/digitalocean/app.yaml").read_text())
+            assert options.app == spec["name"]
+    assert commands(".venv/bin/seatrial") == [["gate", "--profile", "production"]]
+
+
+def test_what_is_needed_is_waited_for_and_is_there() -> None:
+    jobs = RELEASE["jobs"]
+    for name, job in jobs.items():
+        needs = [job["needs"]] if isinstance(job.get("needs"), str) else job.get("needs", [])
+        for needed, output in re.findall(r"needs\.(\w+)\.outputs\.(\w+)", json.dumps(job)):
+            assert needed in needs, f"{name} does not wait for {needed}"
+            assert output in jobs[needed]["outputs"], f"{needed} has no output {output}"
+
+
+def test_every_secret_stands_behind_an_environment_of_its_own() -> None:
+    held = {name: job.get("environment") for name, job in RELEASE["jobs"].items() if "secrets." in json.dumps(job)}
+
+    assert held == {
+        "images": "registry",
+        "staging": "staging",
+        "production": "production",
+        "bake": "production-bake",
+        "back": "production-rollback",
+    }
+    assert RELEASE["permissions"] == {}
+    assert RELEASE["concurrency"] == {"group": "release", "cancel-in-progress": False}
+
+
+def test_each_secret_and_environment_is_explained() -> None:
+    page, text = Path("docs/pipeline.md").read_text(), (FOLDER / "release.yml").read_text()
+    names = {*re.findall(r"(?:secrets|vars)\.(\w+)", text), *re.findall(r"environment: ([\w-]+)", text)}
+
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
