@@ -197,7 +197,7 @@ def _prove(options: argparse.Namespace) -> int:
         environment.check_secrets()
         for line in elsewhere:
             console.print(line, markup=False, soft_wrap=True)
-        console.print(f"{len(chosen)} faults; first their checks on the healthy environment")
+        console.print(f"{len(chosen)} to prove; first their checks on the healthy environment")
         if wrong := prover.baseline(chosen):
             raise EnvironmentFault("not healthy before the first strike:\n  " + "\n  ".join(wrong))
         try:

@@ -1,4 +1,4 @@
-"""Command line: `python -m system.platforms.local setup|up|down|status`."""
+"""Command line: `python -m system.platforms.local COMMAND`."""
 
 import argparse
 import sys
@@ -35,7 +35,18 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="show the parts; exit code 0 when all are ready")
     status.set_defaults(command=_status)
     status.add_argument("--json", action="store_true", help="print the answer of the control protocol")
-    for each in (parser, up, down, status):
+    deploy = commands.add_parser("deploy", help="roll the source tree out; what does not become ready is rolled back")
+    deploy.set_defaults(command=_deploy)
+    rollback = commands.add_parser("rollback", help="go back to a release, by default the one before this one")
+    rollback.set_defaults(command=_rollback)
+    rollback.add_argument("release", nargs="?", metavar="RELEASE")
+    releases = commands.add_parser("releases", help="list what was deployed and rolled back, newest first")
+    releases.set_defaults(command=_releases)
+    scale = commands.add_parser("scale", help="run so many instances of a service")
+    scale.set_defaults(command=_scale)
+    scale.add_argument("service", metavar="SERVICE")
+    scale.add_argument("count", type=int, metavar="COUNT")
+    for each in (parser, up, down, status, deploy, rollback, releases, scale):
         # Both before and behind the command: a profile names them once and the harness appends `up` or `down`.
         each.add_argument(
             "--state",
@@ -84,3 +95,27 @@ def _status(options: argparse.Namespace) -> int:
     from system.platforms.local.status import status  # noqa: PLC0415
 
     return status(Layout.of(options.state, DEFAULT_BASE_PORT), as_json=options.json)
+
+
+def _deploy(options: argparse.Namespace) -> int:
+    from system.platforms.local.releasing import deploy  # noqa: PLC0415
+
+    return deploy(Layout.of(options.state, DEFAULT_BASE_PORT))
+
+
+def _rollback(options: argparse.Namespace) -> int:
+    from system.platforms.local.releasing import rollback  # noqa: PLC0415
+
+    return rollback(Layout.of(options.state, DEFAULT_BASE_PORT), options.release)
+
+
+def _releases(options: argparse.Namespace) -> int:
+    from system.platforms.local.releasing import releases  # noqa: PLC0415
+
+    return releases(Layout.of(options.state, DEFAULT_BASE_PORT))
+
+
+def _scale(options: argparse.Namespace) -> int:
+    from system.platforms.local.releasing import scale  # noqa: PLC0415
+
+    return scale(Layout.of(options.state, DEFAULT_BASE_PORT), options.service, options.count)

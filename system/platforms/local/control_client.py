@@ -20,11 +20,13 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def call(socket_path: Path, method: str, path: str, *, timeout_s: float = 5.0) -> dict[str, Any] | None:
+def call(
+    socket_path: Path, method: str, path: str, body: dict[str, Any] | None = None, *, timeout_s: float = 5.0
+) -> dict[str, Any] | None:
     """Make one call; None when nobody listens, PlatformError when the answer is an error."""
     connection = _UnixConnection(socket_path, timeout_s)
     try:
-        connection.request(method, path)
+        connection.request(method, path, None if body is None else json.dumps(body))
         response = connection.getresponse()
         answer: dict[str, Any] = json.loads(response.read())
     except (FileNotFoundError, ConnectionRefusedError):

@@ -1,6 +1,7 @@
 """`status`: what runs here."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from system.platforms.local.control_client import call
@@ -24,9 +25,11 @@ def _lines(answer: dict[str, Any]) -> list[str]:
         rows.append(
             (part["name"], part["state"], address, part["pid"] or "-", part["release"] or "-", part["restarts"])
         )
-    widths = [max(len(str(row[column])) for row in rows) for column in range(len(rows[0]))]
-    lines = [
-        "  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
-    ]
     state = "ready" if answer["ready"] else "not ready"
-    return [*lines, f"{state}, release {answer['release']}, public address {answer['public_address']}"]
+    return [*table(rows), f"{state}, release {answer['release']}, public address {answer['public_address']}"]
+
+
+def table(rows: Sequence[Sequence[object]]) -> list[str]:
+    """Set rows out in columns, the first row being their heads."""
+    widths = [max(len(str(cell)) for cell in column) for column in zip(*rows, strict=True)]
+    return ["  ".join(str(cell).ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
