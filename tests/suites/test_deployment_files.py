@@ -304,7 +304,7 @@ def test_a_template_and_what_fills_it_agree() -> None:
 
     assert list(_tofu_rules.template(made, name, text)) == []
     assert list(_tofu_rules.template(made, name, text + "${x} $${y}")) == [f"{name} asks for x, which nobody fills in"]
-    assert len(list(_tofu_rules.template(made, name, ""))) == 3
+    assert len(list(_tofu_rules.template(made, name, ""))) == 4
 
 
 def ask(given: dict[str, str], **more: Any) -> list[str]:
@@ -331,7 +331,9 @@ def test_the_droplets_first_boot_is_yaml_and_holds_no_secret() -> None:
     data = yaml.safe_load((FOLDER / "tofu/worker.cloud-init.yaml").read_text())
 
     assert {row["path"] for row in data["write_files"]} == {
+        "/etc/seatrial/image.env",
         "/etc/seatrial/worker.env",
+        "/usr/local/sbin/seatrial-worker-release",
         "/etc/systemd/system/seatrial-worker.service",
     }
 

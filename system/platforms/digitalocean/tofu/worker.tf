@@ -16,7 +16,12 @@ resource "digitalocean_droplet" "worker" {
     image    = var.worker_image
     release  = var.release
     instance = "worker-${count.index + 1}"
+    replace  = indent(6, file("${path.module}/worker-release.sh"))
   })
+  # Image and release are those of the first boot; another release comes by seatrial-worker-release, and keeps the secrets.
+  lifecycle {
+    ignore_changes = [user_data]
+  }
 }
 
 resource "digitalocean_firewall" "worker" {
