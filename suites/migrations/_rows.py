@@ -35,8 +35,13 @@ Tables = Mapping[str, list[str]]
 
 def seeds() -> dict[str, str]:
     """Return revision -> the statements that fill the tables which it makes."""
-    parts = re.split(r"^-- after: ([0-9]{14})\n", SEED.read_text(), flags=re.MULTILINE)[1:]
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    return sections(SEED)[1]
+
+
+def sections(file: Path) -> tuple[str, dict[str, str]]:
+    """Return what stands before all sections of a file, and revision -> what stands after its line `-- after: VERSION`."""
+    first, *parts = re.split(r"^-- after: ([0-9]{14})\n", file.read_text(), flags=re.MULTILINE)
+    return first, dict(zip(parts[::2], parts[1::2], strict=True))
 
 
 def tables(rows: Rows) -> dict[str, list[str]]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from seatrial import Exercise, Failure, Invalid
 from seatrial.errors import EnvironmentFault
+from seatrial.facets.postgres import ScratchSession
 from suites.migrations import _schema as schema
 
 FOLDER = Path("system", "migrations")
@@ -43,6 +44,10 @@ class ScratchServer:
     def rows(self, sql: str, params: Sequence[object] | Mapping[str, object] = ()) -> list[dict[str, Any]]:
         """Return the rows of one query, run as the server's owner."""
         return self._exercise.pg.scratch_rows(self._scratch, sql, params)
+
+    def session(self) -> ScratchSession:
+        """Open a session as the server's owner, which ends with its `with`."""
+        return self._exercise.pg.scratch_session(self._scratch)
 
     def schema(self) -> dict[str, Any]:
         """Read the schema."""

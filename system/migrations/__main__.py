@@ -9,7 +9,7 @@ import psycopg
 
 from system.common.config import ConfigError, Reader, read_database
 from system.common.database import connect
-from system.migrations.files import MigrationError, load_migrations
+from system.migrations.files import Migration, MigrationError, load_migrations
 from system.migrations.runner import Runner
 
 
@@ -19,11 +19,24 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _described(migration: Migration) -> str:
+    how = "in one transaction" if migration.up.transaction else "statement by statement"
+    head = f"{migration.version} {migration.name}: {migration.phase}, {how}, lock_timeout {migration.lock_timeout}"
+    return f"{head}\n{migration.up.sql}"
+
+
 def main() -> int:
     """Exit 0 when done, 1 with one line on stderr when not."""
     parser = argparse.ArgumentParser(prog="python -m system.migrations", description=__doc__)
     parser.add_argument("action", choices=("up", "down", "status"))
     parser.add_argument("--steps", type=_count, help="how many migrations at most (default: up all, down 1)")
+    parser.add_argument("--dry-run", action="store_true", help="up: print what would run, and change nothing")
+    parser.add_argument(
+        "--old",
+        nargs="*",
+        metavar="RELEASE",
+        help="releases other than this one that still serve, or none; without it nothing is contracted",
+    )
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     arguments = parser.parse_args()
     reader = Reader(os.environ)
@@ -33,9 +46,12 @@ def main() -> int:
         migrations = load_migrations()
         with connect(database, autocommit=True, connect_timeout=5, application_name="migrations") as connection:
             say = (lambda line: print(line, file=sys.stderr)) if arguments.json else print
-            runner = Runner(connection, migrations, say)
+            runner = Runner(connection, migrations, say, old=arguments.old)
             versions: list[str] = []
-            if arguments.action == "up":
+            if arguments.action == "up" and arguments.dry_run:
+                for migration in runner.plan(arguments.steps):
+                    say(_described(migration))
+            elif arguments.action == "up":
                 versions = runner.up(arguments.steps)
             elif arguments.action == "down":
                 versions = runner.down(1 if arguments.steps is None else arguments.steps)

@@ -76,6 +76,10 @@ def parse_migration(filename: str, content: bytes) -> Migration:
     for header, value in (("lock_timeout", lock_timeout), ("statement_timeout", statement_timeout)):
         if not _DURATION.fullmatch(value):
             raise MigrationError(f"{filename}: expected a header like '-- {header}: 500ms'")
+    if phase == "backfill" and "transaction:false" not in up[2].split():
+        raise MigrationError(
+            f"{filename}: a backfill commits each batch, so it needs '-- migrate:up transaction:false'"
+        )
     return Migration(
         version=name[1],
         name=name[2],

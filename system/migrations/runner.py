@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 import psycopg
 from psycopg import sql
@@ -16,11 +17,14 @@ from system.migrations.files import Migration, MigrationError, Section, split_st
 
 __all__ = ["Applied", "Runner"]
 
+T = TypeVar("T")
+
 LOCK_KEY = 0x5EA_7814  # any number that nothing else in the database uses
 LOCK_BUDGET_S = 120.0
 RETRY_BUDGET_S = 60.0
 RETRY_PAUSE_S = (0.05, 0.5)
 
+_CHANGES = ("INSERT", "UPDATE", "DELETE", "MERGE")
 _CONCURRENT_INDEX = re.compile(
     r"^\s*(?:--[^\n]*\n\s*)*create\s+(?:unique\s+)?index\s+concurrently\s+(?:if\s+not\s+exists\s+)?([a-z0-9_]+)",
     re.IGNORECASE,
@@ -44,7 +48,15 @@ class Applied:
 
 
 class Runner:
-    """Bring a database up or down; `connection` must be in autocommit mode and direct, not through a pooler."""
+    """Bring a database up or down; `connection` must be in autocommit mode and direct, not through a pooler.
+
+    Args:
+        connection: signed in as the owner of the schema.
+        migrations: what the release has.
+        say: called with each line about the progress.
+        retry_budget_s: how long a lock is tried for.
+        old: releases other than this one that still serve; None where nobody knows.
+    """
 
     def __init__(
         self,
@@ -52,9 +64,11 @@ class Runner:
         migrations: Sequence[Migration],
         say: Callable[[str], None] = print,
         retry_budget_s: float = RETRY_BUDGET_S,
+        old: Sequence[str] | None = None,
     ) -> None:
         self._connection, self._migrations, self._say = connection, migrations, say
         self._retry_budget_s = retry_budget_s
+        self._old = None if old is None else list(old)
 
     def applied(self) -> list[Applied]:
         """List what schema_migrations says, oldest first."""
@@ -84,11 +98,28 @@ class Runner:
             raise MigrationError(f"{pending[0].version} is older than {applied[-1].version}, which is already applied")
         return pending
 
+    def plan(self, steps: int | None = None) -> list[Migration]:
+        """Give what `up` would apply, or raise what it would be refused for; changes nothing.
+
+        What takes away is kept back, with all that follows, where nobody knows which releases serve.
+        """
+        pending = self.verify()[:steps]
+        for number, migration in enumerate(pending):
+            if migration.phase != "contract" or self._old == []:
+                continue
+            if self._old is None:
+                self._say(f"kept back: {migration.version} contracts, and nobody has said which releases serve (--old)")
+                return pending[:number]
+            raise MigrationError(
+                f"{migration.version} contracts what {', '.join(self._old)} may need, which still serves"
+            )
+        return pending
+
     def up(self, steps: int | None = None) -> list[str]:
         """Apply the oldest `steps` of what is pending, or all of it; give the versions."""
         with self._alone():
             self._connection.execute(_CREATE_TABLE)
-            pending = self.verify()[:steps]
+            pending = self.plan(steps)
             for migration in pending:
                 self._run(
                     migration,
@@ -133,9 +164,29 @@ class Runner:
         if section.transaction:
             self._retrying(migration, lambda: self._in_transaction(migration, section, record, values))
             return
+        in_batches = migration.phase == "backfill" and section is migration.up
         for statement in split_statements(section.sql):
-            self._retrying(migration, lambda text=statement: self._alone_statement(migration, text))  # type: ignore[misc]
+            if in_batches:
+                self._fill(migration, statement)
+            else:
+                self._retrying(migration, lambda text=statement: self._alone_statement(migration, text))  # type: ignore[misc]
         self._connection.execute(record, values)
+
+    def _fill(self, migration: Migration, statement: str) -> None:
+        """Repeat a statement, each time in a transaction of its own, until it changes no row.
+
+        Whatever ends it early, the batches before stay, and the next run goes on where this one stopped.
+        """
+        total = 0
+        while changed := self._retrying(migration, lambda: self._batch(migration, statement)):
+            total += changed
+        self._say(f"{migration.version}: {total} rows filled")
+
+    def _batch(self, migration: Migration, statement: str) -> int:
+        with self._connection.transaction():
+            self._limit(migration, local=True)
+            cursor = self._connection.execute(statement.encode())
+            return cursor.rowcount if (cursor.statusmessage or "").startswith(_CHANGES) else 0
 
     def _in_transaction(self, migration: Migration, section: Section, record: str, values: tuple[str, ...]) -> None:
         with self._connection.transaction():
@@ -169,7 +220,7 @@ class Runner:
             self._say(f"dropping the invalid index {index}")
             self._connection.execute(sql.SQL("drop index concurrently {}").format(sql.Identifier(index)))
 
-    def _retrying(self, migration: Migration, action: Callable[[], None]) -> None:
+    def _retrying(self, migration: Migration, action: Callable[[], T]) -> T:
         """Repeat on a lock time-out, so that traffic never waits longer than one lock_timeout for us."""
         deadline, tries = time.monotonic() + self._retry_budget_s, 0
         while True:

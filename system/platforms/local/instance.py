@@ -157,7 +157,8 @@ class Instance:
         name = next(each for each in numbered if each not in self._migrating)
         self._migrating.add(name)
         try:
-            output = await self.run_release(name, ["-m", "system.migrations", *action, "--json"], environment)
+            line = ["-m", "system.migrations", *action, "--json", "--old", *self._old_releases(server)]
+            output = await self.run_release(name, line, environment)
         finally:
             self._migrating.discard(name)
         return output.strip().splitlines()[-1]
@@ -177,6 +178,13 @@ class Instance:
         await self.keepers[name].stop()
         self.services = [each for each in self.services if each.name != name]
         self.keepers = {each: keeper for each, keeper in self.keepers.items() if each != name}
+
+    def _old_releases(self, server: Postgres) -> list[str]:
+        """List the releases that serve with this server, besides the one of now."""
+        if server is not self.postgres:
+            return []
+        serving = {each.release for each in self.services if self.keepers[each.name].state is not State.STOPPED}
+        return sorted(serving - {self.release})
 
     def service(self, name: str) -> Service:
         """Give a service instance by its name."""

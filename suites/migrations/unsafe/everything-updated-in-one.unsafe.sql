@@ -1,0 +1,12 @@
+-- outage: each row stays locked from its own update to the end of them all
+-- source: https://www.postgresql.org/docs/16/explicit-locking.html#LOCKING-ROWS
+-- refused by: clock a query waited
+-- phase: expand
+-- lock_timeout: 500ms
+-- statement_timeout: 1min
+
+-- migrate:up
+update assets set title = title || '' where status = 'ready';
+
+-- migrate:down
+select 1;

@@ -1,0 +1,8 @@
+-- phase: expand
+-- lock_timeout: 500ms
+
+-- migrate:up
+alter table assets add column folded text;
+
+-- migrate:down
+alter table assets drop column folded;
