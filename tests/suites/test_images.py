@@ -21,7 +21,7 @@ def stages(*lines: str) -> list[_dockerfile.Stage]:
 def test_the_projects_own_dockerfile_has_a_target_for_each_service() -> None:
     made = _dockerfile.stages_of((FOLDER / "Dockerfile").read_text())
 
-    assert [stage.name for stage in _dockerfile.targets_of(made)] == ["api", "worker", "edge", "frontend"]
+    assert [stage.name for stage in _dockerfile.targets_of(made)] == ["api", "worker", "edge", "frontend", "front"]
 
 
 @pytest.mark.parametrize(
