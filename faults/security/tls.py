@@ -203,4 +203,4 @@ class HstsShort(PatchedIngress):
 
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Shorten max-age."""
-        return [("max-age=31536000", "max-age=86400")]
+        return [('>Strict-Transport-Security "max-age=31536000"', '>Strict-Transport-Security "max-age=86400"')]
