@@ -85,7 +85,7 @@ class OnSuccessOnly(PatchedRelease):
         Patch(
             file=MIDDLEWARE,
             find="for name, value in self.headers.items():",
-            replace="for name, value in self.headers.items() if status < 400 else ():",
+            replace='for name, value in self.headers.items() if message["status"] < 400 else ():',
         )
     ]
 

@@ -84,6 +84,7 @@ class LooksFirst(PatchedRelease):
 
     services = ("edge",)
     patch: ClassVar = [
+        Patch(file=PLAY, find="\nimport os\n", replace="\nimport contextlib\nimport os\n"),
         Patch(
             file=PLAY,
             find="            metrics.refusals.inc()\n",
@@ -94,5 +95,5 @@ class LooksFirst(PatchedRelease):
                 "                if asked and asked[2].decode() in OBJECTS:\n"
                 '                    await self._cache.get(f"previews/{asked[1].decode()}/{OBJECTS[asked[2].decode()]}")\n'
             ),
-        )
+        ),
     ]

@@ -3,6 +3,7 @@
 Labels are bounded: an unmatched path is `unmatched`, an unknown method is `other`.
 """
 
+from functools import cache
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, Info, generate_latest
@@ -32,9 +33,15 @@ def route_template(scope: Any) -> str:
 
 def observe(method: str, route: str, status: int, elapsed_s: float) -> None:
     """Record one answer."""
-    method = method if method in _METHODS else "other"
-    requests.labels(method, route, str(status)).inc()
-    durations.labels(method, route).observe(elapsed_s)
+    count, duration = _series(method if method in _METHODS else "other", route, status)
+    count.inc()
+    duration.observe(elapsed_s)
+
+
+@cache
+def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Look the labels up once: they are few, and a look-up takes a lock."""
+    return requests.labels(method, route, str(status)), durations.labels(method, route)
 
 
 def set_release(settings: ServiceSettings) -> None:

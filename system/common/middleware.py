@@ -8,22 +8,22 @@ One pure ASGI middleware, outermost, for FastAPI and Starlette alike:
 import re
 import secrets
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import NamedTuple
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from system.common import metrics
 from system.common.lifecycle import draining
-from system.common.logging import get_logger, request_id, trace_id
+from system.common.logging import get_logger, log_request, request_id, trace_id
 from system.common.problem import problem
 
 __all__ = ["RequestContext"]
 
-_TOKEN = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_TRACEPARENT = re.compile(r"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
+_TOKEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
 LARGEST_HEADERS_BYTES = 32 * 1024  # as the ingress has it; the parser itself knows no limit
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
@@ -38,35 +38,32 @@ class RequestContext:
 
     def __init__(self, app: ASGIApp, headers: Mapping[str, str] | None = None) -> None:
         self.app = app
-        self.headers = {"X-Content-Type-Options": "nosniff", **(headers or {})}
+        given = {"X-Content-Type-Options": "nosniff", **(headers or {})}
+        self.headers = {name.lower().encode(): value.encode("latin-1") for name, value in given.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request = Headers(scope=scope)
-        given = request.get("x-request-id", "")
-        request_id.set(given if _TOKEN.fullmatch(given) else secrets.token_hex(16))
-        parent = _TRACEPARENT.fullmatch(request.get("traceparent", ""))
-        trace_id.set(parent.group(1) if parent else secrets.token_hex(16))
+        read = _read(scope["headers"])
+        given = _TOKEN.fullmatch(read.request_id)
+        parent = _TRACEPARENT.fullmatch(read.traceparent)
+        fresh = secrets.token_hex(32)
+        request_id.set(given[0].decode() if given else fresh[:32])
+        trace_id.set(parent[1].decode() if parent else fresh[32:])
         started_s, status = time.perf_counter(), 0
 
         async def send_with_context(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                headers = MutableHeaders(scope=message)
-                headers["X-Request-Id"] = request_id.get()
-                for name, value in self.headers.items():
-                    headers.setdefault(name, value)
-                if draining.is_set():
-                    headers["Connection"] = "close"
+                message["headers"] = self._headers(message)
             await send(message)
 
         metrics.in_flight.inc()
         try:
-            app = _refusal(scope) or self.app
+            app = _refusal(scope, read) or self.app
             await app(scope, receive, send_with_context)
         except ClientDisconnect:
             status = status or 499  # the caller left before the answer; nginx's number for it
@@ -81,29 +78,60 @@ class RequestContext:
             metrics.in_flight.dec()
             metrics.observe(scope["method"], route, status or 500, elapsed_s)
             if scope["path"] not in _QUIET:
-                log.info(
-                    "request",
-                    extra={
+                log_request(
+                    {
                         "method": scope["method"],
                         "path": scope["path"],
                         "route": route,
                         "status": status or 500,
                         "duration_ms": round(elapsed_s * 1000, 2),
-                    },
+                    }
                 )
 
+    def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
+        """Give an answer's headers with what every answer has."""
+        headers = [pair for pair in message.get("headers", ()) if pair[0] != b"x-request-id"]
+        there = {name for name, _ in headers}
+        headers.append((b"x-request-id", request_id.get().encode()))
+        for name, value in self.headers.items():
+            if name not in there:
+                headers.append((name, value))
+        if draining.is_set() and b"connection" not in there:
+            headers.append((b"connection", b"close"))
+        return headers
 
-def _refusal(scope: Scope) -> ASGIApp | None:
-    """Answer what the parser lets through and no server may: RFC 9112, sections 2.3 and 3.2; RFC 6585, section 5."""
+
+class _Read(NamedTuple):
+    """What there is to know of a request's headers, read once."""
+
+    request_id: bytes
+    traceparent: bytes
+    hosts: int
+    size_bytes: int
+
+
+def _read(headers: Iterable[tuple[bytes, bytes]]) -> _Read:
+    """Look at each header once: the first of a name counts."""
+    given_id = parent = b""
     hosts = size_bytes = 0
-    for name, value in scope["headers"]:
-        hosts += name == b"host"
+    for name, value in headers:
         size_bytes += len(name) + len(value)
+        if name == b"host":
+            hosts += 1
+        elif name == b"x-request-id":
+            given_id = given_id or value
+        elif name == b"traceparent":
+            parent = parent or value
+    return _Read(given_id, parent, hosts, size_bytes)
+
+
+def _refusal(scope: Scope, read: _Read) -> ASGIApp | None:
+    """Answer what the parser lets through and no server may: RFC 9112, sections 2.3 and 3.2; RFC 6585, section 5."""
     if scope["http_version"] not in {"1.0", "1.1"}:
         status = HTTPStatus.HTTP_VERSION_NOT_SUPPORTED
-    elif hosts > 1 or (not hosts and scope["http_version"] == "1.1"):
+    elif read.hosts > 1 or (not read.hosts and scope["http_version"] == "1.1"):
         status = HTTPStatus.BAD_REQUEST
-    elif size_bytes > LARGEST_HEADERS_BYTES:
+    elif read.size_bytes > LARGEST_HEADERS_BYTES:
         status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
     else:
         return None

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from system.common.health import Readiness
 from system.common.middleware import RequestContext
@@ -31,8 +32,11 @@ HEADERS = {
 }
 
 
-def make_app(settings: EdgeSettings) -> Starlette:
-    """Build the application; the cache's directory is read when it starts."""
+def make_app(settings: EdgeSettings) -> ASGIApp:
+    """Build the application; the cache's directory is read when it starts.
+
+    Links take a short way: routing them would cost as much as verifying them.
+    """
     store = ObjectStore(settings.storage, read_timeout_s=STORE_TIMEOUT_S, limit_s=FILL_S)
     origin = Origin(store, settings.storage.previews)
     cache = DiskCache(settings.cache_dir, settings.cache_max_bytes, origin)
@@ -49,10 +53,8 @@ def make_app(settings: EdgeSettings) -> Starlette:
 
     app = Starlette(
         routes=[
-            *probe_routes(settings.service, Readiness({"s3": store_answers, "cache": cache.probe})),
-            Route("/v/{asset_id}/{variant}", play),
-            Route("/v/{rest:path}", play),
             Route("/verdict/v/{asset_id}/{variant}", Verdict(play)),
+            *probe_routes(settings.service, Readiness({"s3": store_answers, "cache": cache.probe})),
         ],
         middleware=[Middleware(RequestContext, headers=HEADERS)],
         lifespan=lifespan,
@@ -60,4 +62,13 @@ def make_app(settings: EdgeSettings) -> Starlette:
     # A redirect to the path with or without a slash would be built from the Host header that the caller sent.
     app.router.redirect_slashes = False
     install_problems(app)
-    return app
+    links, route = RequestContext(play, HEADERS), Route("/v/{asset_id}/{variant}", play)
+
+    async def edge(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/v/"):
+            scope["route"] = route  # by which it is counted
+            await links(scope, receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return edge

@@ -10,7 +10,7 @@ from starlette.types import Receive, Send
 
 from system.edge import metrics
 
-__all__ = ["file_chunks", "send_body"]
+__all__ = ["file_chunks", "read_whole", "send_body"]
 
 CHUNK_BYTES = 262_144  # FileResponse's 64 KB through worker threads costs four to seven times as much
 WATCH_FROM_BYTES = 4 * CHUNK_BYTES
@@ -28,6 +28,14 @@ async def file_chunks(descriptor: int, start: int, stop: int) -> AsyncIterator[b
             raise OSError(errno.EIO, f"the cached file ends {stop - start} bytes early")
         start += len(data)
         yield data
+
+
+def read_whole(descriptor: int, start: int, stop: int) -> bytes | bytearray | None:
+    """Give the bytes in one piece, as most ranges can be; None when they are too many, or not in the page cache."""
+    if stop - start > CHUNK_BYTES:
+        return None
+    data = _read_warm(descriptor, stop - start, start)
+    return data if data is not None and len(data) == stop - start else None
 
 
 async def send_body(chunks: AsyncIterator[bytes | bytearray], length: int, receive: Receive, send: Send) -> None:

@@ -5,11 +5,10 @@ The proxy asks for `/verdict` and the path and query of the link, with the Host 
 
 import time
 
-from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from system.edge.play import Play
+from system.edge.play import Play, first_of_each
 
 __all__ = ["REMEMBERED_S", "Verdict"]
 
@@ -27,7 +26,7 @@ class Verdict:
         """Answer one question."""
         now_s = time.time()
         asked = {**scope, "method": "GET", "raw_path": (scope.get("raw_path") or b"").removeprefix(PREFIX)}
-        found = self._play.verified(asked, Headers(scope=scope), now_s)
+        found = self._play.verified(asked, first_of_each(scope["headers"]), now_s)
         if found is None:
             await Response(status_code=403, headers={"Cache-Control": "no-store"})(scope, receive, send)
             return

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,9 +45,10 @@ class Door:
     """A way to the edge: itself, or nginx in front of it."""
 
     port: int
+    address: str = "127.0.0.1"
 
     def send(self, target: str, *, method: str = "GET", host: str = HOST, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection(self.address, self.port, timeout=READY_S)
         try:
             connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
             for name, value in {"Host": host, **headers}.items():
@@ -134,32 +135,48 @@ def running(directory: Path) -> Iterator[Bench]:
             f"/previews/previews/{OTHER}/preview.mp4": VIDEO[::-1],
         }
     )
-    edge, front = free_port(), free_port()
-    with store.serving() as store_port:
-        environment = {
-            **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR"}},
-            "SERVICE": "edge",
-            "RELEASE": "r1",
-            "LISTEN_HOST": "127.0.0.1",
-            "LISTEN_PORT": str(edge),
-            "S3_ENDPOINT": f"http://127.0.0.1:{store_port}",
-            "S3_REGION": "us-east-1",
-            "S3_ACCESS_KEY": "a",
-            "S3_SECRET_KEY": "s",
-            "BUCKET_PREVIEWS": "previews",
-            "LINK_KEYS": json.dumps({"active": "k1", "keys": {"k1": KEY.hex()}}),
-            "CACHE_DIR": str(directory / "edge"),
-            "CACHE_MAX_BYTES": "10000000",
-        }
-        with _process([sys.executable, "-m", "system.edge"], directory / "edge.log", edge, environment) as edge_process:
-            cache = directory / "nginx"
-            cache.mkdir()
-            file = directory / "nginx.conf"
-            file.write_text(configuration(listen=f"127.0.0.1:{front}", edges=[f"127.0.0.1:{edge}"], directory=cache))
-            settings = "daemon off;" if os.geteuid() else "daemon off; user root;"
-            command = [str(NGINX), "-p", str(cache), "-e", "stderr", "-c", str(file), "-g", settings]
-            with _process(command, directory / "nginx.log", front, {}):
-                yield Bench(store, Door(edge), Door(front), directory, edge_process)
+    with store.serving() as store_port, running_edge(directory, store_port) as (edge, process):
+        port = free_port()
+        text = configuration(listen=f"127.0.0.1:{port}", edges=[f"127.0.0.1:{edge}"], directory=directory / "nginx")
+        with running_nginx(directory / "nginx", text, port):
+            yield Bench(store, Door(edge), Door(port), directory, process)
+
+
+@contextmanager
+def running_edge(
+    directory: Path, store_port: int, program: Sequence[str] = ("-m", "system.edge")
+) -> Iterator[tuple[int, "subprocess.Popen[bytes]"]]:
+    """Run the edge; give its port and its process."""
+    port = free_port()
+    environment = {
+        **{name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR"}},
+        "SERVICE": "edge",
+        "RELEASE": "r1",
+        "LISTEN_HOST": "127.0.0.1",
+        "LISTEN_PORT": str(port),
+        "S3_ENDPOINT": f"http://127.0.0.1:{store_port}",
+        "S3_REGION": "us-east-1",
+        "S3_ACCESS_KEY": "a",
+        "S3_SECRET_KEY": "s",
+        "BUCKET_PREVIEWS": "previews",
+        "LINK_KEYS": json.dumps({"active": "k1", "keys": {"k1": KEY.hex()}}),
+        "CACHE_DIR": str(directory / "edge"),
+        "CACHE_MAX_BYTES": "100000000",
+    }
+    with _process([sys.executable, *program], directory / "edge.log", port, environment) as process:
+        yield port, process
+
+
+@contextmanager
+def running_nginx(directory: Path, configured: str, port: int) -> Iterator["subprocess.Popen[bytes]"]:
+    """Run nginx, which may write to `directory`."""
+    directory.mkdir()
+    file = directory / "nginx.conf"
+    file.write_text(configured)
+    settings = "daemon off;" if os.geteuid() else "daemon off; user root;"
+    command = [str(NGINX), "-p", str(directory), "-e", "stderr", "-c", str(file), "-g", settings]
+    with _process(command, directory.with_suffix(".log"), port, {}) as process:
+        yield process
 
 
 @contextmanager
