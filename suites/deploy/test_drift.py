@@ -20,7 +20,8 @@ def test_the_live_app_spec_is_the_repositorys(observe: Observe) -> None:
     file of targets.app_spec in the profile's tree. Order makes no difference, nor what the vendor fills in for a field
     that is left out; a secret is compared by its being there and encrypted. Where the file leaves room for a release (a digest of
     zeros, RELEASE of "unreleased"), the live value must be one, and of one repository one digest, of all components one release.
-    A live value of a variable is never printed. An app that is not there is a failure; a token that is refused, or an
+    A live value of a variable is never printed. As long as a rollback is neither committed nor reverted the app is pinned, and its
+    spec is compared with that of the deployment it is pinned to: the repository is ahead of it on purpose. An app that is not there is a failure; a token that is refused, or an
     API that cannot be asked, makes the check INVALID.
 
     Not covered: the values of secrets, since they come back encrypted; the order of ingress rules; what the app runs on (INF-NET-03
@@ -33,21 +34,25 @@ def test_the_live_app_spec_is_the_repositorys(observe: Observe) -> None:
         raise Invalid(f"{file} in the tree cannot be read: {error}") from None
     if not isinstance(spec, dict):
         raise Invalid(f"{file} in the tree is no spec")
-    declared = _drift.places(spec)
-    live = _drift.places(observe.cloud.app_spec())
+    app = observe.cloud.app()
+    if not app.get("spec"):
+        raise Invalid("the cloud's answer holds no spec")
+    pinned = (app.get("pinned_deployment") or {}).get("spec")
+    declared, live = _drift.places(pinned or spec), _drift.places(app["spec"])
+    named = "the deployment that the app is pinned to" if pinned else file
     parts = sorted({place[:2] for place in declared.keys() | live.keys()})
     with observe.cases(at_least=len({place[:2] for place in declared}) + 2) as cases:
         for part in parts:
             with cases(".".join(part)):
                 wrong = _drift.differences(_within(declared, part), _within(live, part))
-                require(not wrong, f"{'.'.join(part)} as in {file}", "; ".join(wrong), "app spec")
+                require(not wrong, f"{'.'.join(part)} as in {named}", "; ".join(wrong), "app spec")
         with cases("one release everywhere"):
             seen = {str(value) for place, value in live.items() if place[-3:] == ("envs", "RELEASE", "value")}
             require(len(seen) <= 1, "one release in all components", ", ".join(sorted(seen)), "app spec")
         with cases("one digest for each repository"):
             split = _digests(live)
             require(not split, "one digest for each repository", "; ".join(split), "app spec")
-    observe.evidence("compared", {"values": len(declared), "of the live spec": len(live)})
+    observe.evidence("compared", {"with": named, "values": len(declared), "of the live spec": len(live)})
 
 
 def _within(values: dict[_drift.Place, Any], part: _drift.Place) -> dict[_drift.Place, Any]:

@@ -157,6 +157,22 @@ def test_order_and_spelling_are_no_drift(bench: Bench, cloud: StandIn) -> None:
     assert outcome(bench) == ("PASSED", "")
 
 
+def test_a_rollback_is_no_drift_until_it_is_committed(bench: Bench, cloud: StandIn) -> None:
+    before = copy.deepcopy(cloud.apps.spec)
+    (bench.folder / "app.yaml").write_text((FOLDER / "app.yaml").read_text().replace('"1073741824"', '"536870912"'))
+    assert outcome(bench)[0] == "FAILED"
+
+    cloud.apps.pinned = cloud.apps.deployments[0]["id"]
+    assert outcome(bench) == ("PASSED", "")
+    assert cloud.apps.spec is not None
+    cloud.apps.spec["services"][0]["autoscaling"]["min_instance_count"] = 1
+    assert outcome(bench)[0] == "FAILED", "a hand's change beside a rollback"
+
+    cloud.apps.spec, cloud.apps.pinned = before, ""
+    ended, said = outcome(bench)
+    assert (ended, "CACHE_MAX_BYTES" in said) == ("FAILED", True), "committed, and the repository says something else"
+
+
 def test_an_app_that_is_not_there_is_a_failure(bench: Bench, cloud: StandIn) -> None:
     cloud.apps.spec = None
 

@@ -81,10 +81,14 @@ class ObserveCloud:
         what = f"database {name} ({where.id})"
         return _objects(read(self._scope, what, "databases.list_firewall_rules", where.id), "rules")
 
+    def app(self) -> dict[str, Any]:
+        """Return the app: its spec, and what is deployed, on its way and pinned."""
+        where = self._app()
+        return _object(read(self._scope, f"app {where}", "apps.get", where), "app")
+
     def app_spec(self) -> dict[str, Any]:
         """Return the spec that the app has now; secrets in it are encrypted."""
-        where = self._app()
-        return _object(_object(read(self._scope, f"app {where}", "apps.get", where), "app"), "spec")
+        return _object(self.app(), "spec")
 
     def app_deployments(self) -> list[dict[str, Any]]:
         """Return the app's newest deployments, newest first, each with the spec that it was made from."""

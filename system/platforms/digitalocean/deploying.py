@@ -49,7 +49,7 @@ def deploy(run: Run, spec: Spec, app: App | None) -> Ending:
         run.api.change("apps.update", app.id, {"spec": spec})
         where = app.id
     else:
-        where = str(run.api.change("apps.create", {"spec": spec})["app"]["id"])
+        where = str(deployments.part(run.api.change("apps.create", {"spec": spec}), "app")["id"])
     started = _started(run, where, known)
     run.tell(f"deploying release {release_of(spec)} as {started}")
     ended = deployments.wait(run.api, where, started, run.patience)
@@ -181,6 +181,6 @@ def _validate(run: Run, app: str, to: str) -> None:
 
 def _start_rollback(run: Run, app: str, to: str) -> Ended:
     answer = run.api.change("apps.create_rollback", app, {"deployment_id": to, "skip_pin": False})
-    made = str(answer["deployment"]["id"])
+    made = str(deployments.part(answer, "deployment")["id"])
     run.tell(f"rolling back to {to} as {made}")
     return deployments.wait(run.api, app, made, run.patience)

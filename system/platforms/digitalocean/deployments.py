@@ -9,7 +9,7 @@ from system.platforms.digitalocean.api import Api
 from system.platforms.digitalocean.ending import DeployError
 from system.platforms.digitalocean.spec import Spec, release_of
 
-__all__ = ["App", "Ended", "Patience", "find", "newest", "told", "wait"]
+__all__ = ["App", "Ended", "Patience", "find", "newest", "part", "told", "wait"]
 
 CANCEL_S = 120.0
 ENDS = ("ACTIVE", "SUPERSEDED", "ERROR", "CANCELED")
@@ -69,7 +69,7 @@ def find(api: Api, name: str) -> App | None:
     """Return the app of this name."""
     for shown in api.pages("apps.list", "apps"):
         if (shown.get("spec") or {}).get("name") == name:
-            return App(_of(api.read("apps.get", shown["id"]), "app"))
+            return App(part(api.read("apps.get", shown["id"]), "app"))
     return None
 
 
@@ -82,7 +82,7 @@ def wait(api: Api, app: str, deployment: str, patience: Patience) -> Ended:
     """Wait until a deployment has ended; one that does not in time is cancelled, so that it cannot become active later."""
     begun, last, given_up, within_s = patience.clock(), "", "", patience.within_s
     while True:
-        now = _of(api.read("apps.get_deployment", app, deployment), "deployment")
+        now = part(api.read("apps.get_deployment", app, deployment), "deployment")
         phase, taken_s = str(now.get("phase")), patience.clock() - begun
         progress = now.get("progress") or {}
         line = f"{phase}, {progress.get('success_steps', 0)} of {progress.get('total_steps', 0)} steps"
@@ -118,7 +118,8 @@ def _failed(steps: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{where}: {reason.get('code', 'failed')}: {reason.get('message', '')}".rstrip(": ")
 
 
-def _of(data: dict[str, Any], key: str) -> dict[str, Any]:
+def part(data: dict[str, Any], key: str) -> dict[str, Any]:
+    """Return an object of an answer; raises DeployError when it is not there."""
     if not isinstance(data.get(key), dict):
         raise DeployError(f"the vendor's answer holds no {key}")
     return dict(data[key])
