@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, ParamSpec
 
+from seatrial import pictures
 from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
 from seatrial.facets.browser import ExerciseBrowser
@@ -158,6 +159,10 @@ class Observe:
     def evidence(self, name: str, value: Any) -> None:
         """Keep what was seen for the report: JSON values; secrets are redacted."""
         self._evidence[name] = value
+
+    def picture(self, name: str, png: bytes) -> None:
+        """Keep a picture for the report. Nothing in it can be redacted: it may show no secret."""
+        self._evidence[name] = pictures.keep(png)
 
     @contextmanager
     def cases(self, at_least: int) -> Iterator[Cases]:

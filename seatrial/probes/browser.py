@@ -5,22 +5,28 @@ import contextlib
 import os
 import signal
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seatrial.errors import Invalid
+from seatrial.errors import Failure, Invalid
+from seatrial.eventually import eventually
+from seatrial.probes import accessibility
+from seatrial.probes.accessibility import Audit, Walk
 from seatrial.probes.text import one_line
 
 if TYPE_CHECKING:
-    from playwright.sync_api import BrowserContext, CDPSession, Dialog, Page
+    from playwright.sync_api import BrowserContext, CDPSession, Dialog, Page, Request
 
 CHROMIUM = Path(".cache/node/chromium/chromium")
 REMEDY = "run `make setup`, or name a Chromium in SEATRIAL_CHROMIUM"
 CANARY = "seatrialCanary"
+GIVEN_UP = "net::ERR_ABORTED"
 _OF_THE_BODY = frozenset({"content-length", "content-encoding"})
-START_S, PAGE_S = 60.0, 30.0
+START_S, PAGE_S, ANSWERS_S = 60.0, 30.0, 5.0
+STREAMS = frozenset({"eventsource", "media", "websocket"})
 # The answer of evaluate() comes after what the page's own tasks, its frames and two repaints have set off.
 _SETTLED = """() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done))))"""
 _LISTEN = """
@@ -56,6 +62,7 @@ class PageSeen:
         violations: what the Content-Security-Policy refused, "script-src-elem refused inline: ...".
         console: errors and warnings.
         asked: every URL that the page asked for, refused ones included.
+        failed: what was asked for in vain, "404 GET https://..." without its query; what the page itself gave up is none.
     """
 
     url: str
@@ -67,6 +74,7 @@ class PageSeen:
     violations: tuple[str, ...]
     console: tuple[str, ...]
     asked: tuple[str, ...]
+    failed: tuple[str, ...]
 
 
 class Tab:
@@ -77,12 +85,18 @@ class Tab:
         self._change: Callable[[str], str] | None = None
         self._answer: tuple[str, Mapping[str, str]] | None = None
         self._seen: dict[str, list[str]] = {}
+        self._under_way: set[Request] = set()
+        self._loads = 0
         self._forget()
         page.expose_function(CANARY, lambda text="": self._seen["canaries"].append(str(text)))
         page.expose_function("seatrialViolation", lambda text: self._seen["violations"].append(one_line(text)))
         page.add_init_script(_LISTEN)
         page.on("dialog", self._dismiss)
-        page.on("request", lambda request: self._ask(request.method, request.url))
+        page.on("load", self._count_load)
+        page.on("request", self._ask)
+        page.on("requestfinished", self._end)
+        page.on("requestfailed", self._fail)
+        page.on("response", lambda answer: self._note_status(answer.status, answer.request))
         page.on("console", lambda said: self._seen["console"].append(one_line(f"{said.type}: {said.text}")))
         page.on("pageerror", lambda error: self._seen["console"].append(one_line(f"error: {error}")))
         wire.on("Fetch.requestPaused", self._pass_on)
@@ -111,6 +125,69 @@ class Tab:
 
         return self._look(act)
 
+    def follow(self, act: Callable[[], None]) -> PageSeen:
+        """Do what leads to another page, and see that one."""
+        self._forget()
+
+        def acted() -> Any:
+            with self._page.expect_navigation(wait_until="load") as awaited:
+                act()
+            return awaited.value
+
+        return self._look(acted)
+
+    def seen(self) -> PageSeen:
+        """See what the open page has done since it was opened; its status is not known any more."""
+        return self._look(lambda: None)
+
+    def until(self, script: str, *, within_s: float, what: str) -> None:
+        """Ask the open page, and those that come after it, until an expression is true; other values tell what is."""
+        from playwright.sync_api import Error  # noqa: PLC0415 - see _look
+
+        def ask() -> bool:
+            try:
+                seen = self._page.evaluate(script)
+            except Error as error:  # the page that was asked is just left
+                raise Failure(what, one_line(error.message)) from None
+            if seen is not True:
+                raise Failure(what, seen)
+            return True
+
+        eventually(ask, within_s=within_s, what=what)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, "Tab" or "Enter", one after the other."""
+        for key in keys:
+            self._page.keyboard.press(key)
+
+    def write(self, text: str) -> None:
+        """Type a text where the focus is."""
+        self._page.keyboard.type(text)
+
+    def focus(self, selector: str) -> None:
+        """Put the focus on an element, as the Tab key would."""
+        self._page.focus(selector)
+
+    def give(self, selector: str, file: Path) -> None:
+        """Choose a file in a field for files, whose dialogue no page can see."""
+        self._page.set_input_files(selector, file)
+
+    def in_the_dark(self, *, dark: bool) -> None:
+        """Prefer a dark colour scheme, or none, from now on."""
+        self._page.emulate_media(color_scheme="dark" if dark else "light")
+
+    def picture(self) -> bytes:
+        """Return what the window shows, as PNG."""
+        return self._page.screenshot()
+
+    def walk(self) -> Walk:
+        """Go through the open page by the Tab key, once round."""
+        return accessibility.walk(self._page)
+
+    def audit(self, *tags: str) -> Audit:
+        """Let axe-core look at the open page by the rules with these tags ("wcag2aa"); raises Invalid without it."""
+        return accessibility.audit(self._page, tags)
+
     def elements(self, selector: str) -> list[Element]:
         """Return the elements of the open page that a CSS selector finds."""
         return [Element(**found) for found in self._page.eval_on_selector_all(selector, _READ)]
@@ -135,27 +212,55 @@ class Tab:
     def _look(self, act: Callable[[], Any]) -> PageSeen:
         from playwright.sync_api import Error  # noqa: PLC0415 - a third of a second that most checks do not need
 
-        status, problem, title = None, None, ""
+        status, problem, title, loads = None, None, "", self._loads
         try:
             answer = act()
             self._page.evaluate(_SETTLED)
+            self._wait(lambda: not self._under_way)  # the browser may tell of answers later than it shows the page
+            self._under_way.clear()
             status, title = (answer.status if answer else None), self._page.title()
         except Error as error:
             problem = one_line(error.message)
+            if "net::" in problem and GIVEN_UP not in problem:
+                # The browser's own page about it comes now, and would be taken for the next one.
+                self._wait(lambda: self._loads > loads)
         seen = {name: tuple(texts) for name, texts in self._seen.items()}
         return PageSeen(self._page.url, status, problem, title, **seen)
 
     def _forget(self) -> None:
-        for name in ("canaries", "dialogs", "violations", "console", "asked"):
+        for name in ("canaries", "dialogs", "violations", "console", "asked", "failed"):
             self._seen[name] = []
 
     def _dismiss(self, dialog: "Dialog") -> None:
         self._seen["dialogs"].append(one_line(dialog.message))
         dialog.dismiss()
 
-    def _ask(self, method: str, url: str) -> None:
-        self._count(method)
-        self._seen["asked"].append(url)
+    def _wait(self, until: Callable[[], bool]) -> None:
+        """Let the browser go on telling, for a while at most."""
+        deadline = time.monotonic() + ANSWERS_S
+        while not until() and time.monotonic() < deadline:
+            self._page.wait_for_timeout(10)
+
+    def _count_load(self, _page: "Page") -> None:
+        self._loads += 1
+
+    def _ask(self, request: "Request") -> None:
+        self._count(request.method)
+        self._seen["asked"].append(request.url)
+        if request.resource_type not in STREAMS:
+            self._under_way.add(request)
+
+    def _end(self, request: "Request") -> None:
+        self._under_way.discard(request)
+
+    def _fail(self, request: "Request") -> None:
+        self._end(request)
+        if request.failure != GIVEN_UP:
+            self._seen["failed"].append(f"{request.failure} {_place(request)}")
+
+    def _note_status(self, status: int, request: "Request") -> None:
+        if status >= 400:
+            self._seen["failed"].append(f"{status} {_place(request)}")
 
     def _pass_on(self, paused: dict[str, Any]) -> None:
         """Give the browser another document in the place of the one that came, or of one that nobody was asked for."""
@@ -175,6 +280,11 @@ class Tab:
         body = base64.b64encode(html.encode()).decode()
         answer = {"responseCode": status, "responseHeaders": headers, "body": body}
         self._wire.send("Fetch.fulfillRequest", {**number, **answer})
+
+
+def _place(request: "Request") -> str:
+    """Say what was asked for without the query, which may be a secret."""
+    return one_line(f"{request.method} {request.url.partition('?')[0]}")
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ class Folder:
         # A lone surrogate cannot be UTF-8; backslashreplace spells it as \udcNN, which JSON reads back as the same.
         draft.write_text(self._redactor.text(text), encoding="utf-8", errors="backslashreplace", newline="\n")
         return draft.replace(target)
+
+    def copy(self, name: str, source: Path) -> None:
+        """Copy a file that is no text, such as a picture, as it is."""
+        target = self.path / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
 
     def put_json(self, name: str, value: Any) -> Path:
         """Write one value as JSON and return its path."""

@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Any
 
+from seatrial import pictures
+from seatrial.pictures import OUT
 from seatrial.report._allure import write_results
 from seatrial.report._changes import compare, history_file
 from seatrial.report._files import Folder
@@ -10,8 +12,6 @@ from seatrial.report._junit import junit
 from seatrial.report._page import page
 from seatrial.secrecy.redaction import Redactor
 from seatrial.verdict import Verdict
-
-OUT = Path("reports/out")
 
 
 def write(
@@ -32,4 +32,5 @@ def write(
     folder.put("junit.xml", junit(verdict))
     folder.put("verdict.html", page(verdict, changes))
     write_results(verdict, out / "allure-results", redactor or Redactor())
+    pictures.forget_others(out, (file for result in verdict.results for _, file in pictures.named(result.evidence)))
     folder.put_json(str(history_file(out, verdict.environment).relative_to(out)), data)

@@ -4,10 +4,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from system.common.tags import tag_matches
+
 __all__ = ["Full", "NotModified", "Part", "PreconditionFailed", "Selection", "Unsatisfiable", "select"]
 
 _ONE_RANGE = re.compile(r"bytes=[ \t]*([0-9]{0,18})-([0-9]{0,18})[ \t]*", re.ASCII | re.IGNORECASE)
-_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 @dataclass(frozen=True)
@@ -47,9 +48,9 @@ def select(method: str, headers: Mapping[str, str], *, etag: str, size: int) -> 
     Several ranges in one request get the whole (section 14.2 allows to ignore Range, and no player asks for them);
     so do malformed ranges, other units, an If-Range that does not match, and HEAD, which has no ranges.
     """
-    if (wanted := headers.get("if-match")) is not None and not _matches(wanted, etag, weak=False):
+    if (wanted := headers.get("if-match")) is not None and not tag_matches(wanted, etag, weak=False):
         return PreconditionFailed()
-    if (known := headers.get("if-none-match")) is not None and _matches(known, etag, weak=True):
+    if (known := headers.get("if-none-match")) is not None and tag_matches(known, etag, weak=True):
         return NotModified()
     asked = headers.get("range")
     if asked is None or method != "GET" or headers.get("if-range", etag) != etag:
@@ -68,13 +69,3 @@ def _satisfy(first: str, last: str, size: int) -> Selection:
     if last and int(last) < start:
         return Full()
     return Part(start, stop) if start < size else Unsatisfiable()
-
-
-def _matches(listed: str, etag: str, *, weak: bool) -> bool:
-    if listed.strip() == "*":
-        return True
-    return any(
-        found[1] == etag and (weak or not found[0].startswith("W/"))
-        for found in (_TAG.fullmatch(item.strip()) for item in listed.split(","))
-        if found
-    )

@@ -10,6 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from system.common.tags import tag_matches
+
 __all__ = ["StaticFiles"]
 
 FOLDER = Path(__file__).parent / "static"
@@ -45,17 +47,16 @@ class StaticFiles:
         name = request.path_params["name"]
         if name not in self._files:
             raise HTTPException(404)
-        file, headers = (
-            self._files[name],
-            {
-                "Cache-Control": "public, max-age=31536000, immutable",
-                "ETag": f'"{name}"',
-                "Vary": "Accept-Encoding",
-            },
-        )
-        if request.headers.get("if-none-match") == headers["ETag"]:
+        file, packed = self._files[name], _takes_gzip(request.headers.get("accept-encoding", ""))
+        headers = {
+            "Cache-Control": "public, max-age=31536000, immutable",
+            # Packed and plain are two representations, and a strong tag names one (RFC 9110, section 8.8.3.3).
+            "ETag": f'"{name}{".gz" if packed else ""}"',
+            "Vary": "Accept-Encoding",
+        }
+        if tag_matches(request.headers.get("if-none-match", ""), headers["ETag"], weak=True):
             return Response(status_code=304, headers=headers)
-        if _takes_gzip(request.headers.get("accept-encoding", "")):
+        if packed:
             return Response(file.packed, headers={**headers, "Content-Encoding": "gzip"}, media_type=file.media_type)
         return Response(file.plain, headers=headers, media_type=file.media_type)
 

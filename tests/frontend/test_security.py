@@ -113,6 +113,11 @@ def test_static_files_are_named_by_content_and_cached_for_ever(browser: Browser)
     assert browser.get(script, accept_encoding="identity").content == answer.content
     assert "content-encoding" not in browser.get(script, accept_encoding="gzip;q=0").headers
     assert browser.get(script, if_none_match=answer.headers["etag"]).status_code == 304
+    plain = browser.get(script, accept_encoding="identity", if_none_match=answer.headers["etag"])
+    assert plain.status_code == 200
+    assert plain.headers["etag"] != answer.headers["etag"]
+    weak = f'"x", W/{plain.headers["etag"]}'
+    assert browser.get(script, accept_encoding="identity", if_none_match=weak).status_code == 304
     (imported,) = re.findall(r'from "\./([^"]+)"', answer.text)
     assert browser.get(f"/static/{imported}").status_code == 200
 

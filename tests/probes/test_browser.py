@@ -2,9 +2,11 @@
 
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from seatrial.errors import Failure
 from seatrial.probes.browser import Tab, browser
 from tests.probes.conftest import Serve, read_head
 
@@ -14,6 +16,9 @@ PAGES = {
     "/strict": ("default-src 'none'", "<main></main>"),
     "/frame": ("", "<iframe srcdoc=\"<script>parent.seatrialCanary('framed')</script>\"></iframe>"),
     "/elsewhere": ("", "<img src='//other.example/x.png'>"),
+    "/lost": ("", "<title>Lost</title><script type=module src=/missing.js?secret></script>"),
+    "/slow": ("", "<script>setTimeout(() => location.replace('/plain'), 200)</script>"),
+    "/file": ("", "<input id=file type=file><p id=name></p>"),
     "/form": ("", "<form action=/plain><input id=text name=text><button>Go</button></form>"),
 }
 RUNS = "<script>seatrialCanary('put in')</script>"
@@ -22,6 +27,9 @@ RUNS = "<script>seatrialCanary('put in')</script>"
 def pages(connection: socket.socket) -> None:
     """Answer with the page of the path that is asked for, and close the connection."""
     if head := read_head(connection):
+        if head.startswith(b"GET /missing.js"):
+            connection.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+            return
         policy, html = PAGES.get(head.split(b" ")[1].decode().partition("?")[0], ("", "<h1>none</h1>"))
         said = f"Content-Security-Policy: {policy}\r\n" if policy else ""
         body = html.encode()
@@ -98,3 +106,38 @@ def test_a_server_that_is_gone_is_an_error(tab: Tab) -> None:
 
     assert seen.status is None
     assert "ERR_CONNECTION_REFUSED" in str(seen.error)
+
+
+def test_what_was_asked_for_in_vain_is_told_without_its_query(tab: Tab, app: str) -> None:
+    tab.open("http://other.example/")
+    seen = tab.open(f"{app}/lost")
+
+    assert seen.failed == (f"404 GET {app}/missing.js",)
+    assert [each.partition(":")[0] for each in seen.console] == ["error"]
+
+
+def test_a_page_is_used_by_the_keyboard(tab: Tab, app: str) -> None:
+    tab.open(f"{app}/form")
+    tab.focus("#text")
+    tab.write("words")
+    seen = tab.follow(lambda: tab.press("Enter"))
+
+    assert (seen.url, seen.status) == (f"{app}/plain?text=words", 200)
+    assert tab.seen().title == "Plain"
+
+
+def test_a_state_is_waited_for_while_pages_change(tab: Tab, app: str) -> None:
+    tab.open(f"{app}/slow")
+    tab.until("document.title === 'Plain' || document.title", within_s=10.0, what="the plain page")
+
+    with pytest.raises(Failure, match=r"the slow page within 0.2 s; saw .*Plain"):
+        tab.until("document.title === 'Slow' || document.title", within_s=0.2, what="the slow page")
+
+
+def test_a_file_is_given_and_a_picture_is_taken(tab: Tab, app: str, tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"x")
+    tab.open(f"{app}/file")
+    tab.give("#file", tmp_path / "clip.mp4")
+
+    assert tab.evaluate("document.getElementById('file').files[0].name") == "clip.mp4"
+    assert tab.picture().startswith(b"\x89PNG")

