@@ -1,0 +1,176 @@
+"""One request, followed through everything that it sets in motion."""
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from seatrial import MAJOR, Exercise, Failure, Invalid, check, eventually, require
+from seatrial.probes.http import HttpAnswer
+from suites.client import Clip, Created, Session, generated_clip, instances, remove, signed_in
+from suites.security._browser import Browser, signed_in_browser
+
+STREAM = "jobs:preview"
+LINES = 2000
+WRITTEN_WITHIN_S = 5.0
+SEEN_WITHIN_S = 10.0
+Line = Mapping[str, Any]
+
+
+@check("DEP-COM-01", severity=MAJOR, component="services")
+def test_one_trace_id_crosses_every_service(exercise: Exercise) -> None:
+    """The trace id that a caller sends crosses frontend, API, stream, worker, storage and edge, and stands in their logs.
+
+    Why it matters: an upload goes through four services and a queue. Without one id through all of them, "my video never
+    came" is a search by guesswork through as many logs; one that is lost at one place is lost for all that follow.
+
+    How it is measured: a made-up trace id is sent in a traceparent header (W3C Trace Context) with the requests of a browser
+    that announces and completes an upload at the frontend, and with the one that plays the preview at the edge. It must
+    stand in: the log line of each of these requests at the frontend; that of the API for what the frontend asked of it; the
+    row of the outbox; the entry of the stream, read while the job is worked on; the worker's lines that claim the job and
+    end it, and no line of the worker about this asset may have another; the metadata of the preview and of the poster in
+    the store; the edge's line. The X-Request-Id of each answer to the browser must stand in lines with the trace id, so
+    that what a user reads on a page of errors leads to it.
+
+    Not covered: spans, their parents and sampling; ids that come malformed; what a store or a proxy logs of its own.
+    """
+    trace = secrets.token_hex(16)
+    clip = generated_clip(seed=4)
+    session, browser = signed_in(exercise), signed_in_browser(exercise)
+    with exercise.cases(at_least=13) as cases:
+        created, answers = _upload(exercise, browser, session, clip, trace)
+        asset_id = created.asset.id
+        with cases("the outbox"):
+            rows = exercise.pg.rows(
+                "select trace from outbox join jobs on jobs.id = job_id where asset_id = %s", (asset_id,)
+            )
+            require([row["trace"] for row in rows] == [trace], f"trace {trace} in the outbox", f"{rows}", "api")
+        with cases("the stream"):
+            entry = _entry(exercise, asset_id)
+            require(entry.get("trace") == trace, f"trace {trace} in the stream's entry", f"{entry}", "api")
+        session.wait(asset_id, within_s=float(exercise.target("preview_s")))
+        for name in ("preview.mp4", "poster.jpg"):
+            with cases(f"the metadata of {name}"):
+                head = exercise.s3.call(
+                    "head_object", Bucket=exercise.s3.bucket("previews"), Key=f"previews/{asset_id}/{name}"
+                )
+                said = head.data.get("Metadata", {}).get("trace")
+                require(said == trace, f"trace {trace} in the metadata of {name}", f"{said}: {head}", "worker")
+        played = exercise.http.get(session.playback(asset_id).url, headers=_headers(trace), timeout_s=30.0)
+        require(played.status == 200, "200 for the preview", f"{played}", "edge")
+        complete = f"/assets/{asset_id}/complete"
+        wanted: dict[str, tuple[str, Callable[[Line], bool]]] = {
+            "announcing at the frontend": ("frontend", _request("POST", "/upload")),
+            "completing at the frontend": ("frontend", _request("POST", complete)),
+            "announcing at the API": ("api", _request("POST", "/v1/assets")),
+            "completing at the API": ("api", _request("POST", f"/v1{complete}")),
+            "claiming by the worker": ("worker", lambda line: line.get("message") == "job claimed"),
+            "ending by the worker": ("worker", lambda line: line.get("message") == "preview ready"),
+            "playing at the edge": ("edge", _request("GET", f"/v/{asset_id}/preview")),
+        }
+        for what, (service, fits) in wanted.items():
+            with cases(what):
+                _require_line(exercise, service, what, trace, fits)
+        with cases("no other id in the worker"):
+            others = {
+                f"{each.get('trace_id')}" for each in _lines(exercise, "worker") if each.get("asset_id") == asset_id
+            }
+            require(
+                others == {trace},
+                f"trace {trace} alone in the worker's lines of this asset",
+                f"{sorted(others)}",
+                "worker",
+            )
+        with cases("from an answer to its trace"):
+            for answer in (*answers, played):
+                _require_findable(exercise, answer, trace)
+    exercise.evidence("trace", {"id": trace, "asset": asset_id})
+
+
+def _headers(trace: str) -> dict[str, str]:
+    return {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
+
+
+def _upload(
+    exercise: Exercise, browser: Browser, session: Session, clip: Clip, trace: str
+) -> tuple[Created, list[HttpAnswer]]:
+    """Upload as the page's script does, with the trace in each request to the frontend."""
+    content = clip.content
+    announced = {
+        "title": exercise.marker,
+        "filename": "clip.mp4",
+        "content_type": "video/mp4",
+        "size_bytes": len(content),
+        "sha256": clip.sha256,
+    }
+
+    def post(path: str, body: Any, status: int) -> HttpAnswer:
+        headers = {"Origin": browser.origin, "Content-Type": "application/json", **_headers(trace)}
+        answer = browser.send("POST", path, data=json.dumps(body), headers=headers)
+        require(
+            answer.status == status,
+            f"{status} from the frontend's {path}",
+            f"{answer.status} {answer.text[:200]}",
+            "frontend",
+        )
+        return answer
+
+    begun = post("/upload", announced, 201)
+    created = Created.from_json(begun.json())
+    exercise.cleanup(remove, session, created.asset.id)
+    require(created.upload is not None, "where to send the file", begun.text[:200], "api")
+    assert created.upload is not None
+    session.put(created.upload, content)
+    return created, [begun, post(f"/assets/{created.asset.id}/complete", {}, 202)]
+
+
+def _entry(exercise: Exercise, asset_id: str) -> dict[str, str]:
+    """Catch the job's entry on the stream, which is there until the job has ended."""
+
+    def caught() -> dict[str, str]:
+        for _, fields in exercise.redis.read("XRANGE", STREAM, "-", "+"):
+            if fields.get("asset_id") == asset_id:
+                return dict(fields)
+        if exercise.pg.rows("select 1 from jobs where asset_id = %s and state in ('done', 'failed')", (asset_id,)):
+            raise Invalid("the job had ended before its entry was seen on the stream, so nothing can be said of it")
+        return {}
+
+    what = "the job's entry on the stream"
+    return eventually(caught, within_s=SEEN_WITHIN_S, every_s=0.02, what=what, where="redis")
+
+
+def _request(method: str, path: str) -> Callable[[Line], bool]:
+    return lambda line: (line.get("message"), line.get("method"), line.get("path")) == ("request", method, path)
+
+
+def _require_line(exercise: Exercise, service: str, what: str, trace: str, fits: Callable[[Line], bool]) -> None:
+    def found() -> bool:
+        seen = [f"{line.get('trace_id')}" for line in _lines(exercise, service) if fits(line)]
+        if trace in seen:
+            return True
+        raise Failure(
+            f"a line of {service} with trace {trace}", f"such lines have {seen[-3:] or 'never been written'}", service
+        )
+
+    eventually(found, within_s=WRITTEN_WITHIN_S, what=f"{what}: a line with trace {trace}", where=service)
+
+
+def _require_findable(exercise: Exercise, answer: HttpAnswer, trace: str) -> None:
+    given = answer.headers.get("x-request-id", "")
+    lines = [line for service in ("frontend", "edge") for line in _lines(exercise, service)]
+    seen = {f"{line.get('trace_id')}" for line in lines if line.get("request_id") == given}
+    require(seen == {trace}, f"X-Request-Id {given} to lead to trace {trace}", f"it leads to {sorted(seen)}")
+
+
+def _lines(exercise: Exercise, service: str) -> list[Line]:
+    """Return the last lines of every instance of a service; what is no JSON is not the service's own."""
+    found: list[Line] = []
+    for each in instances(exercise, service):
+        for text in exercise.platform.logs(each.name, LINES):
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue
+            if isinstance(line, dict):
+                found.append(line)
+    return found
