@@ -191,7 +191,8 @@ def main() -> None:
     images = dict(each.split("=", 1) for each in given.image)
     rehearsal = Rehearsal(yaml.safe_load(FILE.read_text()), values, images)
     names = in_order(rehearsal.document["services"], given.services)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell's background jobs are started with SIGINT ignored
+        signal.signal(number, signal.default_int_handler)
     with contextlib.suppress(KeyboardInterrupt), contextlib.ExitStack() as stack:
         addresses = stack.enter_context(network(names))
         for name in names:
