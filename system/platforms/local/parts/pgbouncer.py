@@ -30,7 +30,7 @@ _SETTINGS = {
     "query_wait_timeout": "4",
     "client_login_timeout": "5",
     "server_connect_timeout": "3",
-    "server_login_retry": "1",
+    "server_login_retry": "0.1",
     "server_idle_timeout": "60",
     "server_lifetime": "1800",
     "ignore_startup_parameters": "extra_float_digits",
