@@ -27,7 +27,8 @@ def status(instance: Instance, calls: list[str]) -> dict[str, Any]:
         }
         for name, keeper in instance.keepers.items()
     ]
-    declared = [endpoint for endpoints in instance.layout.addresses.declared().values() for endpoint in endpoints]
+    places = instance.layout.addresses.declared()
+    declared = [endpoint for name in places if name in instance.keepers for endpoint in places[name]]
     extra = [keeper.part.endpoint for keeper in instance.keepers.values() if keeper.part.endpoint not in declared]
     return {
         "environment": "local",
