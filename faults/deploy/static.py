@@ -1,5 +1,6 @@
 """Static files that are heavier, or kept for shorter or longer, than they should be."""
 
+import hashlib
 import re
 from typing import ClassVar
 
@@ -8,8 +9,10 @@ from faults.security._ingress import PatchedIngress
 from seatrial import fault
 from seatrial.platform import Patch
 
-STATIC = "system/frontend/static_files.py"
+STATIC, STYLES = "system/frontend/static_files.py", "system/frontend/static/app.css"
 APP = re.compile(r"https://app\S* \{\n\timport common\n")
+# Hexadecimal digits of hashes, which no coding makes shorter than half of them.
+BALLAST = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(2_000))
 
 
 @fault("codings-not-passed-on", kind="configuration", caught_by={"DEP-WEB-02": "compressed for who takes"})
@@ -82,3 +85,16 @@ class OneTag(PatchedRelease):
 
     services = ("frontend",)
     patch: ClassVar = [Patch(file=STATIC, find='{".gz" if packed else ""}', replace="")]
+
+
+@fault("styles-too-heavy", kind="code", caught_by={"DEP-WEB-02": "bytes for the page and its files"}, takes_s=30.0)
+class TooHeavy(PatchedRelease):
+    """A picture was put into the style sheet as text: 130 kB that every page waits for.
+
+    Source: RFC 2397, section 2 (the `data` scheme is useful for short values only)
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(file=STYLES, find=".brand { font-weight: 700; }", replace=f".brand {{ --logo: x{BALLAST}; }}")
+    ]

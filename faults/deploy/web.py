@@ -1,8 +1,10 @@
 """Pages that every probe calls healthy and nobody can use."""
 
+import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults.security._ingress import PatchedIngress
 from seatrial import fault
 from seatrial.platform import Patch
 
@@ -25,6 +27,20 @@ class ScriptBroken(PatchedRelease):
     patch: ClassVar = [
         Patch(file=f"{STATIC}/upload.js", find='const form = byId("upload");', replace='const form = byId("upload";')
     ]
+
+
+@fault("play-host-for-itself-alone", kind="configuration", caught_by={"DEP-WEB-01": "no failed request on an asset"})
+class ForItselfAlone(PatchedIngress):
+    """The play host forbids other origins to embed what it serves, as a set of hardening headers does: no page may play it.
+
+    Source: https://fetch.spec.whatwg.org/#cross-origin-resource-policy-header
+    """
+
+    def edits(self, loaded: str) -> list[tuple[str, str]]:
+        """Add the header to the play host's answers."""
+        site = re.search(r"https://play\S* \{\n\timport common\n", loaded)
+        assert site is not None
+        return [(site[0], f'{site[0]}\theader >Cross-Origin-Resource-Policy "same-origin"\n')]
 
 
 @fault("soft-text-too-light", kind="code", caught_by={"DEP-WEB-01": "no rule of WCAG 2.2 broken on"}, takes_s=40.0)
