@@ -8,12 +8,9 @@ from typing import Any
 
 import pytest
 
-from seatrial.environment import Environment
-from seatrial.errors import Invalid
-from seatrial.impact import CaseFailures, Observe
-from seatrial.profile import load
-from seatrial.scope import close_clients
 from suites.infra import test_cloud as check
+from tests.cloud import checking
+from tests.cloud.checking import READER, WRITER, declare
 from tests.cloud.conftest import section
 from tests.cloud.stand_in import StandIn, _trusted
 from tests.harness.bench import Bench
@@ -22,18 +19,6 @@ from tests.probes.conftest import Authority
 
 ROOT = Path.cwd()
 FAULTS = re.findall(r'@fault\(\s*"(cloud-[a-z-]+)"', Path("faults/infra/cloud.py").read_text())
-
-
-READER = '\n[credentials.observe]\ncloud = { user = "token", password = "file:reader" }\n'
-WRITER = '[credentials.destroy]\ncloud = { user = "writing-token", password = "file:writer" }\n'
-
-
-def declare(bench: Bench, *parts: str) -> None:
-    """Add to the bench's profile, and write the tokens that it names."""
-    for token in ("reader", "writer"):
-        (bench.folder / token).write_text(token)
-    file = bench.folder / "here.toml"
-    file.write_text(file.read_text() + "".join(parts))
 
 
 @pytest.fixture
@@ -52,17 +37,7 @@ def tiny(tmp_path: Path, cloud: StandIn, authority: Authority) -> Iterator[Tiny]
 
 
 def outcome(bench: Bench) -> tuple[str, str]:
-    """Run the real check in this process and return how it ended, and what it said."""
-    observe = Observe(Environment(load(bench.folder / "here.toml")), "test")
-    try:
-        check.test_the_clouds_network_is_the_declared_one(observe)
-    except CaseFailures as failure:
-        return "FAILED", " | ".join(f"{finding.case}: {finding.seen}" for finding in failure.findings)
-    except Invalid as invalid:
-        return "INVALID", str(invalid)
-    finally:
-        close_clients(observe._environment.clients)
-    return "PASSED", ""
+    return checking.outcome(bench, check.test_the_clouds_network_is_the_declared_one)
 
 
 def test_the_declared_network_passes(bench: Bench) -> None:

@@ -12,9 +12,9 @@ import yaml
 from system.platforms.digitalocean.command_line import main
 from system.platforms.digitalocean.ending import Ending
 from system.platforms.digitalocean.gate import Verdict, gate
+from tests.cloud.checking import READER
 from tests.cloud.conftest import section
 from tests.cloud.stand_in import StandIn
-from tests.cloud.test_check import READER
 from tests.cloud.test_deployer import NAME, SECRETS, TEMPLATE, release
 from tests.cloud.test_drift import describe, released
 from tests.harness.bench import RUN_LIMIT_S, Bench

@@ -10,17 +10,13 @@ from typing import Any
 import pytest
 import yaml
 
-from seatrial.environment import Environment
-from seatrial.errors import Failure, Invalid
-from seatrial.impact import CaseFailures, Observe
-from seatrial.profile import load
-from seatrial.scope import close_clients
 from suites.deploy import _app_spec, _drift
 from suites.deploy import test_drift as check
+from tests.cloud import checking
 from tests.cloud.apps import APP
+from tests.cloud.checking import READER, WRITER, declare
 from tests.cloud.conftest import section
 from tests.cloud.stand_in import StandIn
-from tests.cloud.test_check import READER, WRITER, declare
 from tests.harness.bench import Bench
 from tests.harness.test_prove import Tiny
 from tests.probes.conftest import Authority
@@ -75,19 +71,7 @@ def tiny(tmp_path: Path, cloud: StandIn, authority: Authority) -> Iterator[Tiny]
 
 
 def outcome(bench: Bench) -> tuple[str, str]:
-    """Run the real check in this process and return how it ended, and what it said."""
-    observe = Observe(Environment(load(bench.folder / "here.toml")), "test")
-    try:
-        check.test_the_live_app_spec_is_the_repositorys(observe)
-    except CaseFailures as failure:
-        return "FAILED", " | ".join(f"{finding.case}: {finding.seen}" for finding in failure.findings)
-    except Failure as failure:
-        return "FAILED", str(failure.seen)
-    except Invalid as invalid:
-        return "INVALID", str(invalid)
-    finally:
-        close_clients(observe._environment.clients)
-    return "PASSED", ""
+    return checking.outcome(bench, check.test_the_live_app_spec_is_the_repositorys)
 
 
 def test_what_was_deployed_from_the_repository_passes_the_gate(bench: Bench) -> None:

@@ -125,6 +125,20 @@ def test_a_profile_that_grants_observe_changes_no_row_key_or_object(running: Run
     assert sum(row["footprint"]["writes"] for row in verdict["results"]) == 0
 
 
+def test_backups_are_still_good_after_the_database_crashed_and_forgot_what_it_archived(
+    running: Running, tmp_path: Path
+) -> None:
+    before = running.part("postgres")
+    running.post("kill", {"part": "postgres"})
+    wait_for(lambda: running.ready_again("postgres", before["restarts"]))
+
+    code, output, verdict = gate(profile(running.layout, tmp_path / "local.toml"), tmp_path, "INF-PG-07")
+
+    assert code == 0, output
+    assert verdict
+    assert [row["outcome"] for row in verdict["results"] if row["id"] == "INF-PG-07"] == ["PASSED"]
+
+
 def missing_secret(running: Running, file: Path) -> None:
     file.write_text(file.read_text().replace("secrets/redis-observer", "secrets/redis-nobody"))
 

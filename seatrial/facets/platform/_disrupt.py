@@ -70,11 +70,6 @@ class DisruptPlatform(ExercisePlatform):
         self._scope.meter.add(writes=1)
         return self._client.migrate(through=part)
 
-    def migrate_live(self) -> dict[str, Any]:
-        """Have the release in force migrate the live database to its head; there, it changes nothing, and needs no inverse."""
-        self._scope.meter.add(writes=1)
-        return self._client.migrate()
-
     def deploy(
         self,
         patch: Sequence[Patch] = (),
