@@ -16,7 +16,7 @@ from seatrial.facets.external import ExerciseExternal
 from seatrial.facets.files import DestroyFiles, ObserveFiles
 from seatrial.facets.http import ExerciseHttp, ObserveHttp
 from seatrial.facets.names import ObserveNames
-from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
+from seatrial.facets.platform import DestroyPlatform, DisruptPlatform, ExercisePlatform, ObservePlatform
 from seatrial.facets.postgres import DestroyPg, DisruptPg, ExercisePg, ObservePg
 from seatrial.facets.redis import DestroyRedis, ObserveRedis
 from seatrial.facets.s3 import DestroyS3, ExerciseS3, ObserveS3
@@ -309,6 +309,11 @@ class Destroy(Disrupt):
     def cloud(self) -> DestroyCloud:
         """The cloud's own API, with a token that can change its network."""
         return DestroyCloud(self._scope)
+
+    @cached_property
+    def platform(self) -> DestroyPlatform:
+        """The platform's controls, with those that may lose data."""
+        return DestroyPlatform(self._scope)
 
     @cached_property
     def files(self) -> DestroyFiles:

@@ -18,6 +18,7 @@ from seatrial.platform_answers import (
     Listeners,
     Part,
     Patch,
+    Previous,
     Process,
     Restarted,
     Rotated,
@@ -40,6 +41,7 @@ __all__ = [
     "Part",
     "Patch",
     "PlatformClient",
+    "Previous",
     "Process",
     "Restarted",
     "Rotated",
@@ -193,6 +195,11 @@ class PlatformClient:
         data = self._ask("POST", "deploy", asked)
         return shaped("deploy", lambda: Deployed(data["release"], data["previous"]))
 
+    def previous(self) -> Previous:
+        """Build the release before the one in the tree, ready to be rolled back to."""
+        data = self._ask("POST", "previous", {})
+        return shaped("previous", lambda: Previous(data["release"], data["commit"]))
+
     def rollback(self, release: str, *, at_once: bool = False) -> str:
         """Roll every service to an earlier release and return it; `at_once` as for `deploy`."""
         data = self._ask("POST", "rollback", {"release": release} | ({"at_once": True} if at_once else {}))
@@ -233,13 +240,14 @@ class PlatformClient:
         *,
         direction: Literal["up", "down"] | None = None,
         steps: int | None = None,
+        to: str | None = None,
     ) -> dict[str, Any]:
         """Migrate the live database, or the scratch server of that id, to head; {applied: [versions], head}.
 
         `through` names a part that the runner connects to in the place of the live server, such as a pooler. A scratch
-        server can be moved some `steps` only, and down: {reverted: [versions], head}.
+        server can be moved some `steps` only, and down: {reverted: [versions], head}; the live one up or down `to` a revision.
         """
-        asked = {"database": database, "through": through, "direction": direction, "steps": steps}
+        asked = {"database": database, "through": through, "direction": direction, "steps": steps, "to": to}
         return self._ask("POST", "migrate", {name: value for name, value in asked.items() if value})
 
     def scratch(self) -> Scratch:

@@ -104,6 +104,14 @@ class Deployed:
 
 
 @dataclass(frozen=True)
+class Previous:
+    """The release before the one in the tree, built, and the commit that it is of."""
+
+    release: str
+    commit: str
+
+
+@dataclass(frozen=True)
 class Change:
     """One move of all services to a release, as the platform remembers it.
 
@@ -205,7 +213,7 @@ class Scan:
 
 
 class Patch(TypedDict):
-    """One literal replacement in a copy of the source; `find` occurs exactly once."""
+    """One literal replacement in a copy of the source; `find` occurs exactly once, or is empty for a new file."""
 
     file: str
     find: str

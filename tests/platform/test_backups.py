@@ -1,64 +1,24 @@
 """Backups of a real instance: what is archived, and a restore of it into another server."""
 
-import json
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
 from system.platforms.local.addresses import Endpoint
-from system.platforms.local.barman import shell_command, tool_command
-from system.platforms.local.layout import PROJECT, Layout
+from system.platforms.local.barman import shell_command
 from system.platforms.local.parts.postgres import unprivileged
 from system.platforms.local.programs import Programs
 from tests.platform.bench import Running, wait_for
+from tests.platform.stored import ask, backups, live, tool
 
 pytestmark = pytest.mark.xdist_group("platform")
 
 LAST_ARCHIVED = "select last_archived_wal from pg_stat_archiver"
-
-
-def ask(running: Running, server: Endpoint, query: str, user: str = "admin") -> list[tuple[Any, ...]]:
-    with psycopg.connect(
-        host=server.address,
-        port=server.port,
-        user=user,
-        password=(running.layout.secrets / f"postgres-{user}").read_text(),
-        sslmode="require",
-        autocommit=True,
-        dbname="seatrial",
-        connect_timeout=5,
-    ) as connection:
-        cursor = connection.execute(query)
-        return list(cursor.fetchall()) if cursor.description else []
-
-
-def live(running: Running, query: str) -> list[tuple[Any, ...]]:
-    return ask(running, running.layout.addresses.endpoint("postgres"), query)
-
-
-def tool(layout: Layout, name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        tool_command(layout, name, *arguments),
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(PROJECT)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
-def newest_backup(layout: Layout) -> str:
-    listed = tool(layout, "backup-list", "--format=json")
-    assert listed.returncode == 0, listed.stderr
-    backups = [each for each in json.loads(listed.stdout)["backups_list"] if each["status"] == "DONE"]
-    return str(max(backups, key=lambda each: str(each["end_time_iso"]))["backup_id"])
 
 
 def archive_now(running: Running) -> None:
@@ -71,7 +31,7 @@ def archive_now(running: Running) -> None:
 def restored(running: Running, directory: Path, server: Endpoint) -> Iterator[None]:
     """Restore the newest backup, and everything archived since, into a server that does not archive itself."""
     layout = running.layout
-    done = tool(layout, "restore", newest_backup(layout), str(directory))
+    done = tool(layout, "restore", str(backups(layout)[-1]["backup_id"]), str(directory))
     assert done.returncode == 0, done.stderr
     (directory / "recovery.signal").touch()
     settings = {

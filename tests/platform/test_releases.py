@@ -57,12 +57,18 @@ def test_the_configuration_is_part_of_the_release(releases: Releases) -> None:
     assert releases.edits(first) == [edit]
 
 
+def test_an_edit_without_a_text_to_find_makes_a_file_that_is_not_there(releases: Releases) -> None:
+    patched = releases.build([Edit("system/api/new.py", "", "NEW = 1\n")])
+    assert (releases.path(patched) / "system/api/new.py").read_text() == "NEW = 1\n"
+
+
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
         (Edit("system/api/__init__.py", "1", "2"), "occurs 2 times"),
         (Edit("system/api/__init__.py", "43", "2"), "occurs 0 times"),
         (Edit("system/api/none.py", "1", "2"), "no file"),
+        (Edit("system/../new.py", "", "2"), "no file"),
         (Edit("system/../../source/api/page.html", "p", "q"), "no file"),
         (Edit("/etc/hostname", "p", "q"), "no file"),
     ],

@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
+from seatrial.platform import Patch
 from seatrial.registry import load_faults
 
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def text(edit: Patch) -> str:
+    """Give what a patch changes; one that finds nothing makes a file."""
+    return (ROOT / edit["file"]).read_text() if edit["find"] else ""
 
 
 def test_every_patch_finds_its_text_exactly_once() -> None:
@@ -13,7 +19,7 @@ def test_every_patch_finds_its_text_exactly_once() -> None:
         if not fault.file.is_relative_to(ROOT / "faults"):
             continue
         for edit in getattr(fault.strike, "patch", ()):
-            count = (ROOT / edit["file"]).read_text().count(edit["find"])
+            count = text(edit).count(edit["find"]) if edit["find"] else int(not (ROOT / edit["file"]).exists())
             if count != 1:
                 misfits.append(f"{fault.id}: {edit['find'][:60]!r} stands {count} times in {edit['file']}")
 
@@ -25,13 +31,13 @@ def test_every_patched_file_still_compiles() -> None:
     for fault in load_faults(ROOT / "faults").values():
         texts: dict[str, str] = {}
         for edit in getattr(fault.strike, "patch", ()):
-            text = texts.get(edit["file"]) or (ROOT / edit["file"]).read_text()
-            texts[edit["file"]] = text.replace(edit["find"], edit["replace"])
-        for name, text in texts.items():
+            before = texts.get(edit["file"]) or text(edit)
+            texts[edit["file"]] = before.replace(edit["find"], edit["replace"])
+        for name, patched in texts.items():
             if not name.endswith(".py"):
                 continue
             try:
-                compile(text, name, "exec")
+                compile(patched, name, "exec")
             except SyntaxError as error:
                 broken.append(f"{fault.id}: {name}: {error}")
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from seatrial.errors import EnvironmentFault, HarnessError
 from seatrial.facets.platform._observe import ExercisePlatform, platform_client
 from seatrial.inverses import inverse
-from seatrial.platform import Deployed, Patch, Restarted, Rotated, Settings
+from seatrial.platform import Deployed, Patch, Previous, Restarted, Rotated, Settings
 from seatrial.scope import Scope
 
 RECOVER_S = 60.0
@@ -69,6 +69,16 @@ class DisruptPlatform(ExercisePlatform):
         """Migrate the live database to head through a part; at head it changes nothing, and needs no inverse."""
         self._scope.meter.add(writes=1)
         return self._client.migrate(through=part)
+
+    def previous(self) -> Previous:
+        """Have the release before the one in the tree built; nothing runs it yet."""
+        self._scope.meter.add(writes=1)
+        return self._client.previous()
+
+    def deploy_built(self, release: str) -> str:
+        """Go to a release that is built already, all instances at once, and return it; the inverse goes back."""
+        self._strike("rollback", release=self._client.status().release, at_once=True)
+        return self._client.rollback(release, at_once=True)
 
     def deploy(
         self,

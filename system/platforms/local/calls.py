@@ -5,11 +5,12 @@ import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from system.platforms.local import accounts, leaks, reports, strengths
+from system.platforms.local import accounts, leaks, live_migrations, reports, strengths
 from system.platforms.local.arguments import Arguments
 from system.platforms.local.certificates import replace_certificate
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.instance import Instance
+from system.platforms.local.previous import build_previous
 from system.platforms.local.rollout import Rollout
 from system.platforms.local.rotation import Rotation
 from system.platforms.local.scratch import ScratchServers
@@ -49,6 +50,7 @@ class Calls:
             ("POST", "stop"): self._stop_part,
             ("POST", "start"): self._start_part,
             ("POST", "deploy"): self._deploy,
+            ("POST", "previous"): self._previous,
             ("POST", "rollback"): self._rollback,
             ("POST", "canary"): self._canary,
             ("POST", "patch"): self._patch,
@@ -179,6 +181,11 @@ class Calls:
         arguments.finish()
         return await self._rollout.deploy(edits, services, settings, at_once=at_once)
 
+    async def _previous(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        configuration = self._instance.releases.configuration(self._instance.release)
+        return dict(await asyncio.to_thread(build_previous, self._instance.layout.releases, configuration))
+
     async def _rollback(self, arguments: Arguments) -> Answer:
         release, at_once = arguments.text("release"), arguments.flag("at_once")
         arguments.finish()
@@ -222,8 +229,14 @@ class Calls:
     async def _migrate(self, arguments: Arguments) -> Answer:
         database, through = arguments.optional_text("database"), arguments.optional_text("through")
         direction = arguments.choice("direction", ("up", "down"), "up")
-        steps = arguments.integer("steps", 0, least=0, most=1000) or None
+        steps, to = arguments.integer("steps", 0, least=0, most=1000) or None, arguments.optional_text("to")
         arguments.finish()
+        if database is None and through is None:
+            if (direction, steps) != ("up", None):
+                raise BadRequest("the live server is migrated to a revision, not by steps or down")
+            return await live_migrations.move(self._instance, to)
+        if to is not None:
+            raise BadRequest("only the live server is migrated to a revision")
         return await self._scratch.migrate(database, through, direction, steps)
 
     async def _scratch_make(self, arguments: Arguments) -> Answer:

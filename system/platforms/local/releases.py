@@ -25,7 +25,7 @@ class Edit:
 
     Attributes:
         file: path from the project's root, below system/.
-        find: text that must occur exactly once.
+        find: text that must occur exactly once; empty for a file that is not there yet.
         replace: what to put there.
     """
 
@@ -90,6 +90,9 @@ class Releases:
 
 def _apply(building: Path, edit: Edit) -> None:
     path = (building / edit.file).resolve()
+    if not edit.find and path.is_relative_to((building / "system").resolve()) and not path.exists():
+        path.write_text(edit.replace)
+        return
     if not path.is_relative_to((building / "system").resolve()) or not path.is_file():
         raise BadRequest(f"patch: no file {edit.file!r} below system/")
     text = path.read_text()

@@ -82,7 +82,7 @@ class ScratchServers:
     async def migrate(
         self, name: str | None, through: str | None, direction: str = "up", steps: int | None = None
     ) -> dict[str, Any]:
-        """Bring a scratch server, or the live one, to head, or a scratch server some steps up or down.
+        """Bring a scratch server to head, or some steps up or down, or the live one to head.
 
         `through` is a part to connect to in the live one's place.
         """
