@@ -159,6 +159,7 @@ class LockClock:
                     migrate()
             finally:
                 over.set()
+                come.set()  # a short one may have gone unseen
             for each in beside:
                 each.result()
         self._gone()
