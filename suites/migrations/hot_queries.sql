@@ -41,6 +41,14 @@ delete from sessions where account_id = %s and expires_at < now();
 select k.request_sha256, a.* from idempotency_keys k join assets a on a.id = k.asset_id
            where k.account_id = %s and k.key = %s;
 
+-- name: answers that nobody asks for any more
+-- file: system/api/idempotency.py
+-- index: idempotent_answers_expires_at_idx
+-- values: []
+delete from idempotent_answers where (account_id, key) in (
+    select account_id, key from idempotent_answers where expires_at < now()
+    order by expires_at limit 20 for update skip locked);
+
 -- name: messages to send
 -- file: system/worker/relay.py
 -- index: outbox_unsent_idx

@@ -44,3 +44,11 @@ insert into outbox (job_id, trace, created_at, sent_at) values
     ('00000000-0000-4000-8000-0000000000d1', '00-' || repeat('a', 32) || '-' || repeat('b', 16) || '-01',
      '2026-02-28 23:59:59.999999+00', '2026-03-01 00:00:00.000001+00'),
     ('00000000-0000-4000-8000-0000000000d2', '', '2026-02-01 00:00:00.5+00', null);
+
+-- after: 20261127090000
+insert into idempotent_answers (account_id, key, request_sha256, owner, answer, created_at, expires_at) values
+    ('00000000-0000-4000-8000-000000000001', repeat('K', 128), decode(repeat('0a', 32), 'hex'),
+     '00000000-0000-4000-8000-0000000000e1', '{"title": "長\t🎬", "size_bytes": 9223372036854775807, "master": null}',
+     '2026-02-28 23:59:59.999999+00', '2026-03-01 23:59:59.999999+00'),
+    ('ffffffff-ffff-4fff-bfff-ffffffffffff', '.', decode(repeat('ff', 32), 'hex'),
+     'ffffffff-ffff-4fff-bfff-ffffffffffff', null, '2026-02-28 23:59:59.5+00', '2038-01-19 03:14:08.25+00');

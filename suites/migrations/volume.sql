@@ -35,3 +35,8 @@ insert into jobs (id, asset_id, kind, state, created_at)
 insert into outbox (job_id, created_at, sent_at)
     select pg_temp.id(n), now() - n * interval '1 minute', case when n > 20 then now() end
     from generate_series(1, pg_temp.rows('outbox')) n;
+
+-- after: 20261127090000
+insert into idempotent_answers (account_id, key, request_sha256, owner, answer, expires_at)
+    select pg_temp.id(n % 100), 'key-' || n, sha256('x'), pg_temp.id(n), '{}', now() + (n - 100) * interval '1 minute'
+    from generate_series(1, pg_temp.rows('idempotent_answers')) n;

@@ -7,9 +7,10 @@ from fastapi import APIRouter, Query, Response
 
 from system.api.claims import claim
 from system.api.documents import errors
+from system.api.idempotency import Done, IdempotencyKey, once
 from system.api.models import Asset, AssetChange, AssetPage
 from system.api.rows import AssetId, asset_of, find_asset, poster_key, preview_key, staging_key
-from system.api.services import Service
+from system.api.services import Service, Services
 from system.api.sessions import Caller
 from system.api.storage import remove_objects
 from system.common.problem import Problem
@@ -51,9 +52,26 @@ async def read_asset(asset_id: AssetId, caller: Caller, services: Service) -> As
     return asset_of(await find_asset(services, caller.account_id, asset_id))
 
 
-@router.patch("/{asset_id}", responses=errors(400, 401, 404, 408, 413, 422))
-async def rename_asset(asset_id: AssetId, change: AssetChange, caller: Caller, services: Service) -> Asset:
+@router.patch("/{asset_id}", responses=errors(400, 401, 404, 408, 409, 413, 422))
+async def rename_asset(
+    asset_id: AssetId,
+    change: AssetChange,
+    caller: Caller,
+    services: Service,
+    idempotency_key: IdempotencyKey = None,
+) -> Asset:
     """Give an asset another title."""
+    return await once(
+        services,
+        caller.account_id,
+        idempotency_key,
+        ("rename", asset_id, change.model_dump_json()),
+        Asset,
+        lambda: _rename(services, caller, asset_id, change),
+    )
+
+
+async def _rename(services: Services, caller: Caller, asset_id: str, change: AssetChange) -> Asset:
     row = await services.row(
         "update assets set title = %s where id = %s and account_id = %s returning *",
         (change.title, asset_id, caller.account_id),
@@ -63,9 +81,23 @@ async def rename_asset(asset_id: AssetId, change: AssetChange, caller: Caller, s
     return asset_of(row)
 
 
-@router.delete("/{asset_id}", status_code=204, responses=errors(401, 404, 409))
-async def delete_asset(asset_id: AssetId, caller: Caller, services: Service) -> Response:
+@router.delete("/{asset_id}", status_code=204, responses=errors(401, 404, 409, 422))
+async def delete_asset(
+    asset_id: AssetId, caller: Caller, services: Service, idempotency_key: IdempotencyKey = None
+) -> Response:
     """Remove an asset and all its objects; a master that is still retained forbids it."""
+    await once(
+        services,
+        caller.account_id,
+        idempotency_key,
+        ("delete", asset_id),
+        Done,
+        lambda: _delete(services, caller, asset_id),
+    )
+    return Response(status_code=204)
+
+
+async def _delete(services: Services, caller: Caller, asset_id: str) -> Done:
     await find_asset(services, caller.account_id, asset_id)
     async with claim(services, caller.account_id, asset_id) as held:
         row = held.row
@@ -85,4 +117,4 @@ async def delete_asset(asset_id: AssetId, caller: Caller, services: Service) -> 
         master = (row["master_bucket"], row["master_key"], row["master_version_id"]) if row["master_key"] else None
         await services.bulk.run(lambda s3: remove_objects(s3, objects, upload=upload, master=master))
         await services.row("delete from assets where id = %s and claim_owner = %s", (asset_id, held.owner))
-    return Response(status_code=204)
+    return Done()

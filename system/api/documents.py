@@ -25,6 +25,7 @@ _LINKS: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
         operation: {"parameters": _ASSET}
         for operation in (
             "read_asset",
+            "read_upload",
             "rename_asset",
             "complete_upload",
             "follow_asset",

@@ -10,6 +10,7 @@ __all__ = [
     "AssetChange",
     "AssetCreated",
     "AssetPage",
+    "AssetUpload",
     "Completion",
     "Credentials",
     "Dependency",
@@ -22,6 +23,7 @@ __all__ = [
     "ProblemDocument",
     "ReadinessDocument",
     "RefreshRequest",
+    "SentPart",
     "SingleUpload",
     "TokenPair",
     "UploadPart",
@@ -153,6 +155,22 @@ class AssetCreated(Answer):
 
     asset: Asset
     upload: SingleUpload | MultipartUpload | None
+
+
+class SentPart(Answer):
+    """Name a part that has arrived; its number and ETag are what completes the upload."""
+
+    part_number: int
+    etag: str
+    size_bytes: int
+
+
+class AssetUpload(Answer):
+    """Say how to go on with an upload; `upload` is null when nothing more can be sent."""
+
+    asset: Asset
+    upload: SingleUpload | MultipartUpload | None
+    sent: list[SentPart]
 
 
 class AssetChange(Request):

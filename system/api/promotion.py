@@ -9,6 +9,7 @@ from psycopg.rows import DictRow
 from system.api import counters
 from system.api.claims import Claim, claim
 from system.api.documents import errors
+from system.api.idempotency import IdempotencyKey, once
 from system.api.models import Asset
 from system.api.rows import AssetId, asset_of, find_asset, staging_key
 from system.api.services import Service, Services
@@ -26,9 +27,22 @@ log = get_logger("api.promotion")
 router = APIRouter(prefix="/v1/assets", tags=["masters"])
 
 
-@router.post("/{asset_id}/promote", responses=errors(401, 404, 409))
-async def promote(asset_id: AssetId, caller: Caller, services: Service) -> Asset:
+@router.post("/{asset_id}/promote", responses=errors(401, 404, 409, 422))
+async def promote(
+    asset_id: AssetId, caller: Caller, services: Service, idempotency_key: IdempotencyKey = None
+) -> Asset:
     """Copy the original to the masters, locked against deletion; repeating it changes nothing."""
+    return await once(
+        services,
+        caller.account_id,
+        idempotency_key,
+        ("promote", asset_id),
+        Asset,
+        lambda: _promote(services, caller, asset_id),
+    )
+
+
+async def _promote(services: Services, caller: Caller, asset_id: str) -> Asset:
     deadline = asyncio.get_running_loop().time() + WAIT_S
     while asyncio.get_running_loop().time() < deadline:
         row = await find_asset(services, caller.account_id, asset_id)

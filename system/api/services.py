@@ -65,7 +65,7 @@ class Services:
         async with self.pool.connection() as connection, time_limit(connection, DATABASE_TIMEOUT_S):
             yield connection
 
-    async def row(self, query: Any, values: tuple[object, ...]) -> DictRow | None:
+    async def row(self, query: Any, values: tuple[object, ...] | dict[str, object]) -> DictRow | None:
         """Run one statement and give its first row."""
         async with self.database() as connection:
             cursor = await connection.execute(query, values)

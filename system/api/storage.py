@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from system.api.models import UploadedPart
+from system.api.models import SentPart, UploadedPart
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -15,6 +15,7 @@ __all__ = [
     "assemble_parts",
     "copy_once",
     "error_code",
+    "list_parts",
     "lock_version",
     "presign_parts",
     "presign_put",
@@ -61,6 +62,21 @@ def presign_parts(
         )
         for number in range(1, count + 1)
     ]
+
+
+def list_parts(s3: "S3Client", bucket: str, key: str, *, upload_id: str) -> list[SentPart] | None:
+    """List the parts that have arrived, in order; None when the upload has ended."""
+    try:
+        pages = s3.get_paginator("list_parts").paginate(Bucket=bucket, Key=key, UploadId=upload_id)
+        return [
+            SentPart(part_number=part["PartNumber"], etag=part["ETag"], size_bytes=part["Size"])
+            for page in pages
+            for part in page.get("Parts", ())
+        ]
+    except s3.exceptions.ClientError as error:
+        if error_code(error) != "NoSuchUpload":
+            raise
+        return None
 
 
 def assemble_parts(s3: "S3Client", bucket: str, key: str, *, upload_id: str, parts: Sequence[UploadedPart]) -> None:

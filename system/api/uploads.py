@@ -1,22 +1,34 @@
 """Announce uploads and complete them."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from math import ceil
-from typing import Annotated
 
 import psycopg
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from psycopg.rows import DictRow
 
 from system.api import counters
 from system.api.documents import errors
-from system.api.models import Asset, AssetCreated, Completion, MultipartUpload, NewAsset, SingleUpload, UploadPart
+from system.api.idempotency import OTHER_REQUEST, IdempotencyKey, once
+from system.api.models import (
+    Asset,
+    AssetCreated,
+    AssetUpload,
+    Completion,
+    MultipartUpload,
+    NewAsset,
+    SentPart,
+    SingleUpload,
+    UploadedPart,
+    UploadPart,
+)
 from system.api.outbox import enqueue, send
 from system.api.rows import AssetId, asset_of, find_asset, staging_key
 from system.api.services import Service, Services
 from system.api.sessions import Caller
-from system.api.storage import assemble_parts, error_code, presign_parts, presign_put
+from system.api.storage import assemble_parts, error_code, list_parts, presign_parts, presign_put
 from system.common.problem import Problem
 
 __all__ = ["router"]
@@ -28,17 +40,6 @@ PART_SIZE_BYTES = 8 * 1024 * 1024
 BAD_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML", "InvalidRequest"})
 
 router = APIRouter(prefix="/v1/assets", tags=["uploads"])
-
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=128,
-        pattern=r"^[A-Za-z0-9_.:-]+$",
-        description="Repeating a request under the same key gives the same asset.",
-    ),
-]
 
 
 @router.post("", status_code=201, responses=errors(400, 401, 408, 413, 422))
@@ -64,7 +65,7 @@ async def _insert_once(services: Services, account_id: str, new: NewAsset, key: 
     if first is None:
         raise Problem(503, "The first request under this key was just undone; try again.", headers={"Retry-After": "1"})
     if bytes(first["request_sha256"]) != digest:
-        raise Problem(422, "This Idempotency-Key was used for another request.")
+        raise Problem(422, OTHER_REQUEST)
     return first
 
 
@@ -147,15 +148,43 @@ async def _begin_multipart(services: Services, row: DictRow) -> str:
     return str(kept["upload_id"])
 
 
+@router.get("/{asset_id}/upload", responses=errors(401, 404))
+async def read_upload(asset_id: AssetId, caller: Caller, services: Service) -> AssetUpload:
+    """Say how to go on with an upload that was interrupted: where to send, and which parts have arrived."""
+    row = await find_asset(services, caller.account_id, asset_id)
+    upload = await _upload_of(services, row)
+    sent: list[SentPart] | None = []
+    if isinstance(upload, MultipartUpload):
+        bucket, key, upload_id = services.settings.storage.staging, staging_key(row["id"]), upload.upload_id
+        sent = await services.store.run(lambda s3: list_parts(s3, bucket, key, upload_id=upload_id))
+    return AssetUpload(asset=asset_of(row), upload=upload if sent is not None else None, sent=sent or [])
+
+
 @router.post("/{asset_id}/complete", status_code=202, responses=errors(400, 401, 404, 408, 409, 413, 422))
 async def complete_upload(
-    asset_id: AssetId, caller: Caller, services: Service, body: Completion | None = None
+    asset_id: AssetId,
+    caller: Caller,
+    services: Service,
+    body: Completion | None = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> Asset:
     """Verify what was sent and queue its preview; repeating it changes nothing."""
+    completion = body or Completion()
+    return await once(
+        services,
+        caller.account_id,
+        idempotency_key,
+        ("complete", asset_id, completion.model_dump_json()),
+        Asset,
+        lambda: _complete(services, caller, asset_id, completion),
+    )
+
+
+async def _complete(services: Services, caller: Caller, asset_id: str, completion: Completion) -> Asset:
     row = await find_asset(services, caller.account_id, asset_id)
     if row["status"] != "awaiting_upload":
         return asset_of(row)
-    await _verify(services, row, body or Completion())
+    await _verify(services, row, completion)
     async with services.database() as connection, connection.transaction():
         cursor = await connection.execute(
             """update assets set status = 'queued'
@@ -171,6 +200,25 @@ async def complete_upload(
     return asset_of(queued)
 
 
+async def _require_whole(services: Services, row: DictRow, parts: Sequence[UploadedPart]) -> None:
+    """Raise Problem 409 unless these parts have arrived and are all of the file.
+
+    Once assembled they are gone: an upload that is completed too early could not be gone on with.
+    """
+    bucket, key = services.settings.storage.staging, staging_key(row["id"])
+    sent = await services.store.run(lambda s3: list_parts(s3, bucket, key, upload_id=row["upload_id"]))
+    if not sent:
+        return  # assembled by an earlier request, or nothing has been sent: what the object is decides
+    arrived = {part.part_number: part for part in sent}
+    for part in parts:
+        found = arrived.get(part.part_number)
+        if found is None or found.etag.strip('"') != part.etag.strip('"'):
+            raise Problem(409, f"Part {part.part_number} has not arrived, or has another ETag.")
+    named_bytes = sum(arrived[number].size_bytes for number in {part.part_number for part in parts})
+    if named_bytes != row["size_bytes"]:
+        raise Problem(409, f"These parts have {named_bytes} bytes, {row['size_bytes']} were announced.")
+
+
 async def _verify(services: Services, row: DictRow, body: Completion) -> None:
     """Raise Problem 409 unless the object has the announced size and checksum."""
     bucket, key, upload_id, parts = (
@@ -182,6 +230,7 @@ async def _verify(services: Services, row: DictRow, body: Completion) -> None:
     if row["multipart"] and upload_id:
         if parts is None:
             raise Problem(422, "This is a multipart upload: name its parts.")
+        await _require_whole(services, row, parts)
         try:
             await services.bulk.run(lambda s3: assemble_parts(s3, bucket, key, upload_id=upload_id, parts=parts))
         except Exception as error:

@@ -24,7 +24,7 @@ REFUSED = re.compile(r"^-- refused by: (lint|clock) (.+)$", re.MULTILINE)
 HEADERS = ("outage", "source", "refused by")
 STALL_S, BLOCKED = 0.75, 60
 COUNTS = {"accounts": 2000, "sessions": 20000, "refresh_tokens": 2000, "assets": 50000, "idempotency_keys": 2000}
-COUNTS |= {"jobs": 20000, "outbox": 2000}
+COUNTS |= {"jobs": 20000, "outbox": 2000, "idempotent_answers": 2000}
 FIRST_VERSION = 20990101000000
 
 
