@@ -1,6 +1,6 @@
 """The product's client, written from the published contract: what suites, faults and load talk to the system with."""
 
-from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens, Upload
+from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens, Unfinished, Upload
 from suites.client.clips import Clip, camera_clip, generated_clip
 from suites.client.given import another_account, ready_asset, remove, signed_in, small_clip, uploaded_asset
 from suites.client.instances import Instance, Running, every_instance_runs, instances, running
@@ -21,6 +21,7 @@ __all__ = [
     "Running",
     "Session",
     "Tokens",
+    "Unfinished",
     "Upload",
     "another_account",
     "camera_clip",

@@ -152,6 +152,25 @@ class Created:
 
 
 @dataclass(frozen=True)
+class Unfinished:
+    """How to go on with an upload: where the bytes go, and what completes the parts that have arrived."""
+
+    upload: Upload | None
+    sent: tuple[Mapping[str, Any], ...]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> "Unfinished":
+        """Read the answer of GET /v1/assets/{id}/upload."""
+        return shaped(
+            "an unfinished upload",
+            lambda: cls(
+                Upload.from_json(data["upload"]) if data["upload"] is not None else None,
+                tuple({"part_number": int(each["part_number"]), "etag": str(each["etag"])} for each in data["sent"]),
+            ),
+        )
+
+
+@dataclass(frozen=True)
 class Playback:
     """A signed link and when it dies."""
 

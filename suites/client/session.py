@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from seatrial import Failure, eventually
 from seatrial.probes.http import HttpAnswer
-from suites.client.answers import Asset, Created, Playback, Tokens, Upload, shaped
+from suites.client.answers import Asset, Created, Playback, Tokens, Unfinished, Upload, shaped
 
 SETTLED = frozenset({"ready", "failed"})
 
@@ -123,6 +123,10 @@ class Session:
             answer = promised(self._store(part.url, chunk, {}), 200, "s3")
             done.append({"part_number": part.part_number, "etag": answer.headers.get("etag", "")})
         return done
+
+    def unfinished(self, asset_id: str) -> Unfinished:
+        """Ask how to go on with an upload."""
+        return Unfinished.from_json(promised(self.call("GET", f"/v1/assets/{asset_id}/upload"), 200).json())
 
     def complete(self, asset_id: str, parts: Sequence[Mapping[str, Any]] | None = None) -> Asset:
         """Say that all bytes are there; the answer acknowledges the upload."""
