@@ -9,6 +9,7 @@ from seatrial import fault
 from seatrial.platform import Patch
 
 HTML, STATIC = "system/frontend/html", "system/frontend/static"
+SECURITY, PREVIEW = "system/frontend/security.py", "system/worker/preview.py"
 
 
 @fault(
@@ -29,6 +30,22 @@ class ScriptBroken(PatchedRelease):
     ]
 
 
+@fault(
+    "policy-without-the-player",
+    kind="code",
+    caught_by={"DEP-WEB-01": "for the Content-Security-Policy to refuse on an asset"},
+    takes_s=40.0,
+)
+class PolicyWithoutPlayer(PatchedRelease):
+    """The policy names no source for media, so that the browser does not load the preview.
+
+    Source: https://www.w3.org/TR/CSP3/#directive-media-src
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [Patch(file=SECURITY, find='        f"media-src {settings.play_origin}",\n', replace="")]
+
+
 @fault("play-host-for-itself-alone", kind="configuration", caught_by={"DEP-WEB-01": "no failed request on an asset"})
 class ForItselfAlone(PatchedIngress):
     """The play host forbids other origins to embed what it serves, as a set of hardening headers does: no page may play it.
@@ -41,6 +58,42 @@ class ForItselfAlone(PatchedIngress):
         site = re.search(r"https://play\S* \{\n\timport common\n", loaded)
         assert site is not None
         return [(site[0], f'{site[0]}\theader >Cross-Origin-Resource-Policy "same-origin"\n')]
+
+
+@fault(
+    "preview-in-another-codec",
+    kind="code",
+    caught_by={"DEP-WEB-01": "a picture of 640 x 360 in the player"},
+    takes_s=60.0,
+)
+class AnotherCodec(PatchedRelease):
+    """The worker writes MPEG-4 Part 2, which FFmpeg's own players show and no browser does.
+
+    Source: https://developer.mozilla.org/en-US/docs/Web/Media/Guides/Formats/Video_codecs
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(file=PREVIEW, find='*encoder.arguments, "-profile:v", "high"', replace='"-c:v", "mpeg4", "-q:v", "5"'),
+        Patch(file=PREVIEW, find='found != ("h264", "yuv420p")', replace='found[1] != "yuv420p"'),
+    ]
+
+
+@fault("promote-button-of-no-form", kind="code", caught_by={"DEP-WEB-01": "the asset after promoting"}, takes_s=70.0)
+class OfNoForm(PatchedRelease):
+    """The button that promotes is one of type "button", which does nothing, and no script gives it something to do.
+
+    Source: https://html.spec.whatwg.org/multipage/form-elements.html#attr-button-type-button-state ("Does nothing")
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file=f"{HTML}/asset.html",
+            find='<button aria-describedby="promote-said">',
+            replace='<button type="button" aria-describedby="promote-said">',
+        )
+    ]
 
 
 @fault("soft-text-too-light", kind="code", caught_by={"DEP-WEB-01": "no rule of WCAG 2.2 broken on"}, takes_s=40.0)
