@@ -36,8 +36,9 @@ class NoUser(PatchedTree):
     )
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find no USER at all."""
-        return "USER" not in (observe.tree / DOCKERFILE).read_text()
+        """Find no USER in the stage that the services are made from."""
+        stage = (observe.tree / DOCKERFILE).read_text().partition(" AS runtime\n")[2].partition("\nFROM ")[0]
+        return bool(stage) and "USER" not in stage
 
 
 @fault("img-tag", kind="configuration", caught_by={"SEC-IMG-01": "base image python:3.12-slim is not pinned by digest"})

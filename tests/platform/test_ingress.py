@@ -2,9 +2,12 @@
 
 import socket
 import ssl
+from pathlib import Path
 
 import pytest
 
+from faults.security._ingress import PatchedIngress
+from seatrial.registry import load_faults
 from tests.platform.bench import Running
 
 TURNS = 30
@@ -38,3 +41,15 @@ def test_a_body_that_may_be_left_unread_is_followed_by_no_other_request(running:
         assert answer.startswith((b"HTTP/1.1 3", b"HTTP/1.1 4")), answer[:100]
         assert b"\r\nConnection: close\r\n" in answer, answer
     assert "panic" not in (running.layout.logs / "ingress.log").read_text()
+
+
+def test_every_fault_of_the_ingress_finds_its_place_in_the_configuration(running: Running) -> None:
+    loaded = "\n".join(running.get("config")["parts"]["ingress"].values())
+    edits = {
+        (fault.id, find)
+        for fault in load_faults(Path("faults")).values()
+        if isinstance(fault.strike, PatchedIngress)
+        for find, _ in fault.strike.edits(loaded)
+    }
+    assert len(edits) > 10
+    assert [(name, find) for name, find in edits if loaded.count(find) != 1] == []
