@@ -1,5 +1,6 @@
 """The four handles. What a check may do is what its fixture's type offers, and no more."""
 
+import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -157,8 +158,11 @@ class Observe:
         return f" --seatrial-seed {self._environment.seed}" if self._seeded else ""
 
     def evidence(self, name: str, value: Any) -> None:
-        """Keep what was seen for the report: JSON values; secrets are redacted."""
-        self._evidence[name] = value
+        """Keep what was seen by now for the report; what JSON has no form for is kept as its text, secrets are redacted.
+
+        Raises TypeError for a mapping whose keys are no texts or numbers.
+        """
+        self._evidence[name] = json.loads(json.dumps(value, default=str))
 
     def picture(self, name: str, png: bytes) -> None:
         """Keep a picture for the report. Nothing in it can be redacted: it may show no secret."""

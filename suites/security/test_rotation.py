@@ -125,7 +125,6 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
     session = signed_in(disrupt)
     asset = ready_asset(disrupt, session)
     table: dict[str, dict[str, float | int]] = {}
-    disrupt.evidence("rotations, seconds and counts", table)
     disrupt.evidence("journeys started a second", PER_S)
     people = People(disrupt, asset)
     with disrupt.cases(at_least=FEWEST_CASES) as cases, Traffic(people.go, per_s=PER_S) as traffic:
@@ -170,6 +169,7 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
                 "retire_s": retire_s,
                 "dead_s": round(dead_s, 3),
             }
+            disrupt.evidence("rotations, seconds and counts", table)
             if failures:
                 traffic.require_punctual(LATE_S, LATE_SHARE)
             with cases(f"{name}: no request fails"):

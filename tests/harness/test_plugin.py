@@ -329,3 +329,24 @@ def test_a_stage_by_hand_is_never_taken_for_a_verdict(bench: Bench) -> None:
     run = bench.pytest("suites", "--seatrial-results", "results.jsonl")
 
     assert (run.code, run.verdict) == (7, None), run.output
+
+
+def test_evidence_is_kept_as_json_whatever_a_check_has_counted_with(bench: Bench) -> None:
+    bench.suite(
+        body("from collections import Counter; observe.evidence('counts', Counter('aab')); require(True, '', '')")
+    )
+
+    run = bench.pytest()
+
+    assert run.outcome("INF-TC-03") == "PASSED", run.output
+    assert run.verdict
+    assert run.verdict["results"][0]["evidence"] == {"counts": {"a": 2, "b": 1}}
+
+
+def test_evidence_that_has_no_form_makes_its_check_invalid(bench: Bench) -> None:
+    bench.suite(body("observe.evidence('pairs', {(1, 2): 3})"))
+
+    run = bench.pytest()
+
+    assert run.outcome("INF-TC-03") == "INVALID", run.output
+    assert "TypeError" in run.reason("INF-TC-03")
