@@ -24,7 +24,8 @@ def test_the_new_release_serves_on_the_old_schema_and_the_old_release_on_the_new
     taken back at the end. The platform keeps a copy of the release before, and names its commit; where it has none, or where
     that is the release of now, the check is INVALID.
 
-    Not covered: both at the same time behind the balancer, promotion, the pages, revisions before the last.
+    Not covered: both at the same time behind the balancer, calls with an Idempotency-Key, promotion, the pages, revisions before
+    the last.
     """
     for call in CALLS:
         if not destroy.platform.offers(call):

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from seatrial import Invalid
+from seatrial.traffic import Shot
 from suites.migrations import _lock_clock as lock_clock
 from suites.migrations import _volume as volume
-from suites.migrations._lock_clock import Reading
+from suites.migrations._lock_clock import Answer, Reading
 from suites.migrations._waits import Sample, gap_s, holds, waits
 
 NOON = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -86,7 +87,6 @@ def test_the_longest_gap_between_samples_is_seen_and_no_sample_at_all_is_the_lon
         ({"stall_s": 0.8}, "a query waited 0.80 s"),
         ({"blocked": 61}, "queries waited 61 times"),
         ({"errors": ["no such table"]}, "a query failed: no such table"),
-        ({"errors": ["statement timeout"], "blocked": 0}, ""),
     ],
 )
 def test_what_is_over_the_budget_is_found(changed: dict[str, Any], said: str) -> None:
@@ -98,17 +98,49 @@ def test_what_is_over_the_budget_is_found(changed: dict[str, Any], said: str) ->
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
+        ({"stall_s": 0.8}, ""),
+        ({"stall_s": 0.9}, "a query waited 0.90 s"),
+        ({"stall_s": 1.2, "idle_s": 0.5}, ""),
+        ({"stall_s": 1.2, "gap_s": 0.5}, ""),
+        ({"stall_s": 1.3, "idle_s": 0.5}, "a query waited 1.30 s"),
+        ({"held_s": {("t", "ShareLock"): 1.2}, "idle_s": 0.5}, ""),
+        ({"blocked": 64}, ""),
+        ({"blocked": 65}, "queries waited 65 times"),
+        ({"scanned": {"t": 5000}, "modes": {"t": ["ShareLock"]}, "idle_s": 5.0}, "5000 rows of t read"),
+    ],
+)
+def test_what_a_busy_machine_explains_is_not_certain(changed: dict[str, Any], said: str) -> None:
+    found = lock_clock.certain(Reading(**{**vars(QUIET), **changed}), stall_s=0.75, blocked=60, per_s=40.0)
+    assert said in "; ".join(found)
+    assert bool(said) == bool(found)
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
         ({}, ""),
         ({"recorded": False}, "recorded"),
         ({"queries": 39}, "only 39"),
-        ({"late": 0.06}, "began late"),
+        ({"late": 0.3}, "began late"),
         ({"gap_s": 0.8}, "too busy"),
+        ({"stall_s": 0.8, "idle_s": 0.3}, "a query waited 0.80 s for the migration, but the machine alone"),
+        ({"blocked": 61}, "queries waited 61 times"),
     ],
 )
 def test_a_reading_that_says_nothing_is_doubted(changed: dict[str, Any], said: str) -> None:
-    doubt = lock_clock.doubt(Reading(**{**vars(QUIET), **changed}), stall_s=0.75, queries=40)
+    doubt = lock_clock.doubt(Reading(**{**vars(QUIET), **changed}), stall_s=0.75, blocked=60, queries=40)
     assert said in doubt
     assert bool(said) == bool(doubt)
+
+
+def test_impatience_is_no_error_and_no_answer() -> None:
+    shots = [
+        Shot(0.0, 0.0, 1.5, Answer(OTHER, "canceling statement due to statement timeout")),
+        Shot(0.0, 0.0, 0.1, Answer(THIRD, 'column "plan" does not exist')),
+        Shot(0.0, 0.0, 0.1, Answer(THIRD, "")),
+    ]
+    seen = lock_clock.reading([], shots, [], {})
+    assert (seen.errors, seen.queries, seen.idle_s) == (['column "plan" does not exist'], 1, 1.5)
 
 
 def test_tables_are_filled_by_the_revision_that_makes_them() -> None:
