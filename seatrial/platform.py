@@ -250,6 +250,10 @@ class PlatformClient:
         asked = {"database": database, "through": through, "direction": direction, "steps": steps, "to": to}
         return self._ask("POST", "migrate", {name: value for name, value in asked.items() if value})
 
+    def backup(self) -> None:
+        """Make a base backup of the live database, and wait for its end."""
+        self._ask("POST", "backup", {})
+
     def scratch(self) -> Scratch:
         """Start an empty PostgreSQL server of the environment's major version."""
         data = self._ask("POST", "scratch", {})

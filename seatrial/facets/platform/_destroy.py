@@ -9,7 +9,7 @@ from seatrial.scope import Scope
 
 
 class DestroyPlatform(DisruptPlatform):
-    """Takes revisions of the live schema back, and with them what they hold."""
+    """Takes revisions of the live schema back, and with them what they hold; lets go of archived log."""
 
     def migrate_to(self, revision: str | None, *, back_to: str) -> dict[str, Any]:
         """Move the live schema up or down to a revision, None for the release's newest; {applied, reverted, head}.
@@ -19,7 +19,16 @@ class DestroyPlatform(DisruptPlatform):
         self._strike("migrate_to", revision=back_to)
         return self._client.migrate(to=revision)
 
+    def lose_log(self) -> None:
+        """Announce that a part of the log is about to be lost; the inverse makes a base backup, for no restore gets past the gap."""
+        self._strike("backup")
+
 
 @inverse("platform.migrate_to")
 def _migrate_to(scope: Scope, *, revision: str) -> None:
     platform_client(scope).migrate(to=revision)
+
+
+@inverse("platform.backup")
+def _backup(scope: Scope) -> None:
+    platform_client(scope).backup()

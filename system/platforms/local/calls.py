@@ -7,6 +7,7 @@ from typing import Any
 
 from system.platforms.local import accounts, leaks, live_migrations, reports, strengths
 from system.platforms.local.arguments import Arguments
+from system.platforms.local.base_backup import back_up
 from system.platforms.local.certificates import replace_certificate
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.instance import Instance
@@ -59,6 +60,7 @@ class Calls:
             ("POST", "rotate"): self._rotate,
             ("POST", "account"): self._account,
             ("POST", "migrate"): self._migrate,
+            ("POST", "backup"): self._backup,
             ("POST", "scratch"): self._scratch_make,
             ("DELETE", "scratch"): self._scratch_drop,
             ("POST", "down"): self._down,
@@ -238,6 +240,12 @@ class Calls:
         if to is not None:
             raise BadRequest("only the live server is migrated to a revision")
         return await self._scratch.migrate(database, through, direction, steps)
+
+    async def _backup(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        async with self._instance.changing:
+            await back_up(self._instance)
+        return {}
 
     async def _scratch_make(self, arguments: Arguments) -> Answer:
         arguments.finish()

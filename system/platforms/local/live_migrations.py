@@ -1,16 +1,11 @@
 """Move the live schema: never up without a base backup from just before."""
 
 import json
-import os
 from typing import Any
 
-from system.platforms.local.barman import tool_command
-from system.platforms.local.children import Command
+from system.platforms.local.base_backup import back_up
 from system.platforms.local.errors import BadRequest
 from system.platforms.local.instance import Instance
-from system.platforms.local.layout import PROJECT
-
-_BACKUP_WITHIN_S = 300.0
 
 
 async def move(instance: Instance, to: str | None) -> dict[str, Any]:
@@ -25,7 +20,7 @@ async def move(instance: Instance, to: str | None) -> dict[str, Any]:
         applied, pending = now["applied"], now["pending"]
         target = to or (pending or applied)[-1]
         if target in pending:
-            await _back_up(instance)
+            await back_up(instance)
             moved = await _run(instance, "up", pending.index(target) + 1)
             return {"applied": moved["changed"], "reverted": [], "head": moved["head"]}
         if target not in applied:
@@ -40,12 +35,3 @@ async def move(instance: Instance, to: str | None) -> dict[str, Any]:
 async def _run(instance: Instance, direction: str, steps: int) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(await instance.migrate(action=[direction, "--steps", str(steps)]))
     return result
-
-
-async def _back_up(instance: Instance) -> None:
-    """Make a base backup; Barman ends when the log that it needs is archived, too."""
-    environment = {"PATH": os.defpath, "TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(PROJECT)}
-    environment["PYTHONDONTWRITEBYTECODE"] = "1"
-    command = Command(tool_command(instance.layout, "backup"), environment, instance.layout.run)
-    log = instance.layout.log("backup-before-migration")
-    await instance.children.run("backup-before-migration", command, log, deadline_s=_BACKUP_WITHIN_S)
