@@ -12,7 +12,7 @@ import httpx2
 from seatrial.errors import HarnessError
 from seatrial.probes import http, raw, wire
 from seatrial.probes.borrowed import carried
-from seatrial.probes.http import Headers, HttpAnswer, HttpStream
+from seatrial.probes.http import Download, Headers, HttpAnswer, HttpStream
 from seatrial.probes.raw import RawExchange, Send
 from seatrial.scope import Scope
 
@@ -65,6 +65,19 @@ class ObserveHttp:
             "GET",
             self.url(url, via),
             meter=self._scope.meter,
+            headers=headers,
+            timeout_s=timeout_s,
+        )
+
+    def download(
+        self, url: str, *, seconds: float, headers: Headers | None = None, via: str | None = None, timeout_s: float
+    ) -> Download:
+        """GET a body as a client does that takes `seconds` for it."""
+        return http.download(
+            shared_client(self._scope),
+            self.url(url, via),
+            meter=self._scope.meter,
+            seconds=seconds,
             headers=headers,
             timeout_s=timeout_s,
         )

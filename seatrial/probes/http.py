@@ -1,5 +1,6 @@
 """HTTP as it was answered: status, headers and body, or the one line that says why there is none."""
 
+import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ Enough = Callable[[httpx2.Headers, bytes], bool]
 
 READS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _PRINTABLE = "".join(chr(code) for code in range(0x21, 0x7F))
+_PACE_S = 0.02
 _CALLERS_FAULT = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
 
@@ -71,6 +73,17 @@ class HttpStream:
     error: str | None
 
 
+@dataclass(frozen=True)
+class Download:
+    """A body that was read at leisure; `error` is one line when it did not come whole."""
+
+    status: int | None
+    size: int
+    sha256: str
+    elapsed_s: float
+    error: str | None
+
+
 def request(
     client: httpx2.Client,
     method: str,
@@ -84,9 +97,8 @@ def request(
 ) -> HttpAnswer:
     """Make one exchange and return the answer; the path and query of `url` go out byte by byte as written.
 
-    A body that need not be read to its end is left when `enough` says so of what came so far. `timeout_s` bounds the
-    whole exchange. A read that met a kept connection which the server had just closed is sent once more on a new one
-    (RFC 9110, section 9.2.2). Raises only for a request that cannot be expressed.
+    A body that need not be read to its end is left when `enough` says so of what came so far. `timeout_s` bounds the whole exchange. A read that met a kept connection which the server had just closed is sent
+    once more on a new one (RFC 9110, section 9.2.2). Raises only for a request that cannot be expressed.
     """
     started = time.monotonic()
     budget = Budget(started + timeout_s, meter)
@@ -131,6 +143,41 @@ def stream(
             answer.close()
     finally:
         BUDGET.reset(token)
+
+
+def download(
+    client: httpx2.Client,
+    url: str,
+    *,
+    meter: Meter,
+    seconds: float,
+    headers: Headers | None = None,
+    timeout_s: float = 30.0,
+) -> Download:
+    """GET a body as a client does that takes `seconds` for it, and return what came of it, less the bytes."""
+    started, content, size = time.monotonic(), hashlib.sha256(), 0
+    status, error = None, None
+    token = BUDGET.set(Budget(started + timeout_s, meter))
+    meter.add(requests=1)
+    try:
+        answer = client.send(_build(client, "GET", url, headers, None), stream=True)
+        try:
+            status, whole = answer.status_code, int(answer.headers.get("content-length") or 0)
+            for part in answer.iter_raw():
+                content.update(part)
+                size += len(part)
+                early_s = started + seconds * size / whole - time.monotonic() if whole else 0.0
+                if early_s > _PACE_S:
+                    time.sleep(early_s)
+        finally:
+            answer.close()
+    except _CALLERS_FAULT:
+        raise
+    except httpx2.HTTPError as problem:
+        error = describe(problem)
+    finally:
+        BUDGET.reset(token)
+    return Download(status, size, content.hexdigest(), time.monotonic() - started, error)
 
 
 def _lines(answer: httpx2.Response, url: str) -> Iterator[str]:

@@ -1,3 +1,4 @@
+import hashlib
 import socket
 from collections.abc import Iterator
 
@@ -190,3 +191,19 @@ def test_a_stream_that_was_refused_says_so(plain: httpx2.Client) -> None:
         port = taken.getsockname()[1]
     with http.stream(plain, "GET", f"http://{HOST}:{port}/", meter=Meter()) as answer:
         assert (answer.status, answer.error) == (None, "connection refused")
+
+
+def test_a_download_takes_its_time_and_is_whole(serve: Serve, plain: httpx2.Client) -> None:
+    body = b"x" * 200_000
+    server = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + body))
+    seen = http.download(plain, f"http://{HOST}:{server.port}/", meter=Meter(), seconds=0.2)
+    assert (seen.status, seen.size, seen.error) == (200, len(body), None)
+    assert seen.sha256 == hashlib.sha256(body).hexdigest()
+    assert seen.elapsed_s >= 0.1
+
+
+def test_a_download_that_breaks_off_says_so(serve: Serve, plain: httpx2.Client) -> None:
+    server = serve(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nConnection: close\r\n\r\nshort"))
+    seen = http.download(plain, f"http://{HOST}:{server.port}/", meter=Meter(), seconds=0.0)
+    assert (seen.status, seen.size) == (200, 5)
+    assert seen.error

@@ -80,6 +80,11 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("rollback", release=self._client.status().release, at_once=True)
         return self._client.rollback(release, at_once=True)
 
+    def migrate_live(self) -> dict[str, Any]:
+        """Have the release in force migrate the live database to its head; there, it changes nothing, and needs no inverse."""
+        self._scope.meter.add(writes=1)
+        return self._client.migrate()
+
     def deploy(
         self,
         patch: Sequence[Patch] = (),

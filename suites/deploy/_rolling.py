@@ -1,0 +1,288 @@
+"""Traffic that must not notice when instances come and go, and what became of it.
+
+Short requests of every kind, requests whose body takes its time, downloads, and uploads with their jobs: all fall due on
+schedule, whatever becomes of those before them.
+"""
+
+import contextlib
+import hashlib
+import itertools
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import SystemRandom
+from types import TracebackType
+from typing import Any, Self, TypeVar
+from urllib.parse import urlsplit
+
+from seatrial import Disrupt, Invalid, eventually, require
+from seatrial.probes.raw import Send
+from seatrial.traffic import Shot, Traffic
+from suites.client import Asset, Ledger, generated_clip, ready_asset, remove, require_whole, signed_in, small_clip
+from suites.client.instances import HOSTS
+
+T = TypeVar("T")
+
+SHORT_PER_S, LONG_PER_S, DOWNLOADS_PER_S, UPLOADS_PER_S = 14.0, 2.0, 0.75, 0.5
+SHORT_WITHIN_S = 5.0
+LONG_S, DOWNLOAD_S = 4.0, 4.0  # longer than the balancer's notice, well within targets.drain_s
+DOWNLOAD_BYTES = 24 << 20  # more than the sockets on the way hold
+RANGE_BYTES = 65_536
+MORE_WITHIN_S, LONG_CLIP_S = 30.0, 12
+LATE_S, LATE_SHARE = (
+    1.0,
+    0.02,
+)  # new processes take the machine for a moment; nothing here is judged by how long it took
+DRAINED = 0.8  # of the time to drain is for requests under way, the rest for the notice
+AT_LEAST = {"short": 120, "long": 16, "downloads": 6, "jobs": 3}
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What became of one request.
+
+    Attributes:
+        kind: which of the requests it was.
+        failure: why it failed; empty when it did not.
+        instance, release: who answered, where the answer says so.
+    """
+
+    kind: str
+    failure: str = ""
+    instance: str = ""
+    release: str = ""
+
+
+class Rolling:
+    """The traffic, from `with` until its end.
+
+    Args:
+        disrupt: makes the requests.
+        jobs: also upload all the while.
+        short_per_s: how many short requests fall due in a second.
+    """
+
+    def __init__(self, disrupt: Disrupt, *, jobs: bool = False, short_per_s: float = SHORT_PER_S) -> None:
+        self._disrupt, self.session, self._ledger = disrupt, signed_in(disrupt), Ledger()
+        self.asset = ready_asset(disrupt, self.session)
+        self._content = hashlib.shake_256(disrupt.marker.encode()).digest(DOWNLOAD_BYTES)
+        _give_preview(disrupt, self.asset, self._content)
+        self._sha256 = hashlib.sha256(self._content).hexdigest()
+        self._link = self.session.playback(self.asset.id).url
+        self._numbers, self._lock = itertools.count(1), threading.Lock()
+        kinds: list[Callable[[], Reply]] = [self._read, self._rename, self._range, self._page]
+        kinds += [partial(self._version, service, host) for service, host in HOSTS.items()]
+        self._turns = _shuffled(kinds)
+        self.kinds = len(kinds)
+        self._traffic: dict[str, Traffic[Reply]] = {
+            "short": Traffic(self._short, per_s=short_per_s),
+            "long": Traffic(self._slow_rename, per_s=LONG_PER_S),
+            "downloads": Traffic(self._download, per_s=DOWNLOADS_PER_S),
+        }
+        if jobs:
+            self._traffic["jobs"] = Traffic(self._upload, per_s=UPLOADS_PER_S)
+        self._stack = contextlib.ExitStack()
+
+    def __enter__(self) -> Self:
+        for traffic in self._traffic.values():
+            self._stack.enter_context(traffic)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.__exit__(kind, error, at)
+
+    def flow(self, rounds: int = 3) -> None:
+        """Wait until more requests of each kind have been answered: `rounds` times all of the short ones."""
+        for name, traffic in self._traffic.items():
+            wanted = len(traffic.shots) + (rounds * self.kinds if name == "short" else 1)
+            what = f"{wanted} {name} requests to have been answered"
+            with contextlib.suppress(AssertionError):  # what was not answered is judged later
+                eventually(lambda t=traffic, n=wanted: len(t.shots) >= n, within_s=20.0, what=what)  # type: ignore[misc]
+
+    def upload(self, name: str, content: bytes) -> None:
+        """Upload a clip; it is in the ledger once the product has said yes."""
+        title = self._ledger.ask(f"{self._disrupt.marker} job {name}")
+        created = self.session.create(title, content)
+        self._disrupt.cleanup(remove, self.session, created.asset.id)
+        if created.upload is not None:
+            self.session.complete(created.asset.id, self.session.put(created.upload, content))
+        self._ledger.acknowledge(title)
+
+    def occupy_workers(self) -> None:
+        """Give every worker a job of some seconds, as soon as one more is ready than before, which a deploy begins with."""
+
+        def ready() -> int:
+            found = self._disrupt.platform.status().instances("worker")
+            return sum(each.state == "ready" for each in found)
+
+        before = ready()
+        with contextlib.suppress(AssertionError):  # a platform that replaces in place has no such moment
+            eventually(lambda: ready() > before, within_s=MORE_WITHIN_S, what="one more worker")
+        for number in range(before + 1):
+            self.upload(f"long {number}", generated_clip(seed=3, duration_s=LONG_CLIP_S).content)
+
+    @property
+    def shots(self) -> dict[str, list[Shot[Reply]]]:
+        """The requests that have ended so far, by their sort: short, long, downloads, jobs."""
+        return {name: traffic.shots for name, traffic in self._traffic.items()}
+
+    def versions(self) -> list[Shot[Reply]]:
+        """Return the answers that say who gave them."""
+        return [shot for shot in self._traffic["short"].shots if shot.answer.release]
+
+    def judge(self, case: Callable[[str], contextlib.AbstractContextManager[None]]) -> None:
+        """Demand that no request failed, each sort in a case of its own; too few or late ones are Invalid."""
+        late = {name: traffic.require_punctual(LATE_S, LATE_SHARE) for name, traffic in self._traffic.items()}
+        told = {name: tell(shots) for name, shots in self.shots.items()}
+        self._disrupt.evidence("requests", told)
+        self._disrupt.evidence("share of late requests", late)
+        require_enough({name: each["requests"] for name, each in told.items()})
+        most_s = DRAINED * float(self._disrupt.target("drain_s"))
+        for name, each in told.items():
+            if name in {"long", "downloads"}:
+                require_short(self._traffic[name].shots, most_s)
+            with case(f"{name} requests"):
+                seen = f"{each['failed']} of {each['requests']} failed: {'; '.join(each['failures'])}"
+                require(not each["failed"], f"none of the {name} requests to fail", seen, "services")
+
+    def judge_jobs(self, case: Callable[[str], contextlib.AbstractContextManager[None]]) -> None:
+        """Demand that every acknowledged upload is there once, with one job that is done and one preview."""
+        within_s = float(self._disrupt.target("preview_s"))
+        mine = f"{self._disrupt.marker} job "
+        with case("every acknowledged upload"):
+            for asset in self._assets(mine):
+                self.session.wait(asset.id, within_s=within_s)
+            audit = self._ledger.audit(self._assets(mine))
+            self._disrupt.evidence("audit of acknowledged uploads", audit.to_json())
+            require_whole(audit, at_least=1)
+        with case("one job each, done once"):
+            rows = self._disrupt.pg.rows(
+                "select a.title, j.state, j.attempts from jobs j join assets a on a.id = j.asset_id"
+                " where a.title like %s order by a.title",
+                (f"{mine}%",),
+            )
+            self._disrupt.evidence("attempts", Counter(str(row["attempts"]) for row in rows))
+            states = {
+                title: [row["state"] for row in rows if row["title"] == title] for title in self._ledger.acknowledged
+            }
+            wrong = {title.removeprefix(mine): found for title, found in states.items() if found != ["done"]}
+            require(not wrong, "one job for each upload, done", f"{wrong}", "worker")
+
+    def _assets(self, prefix: str) -> list[Asset]:
+        return [each for each in self.session.assets() if each.title.startswith(prefix)]
+
+    def _short(self) -> Reply:
+        with self._lock:
+            ask = next(self._turns)
+        return ask()
+
+    def _read(self) -> Reply:
+        answer = self.session.call("GET", f"/v1/assets/{self.asset.id}", timeout_s=SHORT_WITHIN_S)
+        return Reply("api read", _unless(answer.status == 200, answer))
+
+    def _rename(self) -> Reply:
+        answer = self.session.call(
+            "PATCH", f"/v1/assets/{self.asset.id}", json={"title": self.asset.title}, timeout_s=SHORT_WITHIN_S
+        )
+        return Reply("api write", _unless(answer.status == 200, answer))
+
+    def _range(self) -> Reply:
+        start = RANGE_BYTES * (next(self._numbers) % (DOWNLOAD_BYTES // RANGE_BYTES))
+        asked = {"Range": f"bytes={start}-{start + RANGE_BYTES - 1}"}
+        answer = self._disrupt.http.get(self._link, headers=asked, timeout_s=SHORT_WITHIN_S)
+        right = answer.status == 206 and answer.body == self._content[start : start + RANGE_BYTES]
+        return Reply("edge range", _unless(right, answer))
+
+    def _page(self) -> Reply:
+        answer = self._disrupt.http.get("app:/sign-in", timeout_s=SHORT_WITHIN_S)
+        return Reply("frontend page", _unless(answer.status == 200, answer))
+
+    def _version(self, service: str, host: str) -> Reply:
+        path = self._disrupt.profile.services[service].version
+        answer = self._disrupt.http.get(f"{host}:{path}", timeout_s=SHORT_WITHIN_S)
+        if answer.status != 200:
+            return Reply(f"{service} version", _unless(False, answer))
+        said = answer.json()
+        return Reply(f"{service} version", instance=str(said.get("instance")), release=str(said.get("release")))
+
+    def _slow_rename(self) -> Reply:
+        url = urlsplit(self._disrupt.http.url("api:/"))
+        body = json.dumps({"title": self.asset.title}).encode()
+        head = (
+            f"PATCH /v1/assets/{self.asset.id} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Type: application/json\r\n"
+            f"Authorization: Bearer {self.session.tokens.access_token}\r\nContent-Length: {len(body)}\r\n"
+            "Connection: close\r\n\r\n"
+        )
+        sends: list[Send] = [head.encode() + body[:5], LONG_S, body[5:]]
+        seen = self._disrupt.http.raw("api:/", sends, methods=["PATCH"], patience_s=15.0, within_s=20.0)
+        good = [answer.status for answer in seen.answers] == [200]
+        return Reply("slow write", "" if good else f"slow write: {seen}")
+
+    def _download(self) -> Reply:
+        seen = self._disrupt.http.download(self._link, seconds=DOWNLOAD_S, timeout_s=30.0)
+        whole = seen.status == 200 and seen.sha256 == self._sha256
+        return Reply("download", "" if whole else f"download: {seen.error or seen.status}, {seen.size} bytes")
+
+    def _upload(self) -> Reply:
+        try:
+            self.upload(f"{next(self._numbers)}", small_clip().content)
+        except AssertionError as failure:
+            return Reply("upload", f"upload: {failure}")
+        return Reply("upload")
+
+
+def _shuffled(kinds: Sequence[T]) -> Iterator[T]:
+    """Give them again and again, in another order each time: a balancer that goes round would send each kind to one place."""
+    chance = SystemRandom()
+    while True:
+        yield from chance.sample(kinds, len(kinds))
+
+
+def tell(shots: Sequence[Shot[Reply]]) -> dict[str, Any]:
+    """Sum up requests: how many, how many failed and the first few reasons, the longest from its due time to its end."""
+    failures = [shot.answer.failure for shot in shots if shot.answer.failure]
+    longest = max((shot.ended_s - shot.due_s for shot in shots), default=0.0)
+    return {
+        "requests": len(shots),
+        "failed": len(failures),
+        "failures": failures[:3],
+        "longest_s": round(longest, 2),
+    }
+
+
+def require_enough(counts: dict[str, int]) -> None:
+    """Raise Invalid when too few requests of a sort were made to say anything."""
+    few = [f"{count} {name} of {AT_LEAST[name]}" for name, count in counts.items() if count < AT_LEAST[name]]
+    if few:
+        raise Invalid(f"too few requests to say anything: {', '.join(few)}")
+
+
+def require_short(shots: Sequence[Shot[Reply]], most_s: float) -> None:
+    """Raise Invalid where a request failed that had lasted longer than a drain can wait for."""
+    long = [shot for shot in shots if shot.answer.failure and shot.ended_s - shot.began_s > most_s]
+    if long:
+        lasted_s = max(shot.ended_s - shot.began_s for shot in long)
+        raise Invalid(f"{len(long)} requests that failed had lasted up to {lasted_s:.1f} s: too busy a machine")
+
+
+def _unless(good: bool, answer: Any) -> str:
+    return "" if good else f"{answer.method} {urlsplit(answer.url).path}: {answer.error or answer.status}"
+
+
+def _give_preview(disrupt: Disrupt, asset: Asset, content: bytes) -> None:
+    """Put a large file in the place of the asset's preview, which the check's own asset takes along when it is removed."""
+    key = f"previews/{asset.id}/preview.mp4"
+    put = disrupt.s3.service("worker").call(
+        "put_object", Bucket="previews", Key=key, Body=content, ContentType="video/mp4"
+    )
+    if not put.ok:
+        raise Invalid(f"no large preview could be put: {put.error}")
+
+
+def calls_offered(disrupt: Disrupt, *calls: str) -> None:
+    """Raise Invalid where the platform does not offer what the check asks of it."""
+    if missing := [call for call in calls if not disrupt.platform.offers(call)]:
+        raise Invalid(f"the platform does not offer {', '.join(missing)}")
