@@ -43,7 +43,7 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff format .
 
 test: setup .cache/scanners/.ready  ## pass the project's own tests
-	@$(BIN)/python -m pytest tests -q -n 2
+	@$(BIN)/python -m pytest tests -q -n 3
 
 gate: setup      ## boot the whole system, run every suite, print the verdict, write reports/out/
 	@$(BIN)/seatrial gate --profile $(PROFILE) --arm destroy=$(PROFILE)
