@@ -45,11 +45,12 @@ def test_a_body_that_may_be_left_unread_is_followed_by_no_other_request(running:
 
 def test_every_fault_of_the_ingress_finds_its_place_in_the_configuration(running: Running) -> None:
     loaded = "\n".join(running.get("config")["parts"]["ingress"].values())
-    edits = {
-        (fault.id, find)
-        for fault in load_faults(Path("faults")).values()
-        if isinstance(fault.strike, PatchedIngress)
-        for find, _ in fault.strike.edits(loaded)
-    }
-    assert len(edits) > 10
-    assert [(name, find) for name, find in edits if loaded.count(find) != 1] == []
+    wrong, tried = [], 0
+    for fault in load_faults(Path("faults")).values():
+        if isinstance(fault.strike, PatchedIngress):
+            text = loaded
+            for find, replace in fault.strike.edits(loaded):
+                wrong += [(fault.id, find)] if find not in text else []
+                text, tried = text.replace(find, replace, 1), tried + 1
+    assert tried > 10
+    assert wrong == []
