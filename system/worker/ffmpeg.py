@@ -40,23 +40,38 @@ async def run_ffmpeg(
     The process has a group of its own. The whole group is killed when the caller is cancelled or the time is up
     (TimeoutError), and by the kernel when this process dies.
     """
-    process = await asyncio.create_subprocess_exec(
-        ffmpeg,
-        *("-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5"),
-        *arguments,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-        preexec_fn=_die_with_parent,
+    creating = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            ffmpeg,
+            *(
+                "-hide_banner",
+                "-nostdin",
+                "-nostats",
+                "-loglevel",
+                "error",
+                "-progress",
+                "pipe:1",
+                "-stats_period",
+                "0.5",
+            ),
+            *arguments,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
     )
     errors: deque[str] = deque(maxlen=STDERR_LINES)
     try:
+        # Cancelled in its middle, it kills the leader alone, and waits for pipes that the others of the group hold open.
+        process = await asyncio.shield(creating)
         async with asyncio.timeout(timeout_s), asyncio.TaskGroup() as group:
             group.create_task(_read_progress(process.stdout, on_position))
             group.create_task(_read_errors(process.stderr, errors))
             code = group.create_task(process.wait())
     finally:
+        process = await creating
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -1,7 +1,9 @@
 """FFmpeg and what it started never outlive the job: not a cancelled one, not one that takes too long."""
 
 import asyncio
+import contextlib
 import os
+import secrets
 import signal
 import time
 from collections.abc import Callable
@@ -59,6 +61,33 @@ def test_cancelling_kills_the_whole_group(tmp_path: Path) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         await asyncio.to_thread(gone, pids)
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("turns", range(8))
+def test_cancelling_while_it_is_being_started_kills_the_whole_group_too(tmp_path: Path, turns: int) -> None:
+    nap = f"600.{secrets.randbelow(10**9):09}"
+    stuck = program(tmp_path / "ffmpeg", f"sleep {nap} & wait")
+
+    def running() -> list[str]:
+        found = []
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+                found += [text] if nap in (text := path.read_text()) or str(tmp_path) in text else []
+        return found
+
+    async def scenario() -> None:
+        task = asyncio.create_task(run_ffmpeg(stuck, (), timeout_s=600))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if turns == 7:  # late enough for what it starts
+            await asyncio.to_thread(wait_until, lambda: any(nap in each for each in running()), "its child")
+        task.cancel()
+        done, _ = await asyncio.wait({task}, timeout=DEADLINE_S)
+        assert done, "the cancelled task does not end"
+        assert task.cancelled()
+        await asyncio.to_thread(wait_until, lambda: not running(), "the end of the group")
 
     asyncio.run(scenario())
 
