@@ -8,7 +8,7 @@ from seatrial.platform import Patch
 
 RUNNER = "system/migrations/runner.py"
 JOBS_FILE = "system/migrations/20261102090200_jobs.sql"
-NEWEST_FILE = "system/migrations/20261102090300_hot_indexes.sql"
+INDEXES_FILE = "system/migrations/20261102090300_hot_indexes.sql"
 
 
 def before_jobs(sql: str) -> Patch:
@@ -31,7 +31,7 @@ class IndexBlocks(PatchedRelease):
     services = ("edge",)
     patch: ClassVar = [
         Patch(
-            file=NEWEST_FILE,
+            file=INDEXES_FILE,
             find="create index concurrently if not exists assets_page_idx",
             replace="create index if not exists assets_page_idx",
         )

@@ -51,23 +51,20 @@ def test_uploads_go_on_and_repeated_calls_act_once(exercise: Exercise) -> None:
             parts = list(session.unfinished(uploading.asset.id).sent)
             _completed(exercise, session, uploading.asset, parts, keys)
             ready = session.wait(uploading.asset.id, within_s=float(exercise.target("preview_s")))
-        with cases("deleting under a key"):
-            require(ready is not None, "a ready asset to delete", "none")
-            assert ready is not None
-            _deleted(exercise, session, ready, keys)
+        if ready is not None:  # else the case before has failed, and so has the check
+            with cases("deleting under a key"):
+                _deleted(exercise, session, ready, keys)
         with cases("an upload that is given up leaves nothing"):
             _given_up(exercise, session, content)
         with cases("creating under a key"):
             created = _created(exercise, session)
-        with cases("creating under another account's key"):
-            assert created is not None
-            _created_apart(exercise, session, created)
-        with cases("renaming under a key"):
-            assert created is not None
-            _renamed(session, created.asset, keys)
-        with cases("repeating an earlier renaming"):
-            assert created is not None
-            _renamed_later(session, created.asset)
+        if created is not None:  # as above
+            with cases("creating under another account's key"):
+                _created_apart(exercise, session, created)
+            with cases("renaming under a key"):
+                _renamed(session, created.asset, keys)
+            with cases("repeating an earlier renaming"):
+                _renamed_later(session, created.asset)
         with cases("pages"):
             _paged(exercise, session)
         with cases("keys end"):

@@ -5,6 +5,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from seatrial import Failure, Observe, require
+
 _INFO = re.compile(r"/base/([^/]+)/backup\.info$")
 _SEGMENT = re.compile(r"/wals/[0-9A-F]{16}/([0-9A-F]{24})(?:\.[a-z0-9]+)?$")
 _LOG_BYTES = 1 << 32  # segments are numbered anew in each logical log file of 4 GiB
@@ -36,6 +38,21 @@ class Backup:
         whole = fields["status"] == "DONE"
         ended = dt.datetime.fromisoformat(fields["end_time"]) if whole else None
         return cls(name, fields["systemid"], ended, fields["begin_wal"], fields["end_wal"], data_bytes)
+
+
+def read_backups(handle: Observe, bucket: str, sizes: Mapping[str, int]) -> list[Backup]:
+    """Read every base backup that a listing (size by key) shows; raises Failure for a description that cannot be read."""
+    found = []
+    for name, key in backup_names(sizes).items():
+        answer = handle.s3.get(bucket, key)
+        require(answer.ok, f"{key} to be read", answer, bucket)
+        folder = key.removesuffix("backup.info")
+        data_bytes = sum(size for other, size in sizes.items() if other.startswith(folder) and other != key)
+        try:
+            found.append(Backup.read(name, answer.body.decode(), data_bytes))
+        except (KeyError, ValueError) as error:
+            raise Failure(f"a readable {key}", f"{type(error).__name__}: {error}", bucket) from None
+    return found
 
 
 def backup_names(keys: Iterable[str]) -> dict[str, str]:

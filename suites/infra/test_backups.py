@@ -3,8 +3,8 @@
 import datetime as dt
 from typing import Any
 
-from seatrial import BLOCKER, Failure, Observe, check, eventually, require
-from suites.infra._backups import Backup, archived, backup_names, chain, number, obsolete
+from seatrial import BLOCKER, Observe, check, eventually, require
+from suites.infra._backups import Backup, archived, chain, number, obsolete, read_backups
 
 BUCKET = "backups"
 ARCHIVER = """
@@ -46,7 +46,7 @@ def test_the_newest_restorable_point_is_young_and_retention_holds(observe: Obser
     listed = {each.key: each for each in observe.s3.list(BUCKET, f"{prefix}/")}
     segments = archived({key: each.modified for key, each in listed.items()})
     sizes = {key: each.size_bytes for key, each in listed.items()}
-    backups = [_read(observe, name, key, sizes) for name, key in backup_names(listed).items()]
+    backups = read_backups(observe, BUCKET, sizes)
     whole = sorted((each for each in backups if each.ended and each.data_bytes), key=lambda each: str(each.ended))
     budget = {name: dt.timedelta(seconds=float(observe.target(name))) for name in ("rpo_s", "backup_age_s")}
     window = dt.timedelta(seconds=float(observe.target("backup_window_s")))
@@ -69,7 +69,7 @@ def test_the_newest_restorable_point_is_young_and_retention_holds(observe: Obser
             stored = last is None or last in segments
             require(stored, f"{last}, which the server calls archived, in the bucket", "not there", BUCKET)
         with cases("archiving goes on"):
-            _require_archiving(observe, prefix, number(server["writing"], size) - 1, size)
+            _require_archiving(observe, prefix, server["writing"], size)
         with cases("retention keeps no more than it should"):
             left = obsolete(backups, server["now"], window, budget["backup_age_s"])
             require(not left, f"no backup that a window of {window} does not need", ", ".join(left), BUCKET)
@@ -86,27 +86,17 @@ def test_the_newest_restorable_point_is_young_and_retention_holds(observe: Obser
                 _require_chain(observe, newest, segments, server, budget["rpo_s"])
 
 
-def _read(observe: Observe, name: str, key: str, sizes: dict[str, int]) -> Backup:
-    answer = observe.s3.get(BUCKET, key)
-    require(answer.ok, f"{key} to be read", answer, BUCKET)
-    folder = key.removesuffix("backup.info")
-    data_bytes = sum(size for other, size in sizes.items() if other.startswith(folder) and other != key)
-    try:
-        return Backup.read(name, answer.body.decode(), data_bytes)
-    except (KeyError, ValueError) as error:
-        raise Failure(f"a readable {key}", f"{type(error).__name__}: {error}", BUCKET) from None
-
-
-def _require_archiving(observe: Observe, prefix: str, ended: int, segment_bytes: int) -> None:
-    """Demand the last ended segment, and that the last attempt succeeded; PostgreSQL itself tries again within a minute."""
+def _require_archiving(observe: Observe, prefix: str, writing: str, segment_bytes: int) -> None:
+    """Demand the segment before the one that is written, and that the last attempt succeeded; PostgreSQL itself tries again within a minute."""
 
     def goes_on() -> bool:
         now = observe.pg.rows(ARCHIVER)[0]
         failed = f"{now['last_failed_wal']} failed, {now['failed_count']} in all"
         require(not now["failing"], "archiving goes on", failed)
         stored = archived({each.key: each.modified for each in observe.s3.list(BUCKET, f"{prefix}/")})
-        last = max((number(each, segment_bytes) for each in stored), default=0)
-        require(last >= ended, f"archiving goes on up to segment {ended} of the log", f"up to {last}")
+        reached = [each for each in stored if number(each, segment_bytes) >= number(writing, segment_bytes) - 1]
+        expected = f"archiving goes on up to the segment before {writing}, which is written"
+        require(reached, expected, f"up to {max(stored, default='none')}")
         return True
 
     within_s = float(observe.target("archive_retry_s"))

@@ -124,18 +124,21 @@ def _samples(exercise: Exercise, work: list[Future[None]]) -> Iterator[dict[str,
 
 
 def _require_none_past(exercise: Exercise, role: str, past: list[dict[str, Any]]) -> None:
-    names = {row["pid"]: row["name"] for row in past}
-    worked = {row["pid"] for row in past if row["worked"]}
+    """Demand that none did anything past the pooler, and that those which did nothing go."""
 
-    def none() -> bool:
-        there = (
-            exercise.pg.rows("select pid from pg_stat_activity where pid = any(%s)", (list(names),)) if names else []
-        )
-        left = sorted({names[pid] for pid in worked | {row["pid"] for row in there}})
-        require(not left, f"every session of {role} comes from the pooler", f"past it: {', '.join(left)}", role)
+    def refuse(rows: list[dict[str, Any]]) -> None:
+        names = ", ".join(sorted({row["name"] for row in rows}))
+        require(not rows, f"every session of {role} comes from the pooler", f"past it: {names}", role)
+
+    refuse([row for row in past if row["worked"]])
+    idle = [row["pid"] for row in past]
+
+    def gone() -> bool:
+        refuse(exercise.pg.rows("select application_name as name from pg_stat_activity where pid = any(%s)", (idle,)))
         return True
 
-    eventually(none, within_s=0.0 if worked else IDLE_WITHIN_S, what="no session past the pooler", where=role)
+    if idle:
+        eventually(gone, within_s=IDLE_WITHIN_S, what="the end of idle sessions past the pooler", where=role)
 
 
 def _nothing_held(exercise: Exercise) -> bool:

@@ -20,7 +20,7 @@ NOTE = Path(__file__).with_name("lock_clock.sql").read_text()
 
 SESSIONS = 20
 # A late query still waits where the server sees it: what lateness takes away is chances to be in the way.
-LATE_S, LATE_SHARE = 0.5, 0.25
+LATE_S, LATE_SHARE = 0.5, 0.05
 SAMPLE_EVERY_S = 0.02
 # A query that waits this long gives up, as the product's own do a little later.
 IMPATIENT = "canceling statement due to statement timeout"

@@ -9,7 +9,7 @@ from seatrial import MAJOR, Destroy, Failure, Invalid, check, eventually, requir
 from seatrial.errors import EnvironmentFault
 from seatrial.traffic import Traffic
 from suites.client import Session, signed_in
-from suites.infra._backups import Backup, archived, backup_names, number
+from suites.infra._backups import Backup, archived, number, read_backups
 from suites.migrations._scratch import APPLIED
 
 BUCKET = "backups"
@@ -101,13 +101,7 @@ def _moved(destroy: Destroy, traffic: Traffic[str], move: Callable[[], dict[str,
 def _backup_between(destroy: Destroy, asked: dt.datetime, applied_at: dt.datetime, cluster: str) -> Backup:
     prefix = str(destroy.target("backups_prefix"))
     listed = destroy.s3.list(BUCKET, f"{prefix}/")
-    backups = []
-    for name, key in backup_names(each.key for each in listed).items():
-        answer = destroy.s3.get(BUCKET, key)
-        require(answer.ok, f"{key} to be read", answer, BUCKET)
-        folder = key.removesuffix("backup.info")
-        size = sum(each.size_bytes for each in listed if each.key.startswith(folder) and each.key != key)
-        backups.append(Backup.read(name, answer.body.decode(), size))
+    backups = read_backups(destroy, BUCKET, {each.key: each.size_bytes for each in listed})
     own = [each for each in backups if each.ended and asked <= each.ended <= applied_at and each.cluster == cluster]
     seen = ", ".join(f"{each.name} ended {each.ended}" for each in backups[-3:]) or "no backup at all"
     require(own, f"a backup of this cluster that ended between {asked} and {applied_at}", seen, BUCKET)

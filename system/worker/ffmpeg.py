@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 PR_SET_PDEATHSIG = 1
 STDERR_LINES = 20
+_WATCHED = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-progress", "pipe:1", "-stats_period", "0.5")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -43,17 +44,7 @@ async def run_ffmpeg(
     creating = asyncio.create_task(
         asyncio.create_subprocess_exec(
             ffmpeg,
-            *(
-                "-hide_banner",
-                "-nostdin",
-                "-nostats",
-                "-loglevel",
-                "error",
-                "-progress",
-                "pipe:1",
-                "-stats_period",
-                "0.5",
-            ),
+            *_WATCHED,
             *arguments,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,

@@ -121,7 +121,7 @@ def test_what_a_busy_machine_explains_is_not_certain(changed: dict[str, Any], sa
         ({}, ""),
         ({"recorded": False}, "recorded"),
         ({"queries": 39}, "only 39"),
-        ({"late": 0.3}, "began late"),
+        ({"late": 0.06}, "began late"),
         ({"gap_s": 0.8}, "too busy"),
         ({"stall_s": 0.8, "idle_s": 0.3}, "a query waited 0.80 s for the migration, but the machine alone"),
         ({"blocked": 61}, "queries waited 61 times"),
