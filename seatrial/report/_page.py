@@ -8,6 +8,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 
 from seatrial.outcome import Outcome, Result
 from seatrial.report._changes import Changes
+from seatrial.report._chart import chart
 from seatrial.report._digest import cost, digest, rows, seconds
 from seatrial.report._files import json_text, printable
 from seatrial.verdict import Ruling, Verdict
@@ -49,6 +50,7 @@ def _template() -> Template:
         "seconds": seconds,
         "evidence": json_text,
         "rows": rows,
+        "chart": chart,
         "footprint": cost,
         "css": _css,
         "moment": _moment,

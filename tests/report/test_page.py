@@ -175,3 +175,15 @@ def test_a_list_of_like_records_is_shown_as_a_table(make: Any, make_result: Any,
     assert text.count("<caption>edges</caption>") == 1
     assert "<td>edge-1</td><td>-0.024</td>" in text
     assert all(f"<h4>{name}</h4><pre>" in text for name in ("unlike", "nested", "none"))
+
+
+def test_curves_are_drawn_and_named(make: Any, make_result: Any, tmp_path: Path) -> None:
+    lines = {"list": [1.0, 2.0], HOSTILE: [2.0, 9.0]}
+    evidence = {"latency": {"unit": "ms", "at": ["p50", "p99"], "curves": lines}}
+    page = render(make(make_result("DEP-PERF-01", evidence=evidence)), tmp_path)
+
+    drawn = [attributes["points"] for tag, attributes in page.tags if tag == "polyline"]
+    assert len(drawn) == 2
+    assert drawn[0].startswith("50.0,")
+    assert "latency, ms, logarithmic" in page.all
+    assert "script" not in {tag for tag, _ in page.tags}
