@@ -1,4 +1,4 @@
-"""What code faults share: an ordinary release, built from a patched copy of the source."""
+"""What code faults share: releases that are built from a patched copy of the source."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -24,3 +24,20 @@ class PatchedRelease:
     def in_effect(self, observe: Observe) -> bool:
         """Ask every instance which release it runs."""
         return every_instance_runs(observe, self._release)
+
+
+class NextRelease:
+    """Patch what the next release is built from, and leave what runs: for checks that deploy a release themselves.
+
+    In effect when the platform names the patched files.
+    """
+
+    patch: ClassVar[Sequence[Patch]]
+
+    def strike(self, destroy: Destroy) -> None:
+        """Hand the edits to the platform."""
+        destroy.platform.patch(self.patch)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask the platform which files of the source are patched."""
+        return set(observe.platform.status().patched) == {each["file"] for each in self.patch}

@@ -182,7 +182,7 @@ def test_curves_are_drawn_and_named(make: Any, make_result: Any, tmp_path: Path)
     evidence = {"latency": {"unit": "ms", "at": ["p50", "p99"], "curves": lines}}
     page = render(make(make_result("DEP-PERF-01", evidence=evidence)), tmp_path)
 
-    drawn = [attributes["points"] for tag, attributes in page.tags if tag == "polyline"]
+    drawn = [str(attributes["points"]) for tag, attributes in page.tags if tag == "polyline"]
     assert len(drawn) == 2
     assert drawn[0].startswith("50.0,")
     assert "latency, ms, logarithmic" in page.all
