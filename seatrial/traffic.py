@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from random import SystemRandom
 from types import TracebackType
 from typing import Generic, TypeVar
 
@@ -86,3 +87,14 @@ class Traffic(Generic[T]):
         began_s = time.monotonic()
         answer = self._call()
         return Shot(due_s, began_s, time.monotonic(), answer)
+
+
+def shuffled(kinds: Sequence[T]) -> Iterator[T]:
+    """Give them again and again, in another order each time.
+
+    In a fixed order each kind always comes behind the same other one and meets the same beat of whatever else goes on;
+    a balancer that goes round sends it to one place.
+    """
+    chance = SystemRandom()
+    while True:
+        yield from chance.sample(kinds, len(kinds))

@@ -1,14 +1,13 @@
 """Requests of several kinds, evenly spaced and in shuffled rounds, each at its own moment whatever becomes of the others."""
 
-import random
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from seatrial import Failure, Invalid, eventually
 from seatrial.probes.http import HttpAnswer
-from seatrial.traffic import Shot, Traffic
+from seatrial.traffic import Shot, Traffic, shuffled
 
 TIMEOUT_S = 2.0
 
@@ -36,11 +35,10 @@ class Met(Generic[K]):
 def shoot(asks: Sequence[Ask[K]], *, per_s: float, of_each: int) -> list[Shot[Met[K]]]:
     """Make `of_each` requests of each kind, `per_s` a second; raises Invalid when they do not end in time.
 
-    Each round asks everything once, in an order of its own: in a fixed one, the same request would always come behind the
-    same other, or meet the same beat of what else is going on, and be slower for it.
+    Each round asks everything once, in an order of its own.
     So many may wait at once as fall due before they time out, so that a service which hangs delays no later request.
     """
-    turn, lock = _rounds(asks), threading.Lock()
+    turn, lock = shuffled(asks), threading.Lock()
 
     def call() -> Met[K]:
         with lock:
@@ -59,9 +57,3 @@ def shoot(asks: Sequence[Ask[K]], *, per_s: float, of_each: int) -> list[Shot[Me
             ended = len(traffic.shots)
             raise Invalid(f"{ended} of {wanted} requests ended in twice their time: too busy a machine") from None
     return traffic.shots
-
-
-def _rounds(asks: Sequence[Ask[K]]) -> Iterator[Ask[K]]:
-    order = random.Random(1)  # noqa: S311 - no secret
-    while True:
-        yield from order.sample(asks, len(asks))

@@ -10,21 +10,18 @@ import itertools
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from random import SystemRandom
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from seatrial import Disrupt, Invalid, eventually, require
 from seatrial.probes.raw import Send
-from seatrial.traffic import Shot, Traffic
+from seatrial.traffic import Shot, Traffic, shuffled
 from suites.client import Asset, Ledger, generated_clip, ready_asset, remove, require_whole, signed_in, small_clip
 from suites.client.instances import HOSTS
-
-T = TypeVar("T")
 
 SHORT_PER_S, LONG_PER_S, DOWNLOADS_PER_S, UPLOADS_PER_S = 14.0, 2.0, 0.75, 0.5
 SHORT_WITHIN_S = 5.0
@@ -74,8 +71,8 @@ class Rolling:
         self._link = self.session.playback(self.asset.id).url
         self._numbers, self._lock = itertools.count(1), threading.Lock()
         kinds: list[Callable[[], Reply]] = [self._read, self._rename, self._range, self._page]
-        kinds += [partial(self._version, service, host) for service, host in HOSTS.items()]
-        self._turns = _shuffled(kinds)
+        kinds += [partial(self.version, service) for service in HOSTS]
+        self._turns = shuffled(kinds)
         self.kinds = len(kinds)
         self._traffic: dict[str, Traffic[Reply]] = {
             "short": Traffic(self._short, per_s=short_per_s),
@@ -123,6 +120,15 @@ class Rolling:
             eventually(lambda: ready() > before, within_s=MORE_WITHIN_S, what="one more worker")
         for number in range(before + 1):
             self.upload(f"long {number}", generated_clip(seed=3, duration_s=LONG_CLIP_S).content)
+
+    def version(self, service: str) -> Reply:
+        """Ask a service's public host who answers, and what it runs."""
+        path = self._disrupt.profile.services[service].version
+        answer = self._disrupt.http.get(f"{HOSTS[service]}:{path}", timeout_s=SHORT_WITHIN_S)
+        if answer.status != 200:
+            return Reply(f"{service} version", _unless(False, answer))
+        said = answer.json()
+        return Reply(f"{service} version", instance=str(said.get("instance")), release=str(said.get("release")))
 
     @property
     def shots(self) -> dict[str, list[Shot[Reply]]]:
@@ -200,14 +206,6 @@ class Rolling:
         answer = self._disrupt.http.get("app:/sign-in", timeout_s=SHORT_WITHIN_S)
         return Reply("frontend page", _unless(answer.status == 200, answer))
 
-    def _version(self, service: str, host: str) -> Reply:
-        path = self._disrupt.profile.services[service].version
-        answer = self._disrupt.http.get(f"{host}:{path}", timeout_s=SHORT_WITHIN_S)
-        if answer.status != 200:
-            return Reply(f"{service} version", _unless(False, answer))
-        said = answer.json()
-        return Reply(f"{service} version", instance=str(said.get("instance")), release=str(said.get("release")))
-
     def _slow_rename(self) -> Reply:
         url = urlsplit(self._disrupt.http.url("api:/"))
         body = json.dumps({"title": self.asset.title}).encode()
@@ -232,13 +230,6 @@ class Rolling:
         except AssertionError as failure:
             return Reply("upload", f"upload: {failure}")
         return Reply("upload")
-
-
-def _shuffled(kinds: Sequence[T]) -> Iterator[T]:
-    """Give them again and again, in another order each time: a balancer that goes round would send each kind to one place."""
-    chance = SystemRandom()
-    while True:
-        yield from chance.sample(kinds, len(kinds))
 
 
 def tell(shots: Sequence[Shot[Reply]]) -> dict[str, Any]:

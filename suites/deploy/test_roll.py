@@ -168,7 +168,7 @@ def test_scaling_takes_effect_and_loses_nothing(disrupt: Disrupt) -> None:
     Why it matters: a service that is scaled out in an emergency and gets no requests on its new instances has not been
     scaled out, and one that is scaled in without draining pays for saved money with failed requests and lost jobs.
 
-    How it is measured: under the traffic of DEP-ROLL-01 each service is scaled to its count in targets.scale_out. The
+    How it is measured: under the traffic of DEP-ROLL-01 each service in targets.scale_out is scaled to its count there. The
     platform must list so many instances, each new one must be ready and answer through its public host within ten
     seconds, and a new worker must finish one of a burst of jobs. Then each is scaled in to what the profile lists: the
     platform must list these, and no request that begins afterwards may be answered by one that went. No request may fail,

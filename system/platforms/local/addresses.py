@@ -15,6 +15,7 @@ _OFFSETS: dict[str, tuple[str, int]] = {
     "dns": ("127.77.0.80", 53),
     "pgbouncer": ("127.77.0.12", 8),
     "backups": ("127.77.0.13", 7),
+    "autoscaler": ("127.77.0.14", 10),
     "redis": ("127.77.0.20", 2),
     "s3": ("127.77.0.30", 3),
     "s3-master": ("127.77.0.30", 4),
@@ -98,7 +99,7 @@ class Addresses:
     def declared(self) -> dict[str, list[Endpoint]]:
         """List what each part listens on, by part name; nothing else may listen."""
         parts = {"ingress": [self.endpoint("https"), self.endpoint("http")]}
-        for name in ("postgres", "postgres-standby", "pgbouncer", "backups", "redis", "dns"):
+        for name in ("postgres", "postgres-standby", "pgbouncer", "backups", "autoscaler", "redis", "dns"):
             parts[name] = [self.endpoint(name)]
         parts |= {name: [self.endpoint(name)] for slots in SLOTS.values() for name in slots}
         s3 = [self.endpoint(name) for name in _WEED]

@@ -89,6 +89,7 @@ class _Start:
     async def copies(self) -> None:
         """Make standby and backup once the services serve, one after the other: copying takes what their start needs."""
         await self._serves.wait()
+        await self._part("autoscaler")
         await self._part("postgres-standby")
         await self._step("streaming", asyncio.wait_for(self._instance.standby.streaming(), _STREAMING_DEADLINE_S))
         await self._buckets_ready.wait()

@@ -17,6 +17,7 @@ from system.platforms.local.history import History
 from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import Listener
+from system.platforms.local.parts.autoscaler import Autoscaler
 from system.platforms.local.parts.backups import Backups
 from system.platforms.local.parts.ingress import Ingress
 from system.platforms.local.parts.nameserver import NameServer
@@ -99,6 +100,7 @@ class Instance:
         self.redis = Redis(self.layout, self.programs, self.secrets)
         self.s3 = SeaweedFS(self.layout, self.programs, self.secrets)
         self.backups = Backups(self.layout, self.programs)
+        self.autoscaler = Autoscaler(self.layout, self.programs)
         self.ingress = Ingress(self.layout, self.programs)
         self.nameserver = NameServer(self.layout, self.programs)
         self.services = instances(self.layout, self.programs, self.secrets, self.release)
@@ -109,6 +111,7 @@ class Instance:
             self.redis,
             self.s3,
             self.backups,
+            self.autoscaler,
             self.ingress,
             self.nameserver,
         )
