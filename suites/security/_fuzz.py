@@ -59,7 +59,7 @@ class Fuzzed:
 
 
 def fuzz(schema: Any) -> Fuzzed:
-    """Run every phase."""
+    """Run every phase; an interrupt, which Schemathesis would take for the end of a phase, goes on to the caller."""
     fuzzed = Fuzzed()
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
@@ -68,6 +68,8 @@ def fuzz(schema: Any) -> Fuzzed:
             fuzzed.errors.append(f"{event.label}: {event.info.title}: {event.value}"[:600])
         elif isinstance(event, events.FatalError):
             raise event.exception
+        elif isinstance(event, events.Interrupted):
+            raise KeyboardInterrupt
     return fuzzed
 
 

@@ -19,6 +19,7 @@ FACTS = ("Idempotency-Key was used for another", "A link lives", "This is a mult
 EXAMPLES, STEPS = 8, 6
 FEWEST_OPERATIONS, FEWEST_REQUESTS = 14, 200
 LONGEST_RETENTION_S = 60.0
+NOWHERE = "00000000-0000-4000-8000-000000000000"
 # Headers of HTTP itself, which whatever stands in front of the API may answer (RFC 9110, sections 7.6.1 and 10.1.1).
 OF_HTTP = frozenset({"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"})
 
@@ -31,7 +32,7 @@ def test_the_contract_survives_a_fuzzer(exercise: Exercise) -> None:
     breaks every generated client. A fuzzer that gets 401 everywhere is green and has tested nothing.
 
     How it is measured: Schemathesis reads the live /openapi.json and sends, through the public host and signed in as a
-    trial account, the examples (a ready asset, a real sign-in), its coverage of every constraint of every parameter, random
+    trial account, the examples (a ready asset, one that is nowhere, a real sign-in), its coverage of every constraint of every parameter, random
     bodies and parameters, and random chains along the contract's links. No answer may be a 5xx; each must have a documented
     status, content type, headers and body; what breaks a constraint must be refused and what keeps all of them must not be;
     a token that is missing or wrong must be refused; what was deleted must be gone. Signing out has a session of its own
@@ -94,7 +95,8 @@ def _schema(exercise: Exercise, document: Mapping[str, Any], examples: Mapping[s
             label = f"{method.upper()} {path}"
             for parameter in operation.get("parameters", ()):
                 if parameter["name"] == "asset_id" and examples:
-                    parameter["example"] = examples["to be deleted" if label == DELETE else "asset"]
+                    named = examples["to be deleted" if label == DELETE else "asset"]
+                    parameter["examples"] = {"there": {"value": named}, "nowhere": {"value": NOWHERE}}
             if label in examples:
                 operation["requestBody"]["content"]["application/json"]["example"] = examples[label]
     base_url = exercise.profile.urls["api"]
