@@ -3,7 +3,7 @@
 import time
 from functools import partial
 
-from seatrial import MAJOR, Disrupt, Invalid, check, eventually, require
+from seatrial import MAJOR, Disrupt, Failure, Invalid, check, eventually, require
 from seatrial.traffic import Traffic
 from suites.deploy._rolling import Rolling, tell
 
@@ -29,9 +29,11 @@ def test_a_policy_scales_out_and_in_and_loses_nothing(disrupt: Disrupt) -> None:
     Not covered: the policy's other measures, such as CPU; more than one instance more; a maximum that is too low for the worst day.
     """
     service, per_s = str(disrupt.target("autoscaled_service")), float(disrupt.target("autoscaled_per_s"))
-    before = _listed(disrupt, service)
-    if before != set(disrupt.profile.services[service].instances):
-        raise Invalid(f"{service} is not at rest: {sorted(before)}")
+    before = set(disrupt.profile.services[service].instances)
+    try:
+        _await_count(disrupt, service, len(before), "autoscaled_in_s")
+    except Failure as failure:
+        raise Invalid(f"{service} is not at rest: {failure}") from None
     rolling = Rolling(disrupt)
     load = Traffic(partial(rolling.version, service), per_s=BEYOND * per_s * len(before))
     took: dict[str, float] = {}
