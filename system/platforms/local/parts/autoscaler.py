@@ -28,8 +28,8 @@ class Policy:
     service: str = "frontend"
     least: int = 1
     most: int = 2
-    requests_per_s: float = 60.0
-    out_after_s: float = 3.0
+    requests_per_s: float = 100.0
+    out_after_s: float = 5.0
     in_after_s: float = 8.0
 
 
