@@ -28,7 +28,7 @@ class Policy:
     service: str = "frontend"
     least: int = 1
     most: int = 2
-    requests_per_s: float = 100.0
+    requests_per_s: float = 80.0
     out_after_s: float = 5.0
     in_after_s: float = 8.0
 
