@@ -183,7 +183,7 @@ class UploadedPart(Request):
     """Name a part that was sent, with the ETag that the store answered."""
 
     part_number: Annotated[int, Field(ge=1, le=10_000), WHOLE]
-    etag: Annotated[str, Field(min_length=1, max_length=200, pattern=r'^"?[A-Za-z0-9+/=-]+"?$')]
+    etag: Annotated[str, Field(min_length=1, max_length=64, pattern=r'^"?[A-Za-z0-9+/=-]+"?$')]
 
 
 class Completion(Request):

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 import system.api
-from system.api.app import create_app
+from system.api.app import LARGEST_BODY_BYTES, create_app
+from system.api.models import Completion, UploadedPart
 
 CONTRACT = Path(system.api.__file__).with_name("openapi.json")
 PUBLIC = {"/livez", "/readyz", "/version", "/v1/sessions", "/v1/sessions/refresh"}
@@ -39,3 +40,16 @@ def test_every_operation_but_the_public_ones_asks_for_a_token() -> None:
 
 def test_no_validation_error_of_the_framework_is_left_in_it() -> None:
     assert "HTTPValidationError" not in CONTRACT.read_text()
+
+
+def test_the_largest_completion_that_the_contract_allows_fits_into_a_body() -> None:
+    schemas = json.loads(CONTRACT.read_text())["components"]["schemas"]
+    fields = schemas["UploadedPart"]["properties"]
+    part = UploadedPart(
+        part_number=int(fields["part_number"]["maximum"]), etag='"' + "a" * (fields["etag"]["maxLength"] - 2) + '"'
+    )
+    listed = next(each for each in schemas["Completion"]["properties"]["parts"]["anyOf"] if each["type"] == "array")
+
+    body = Completion(parts=[part] * listed["maxItems"]).model_dump()
+
+    assert len(json.dumps(body)) <= LARGEST_BODY_BYTES
