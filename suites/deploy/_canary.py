@@ -1,6 +1,6 @@
 """What requests to two instances tell of their releases."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from seatrial.statistics import Arm, Judgement, Rules, judge, quantile
@@ -50,20 +50,25 @@ def rows(shots: Shots) -> list[dict[str, str | int | float]]:
     return table
 
 
-def excused(found: Judgement, control: Judgement, repeated: Judgement) -> dict[str, str]:
-    """Return what was slower and cannot be held against the release, with the reason.
+def upheld(found: Judgement, again: Judgement) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what is slower in both samples, and what only the first one could tell, each with the reason."""
+    unclear = {
+        kind: f"slower, and asked again nothing could be told: {again.unknown}"
+        for kind in found.slower
+        if again.unknown
+    }
+    return {kind: why for kind, why in again.slower.items() if kind in found.slower}, unclear
 
-    `control` is of the old release on the canary's instance, `repeated` of the new one there once more.
-    """
-    reasons = {}
-    for kind in found.slower:
-        if control.unknown:
-            reasons[kind] = f"slower, and with the old release nothing could be told: {control.unknown}"
-        elif kind in control.slower:
-            reasons[kind] = f"slower, and so is the same instance with the old release: {control.slower[kind]}"
-        elif kind not in repeated.slower:
-            reasons[kind] = f"slower, and not when it was asked once more: {found.slower[kind]}"
-    return reasons
+
+def excused(slower: Mapping[str, str], control: Judgement) -> dict[str, str]:
+    """Return what cannot be held against the release: on the canary's instance the old one (`control`) is slower, too."""
+    if control.unknown:
+        return dict.fromkeys(slower, f"slower, and with the old release nothing could be told: {control.unknown}")
+    return {
+        kind: f"slower, and so is the same instance with the old release: {control.slower[kind]}"
+        for kind in slower
+        if kind in control.slower
+    }
 
 
 def _arm(shots: Shots, side: str) -> Arm:
