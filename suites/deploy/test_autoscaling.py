@@ -9,6 +9,7 @@ from suites.deploy._rolling import LATE_S, LATE_SHARE, Rolling, tell
 
 BEYOND = 1.3  # times what the policy allows an instance
 REACHED_WITHIN_S = 10.0
+AT_ONCE = 256  # an instance with too much to do answers late; the load goes on all the same
 
 
 @check("DEP-ROLL-05", severity=MAJOR, component="platform", alone=True)
@@ -19,12 +20,12 @@ def test_a_policy_scales_out_and_in_and_loses_nothing(disrupt: Disrupt) -> None:
     minimum, or nobody counts, nothing comes; where the new instance gets no requests, it does not help; where it never
     goes, it is paid for; and where it goes without draining, the quiet after the rush costs requests.
 
-    How it is measured: under the traffic of DEP-ROLL-01, without jobs, the public host of targets.autoscaled_service is
-    asked who answers, a third more often than the targets.autoscaled_per_s of all its instances. Within
+    How it is measured: under the traffic of DEP-ROLL-01, without jobs, the public host of targets.autoscaled_service
+    is asked who answers, a third more often than the targets.autoscaled_per_s of all its instances. Within
     targets.autoscaled_out_s the platform must list one instance more, which must then answer through the public host
-    within ten seconds. Once the load is over, the platform must list those of before within
-    targets.autoscaled_in_s, and none that went may answer a request that begins afterwards. No request may fail. Requests
-    that began late, or too few, are INVALID.
+    within ten seconds. Once the load is over, the platform must list those of before within targets.autoscaled_in_s,
+    and none that went may answer a request that begins afterwards. No request may fail. Requests that began late, or
+    too few, are INVALID.
 
     Not covered: the policy's other measures, such as CPU; more than one instance more; a maximum that is too low for the worst day.
     """
@@ -35,7 +36,7 @@ def test_a_policy_scales_out_and_in_and_loses_nothing(disrupt: Disrupt) -> None:
     except Failure as failure:
         raise Invalid(f"{service} is not at rest: {failure}") from None
     rolling = Rolling(disrupt)
-    load = Traffic(partial(rolling.version, service), per_s=BEYOND * per_s * len(before))
+    load = Traffic(partial(rolling.version, service), per_s=BEYOND * per_s * len(before), at_once=AT_ONCE)
     took: dict[str, float] = {}
     with disrupt.cases(at_least=8) as cases:
         with rolling:
