@@ -128,6 +128,8 @@ def _checklist_arguments(listed: argparse.ArgumentParser) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
     signal.signal(signal.SIGTERM, _terminated)
+    # What a script starts in the background ignores it, and so would the stages, to which we pass an interrupt on.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     given = sys.argv[1:] if arguments is None else arguments
     options = _parser().parse_args(given)
     try:

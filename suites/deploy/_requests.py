@@ -5,9 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from seatrial import Failure, Invalid, eventually
+from seatrial import Exercise, Failure, Invalid, eventually
 from seatrial.probes.http import HttpAnswer
 from seatrial.traffic import Shot, Traffic, shuffled
+from suites.client import Asset, Session, ready_asset, signed_in
 
 TIMEOUT_S = 2.0
 
@@ -30,6 +31,16 @@ class Met(Generic[K]):
     kind: K
     failure: str
     limited: bool
+
+
+def watchable(exercise: Exercise) -> tuple[Session, Asset, str]:
+    """Return a session, an asset of it that is ready, and a link to its preview; raises Invalid where an upload gives none."""
+    try:
+        session = signed_in(exercise)
+        asset = ready_asset(exercise, session)
+        return session, asset, session.playback(asset.id).url
+    except Failure as failure:
+        raise Invalid(f"there is nothing to ask for, since an upload does not come through: {failure}") from None
 
 
 def shoot(asks: Sequence[Ask[K]], *, per_s: float, of_each: int) -> list[Shot[Met[K]]]:

@@ -8,10 +8,10 @@ from seatrial import MAJOR, Disrupt, Failure, Invalid, check, eventually, requir
 from seatrial.platform import Patch
 from seatrial.statistics import Judgement, Rules, proportion_bounds
 from seatrial.traffic import Shot, Traffic
-from suites.client import Instance, instances, ready_asset, running, signed_in
+from suites.client import Instance, instances, running
 from suites.client.instances import HOSTS
 from suites.deploy._canary import BASELINE, CANARY, SIDES, Kind, Shots, excused, judged, past, rows, upheld
-from suites.deploy._requests import TIMEOUT_S, Ask, Met, shoot
+from suites.deploy._requests import TIMEOUT_S, Ask, Met, shoot, watchable
 
 # What makes a release of its own, and changes nothing that runs.
 COMMENT = Patch(
@@ -55,9 +55,9 @@ def test_a_canary_is_not_worse_than_the_release_beside_it(disrupt: Disrupt) -> N
     share of the slowest twentieth, failures exactly; worse is more than targets.canary_ratio times as long or
     targets.canary_failed_share failed, with p < 0.002. First it is stated which regression these samples could show:
     as long as that is larger than targets.canary_sees_ratio or canary_sees_share, or there are fewer than 150 answers
-    of a kind, more is asked, three times at most; then it is INVALID. What looks slower is asked again, and counts
-    when it is slower again; then once more with the old release on the canary's instance: slower then too is the
-    instance, or the machine, and INVALID.
+    of a kind, more is asked, three times at most; then it is INVALID. Where anything looks slower all is asked
+    again, and what is slower in that second sample counts, unless it is slower with the old release on the canary's
+    instance, too: that is the instance, or the machine, and INVALID.
 
     Not covered: services with one instance, which no canary can be put beside; the worker; anything that shows later than
     this lasts (DEP-ROLL-06).
@@ -110,12 +110,7 @@ def _rules(disrupt: Disrupt) -> Rules:
 
 def _asks(disrupt: Disrupt, pairs: dict[str, Pair]) -> list[Ask[Kind]]:
     """Return what is asked of each side in each round."""
-    try:
-        session = signed_in(disrupt)
-        asset = ready_asset(disrupt, session)
-        link = session.playback(asset.id).url
-    except Failure as failure:
-        raise Invalid(f"there is nothing to ask for, since an upload does not come through: {failure}") from None
+    session, asset, link = watchable(disrupt)
     mine = {"Authorization": f"Bearer {session.tokens.access_token}"}
     part = {"Range": "bytes=0-65535", "Host": link.split("/")[2]}
     send = partial(disrupt.http.request, timeout_s=TIMEOUT_S)

@@ -2,12 +2,11 @@
 
 from functools import partial
 
-from seatrial import MAJOR, Exercise, Failure, Invalid, check, require
+from seatrial import MAJOR, Exercise, Invalid, check, require
 from seatrial.statistics import quantile
 from seatrial.traffic import Shot
-from suites.client import ready_asset, signed_in
 from suites.deploy._budgets import ALL, FEWEST, Budget, Sample, weigh
-from suites.deploy._requests import TIMEOUT_S, Ask, Met, shoot
+from suites.deploy._requests import TIMEOUT_S, Ask, Met, shoot, watchable
 
 PER_S, SECONDS = 12, 10  # requests to each endpoint
 CONTROL = "control"
@@ -68,12 +67,7 @@ def test_answers_come_within_budget(exercise: Exercise) -> None:
 
 
 def _asks(exercise: Exercise) -> list[Ask[str]]:
-    try:
-        session = signed_in(exercise)
-        asset = ready_asset(exercise, session)
-        link = session.playback(asset.id).url
-    except Failure as failure:
-        raise Invalid(f"there is nothing to ask for, since an upload does not come through: {failure}") from None
+    session, asset, link = watchable(exercise)
     cookie = {"Cookie": f"__Host-access={session.tokens.access_token}"}
     path, asked = f"/v1/assets/{asset.id}", {"variant": "preview"}
     get = exercise.http.get

@@ -294,6 +294,25 @@ def test_a_gate_that_ends_early_leaves_nothing_running(tiny: Tiny, number: signa
     assert tiny.gate().code == 0
 
 
+def test_a_gate_that_a_script_started_in_the_background_ends_when_it_is_told_to(tiny: Tiny) -> None:
+    marker = tiny.folder / "running"
+    tiny.suite(
+        OPEN.replace(
+            "    require(", f"    import pathlib, time; pathlib.Path('{marker}').touch(); time.sleep(60)\n    require("
+        )
+    )
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell without job control does
+    try:
+        process = tiny.start("gate", "--suites", "suites")
+    finally:
+        signal.signal(signal.SIGINT, before)
+    wait_for(marker.exists, "the check to run")
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(30) == 130
+    assert not tiny.is_open()
+
+
 def test_an_environment_that_does_not_come_up_is_no_verdict(tiny: Tiny) -> None:
     with socket.create_server(("127.0.0.1", tiny.port)):
         run = tiny.gate()

@@ -50,10 +50,10 @@ def test_a_side_that_served_nothing_has_no_figures() -> None:
     assert rows(shots(1, failed=216))[1]["p50 ms"] == "none"
 
 
-def test_only_what_is_slower_each_time_is_held_against_the_release() -> None:
+def test_what_is_slower_in_the_second_sample_is_upheld_whichever_kind_it_was_in_the_first() -> None:
     slower, unclear = upheld(judgement(list="slow", link="slow"), judgement(list="slow again", range="slow"))
 
-    assert slower == {"list": "slow again"}
+    assert slower == {"list": "slow again", "range": "slow"}
     assert unclear == {}
 
 

@@ -1,13 +1,10 @@
 """The part that runs as many instances of a service as its requests need."""
 
 import dataclasses
-import sys
 from dataclasses import dataclass
 
-from system.platforms.local import http_probe
-from system.platforms.local.children import Command
-from system.platforms.local.layout import PROJECT, Layout
-from system.platforms.local.part import Part
+from system.platforms.local.layout import Layout
+from system.platforms.local.parts.own_program import OwnProgram
 from system.platforms.local.programs import Programs
 
 NAME = "autoscaler"
@@ -33,7 +30,7 @@ class Policy:
     in_after_s: float = 8.0
 
 
-class Autoscaler(Part):
+class Autoscaler(OwnProgram):
     """Settings are the fields of the policy.
 
     Args:
@@ -41,25 +38,12 @@ class Autoscaler(Part):
         programs: the programs to run.
     """
 
-    stop_grace_s = 3.0
-
     def __init__(self, layout: Layout, programs: Programs) -> None:
-        super().__init__(layout, programs, NAME, NAME, layout.addresses.endpoint(NAME))
+        super().__init__(layout, programs, NAME)
 
-    def command(self) -> Command:
-        """Run the policy."""
-        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
-        environment |= {"PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
-        where = [f"--state={self.layout.state}", f"--base-port={self.layout.addresses.base_port}"]
-        policy = [f"--{name}={value}" for name, value in self.config().items()]
-        return Command(
-            [sys.executable, "-m", "system.platforms.local.autoscaler", *where, *policy], environment, self.layout.run
-        )
-
-    async def probe(self) -> str:
-        """Ask for its metrics."""
-        status = await http_probe.status(self.endpoint, "/metrics")
-        return "" if status == 200 else f"/metrics answers {status}"
+    def options(self) -> list[str]:
+        """Give the policy."""
+        return [f"--{name}={value}" for name, value in self.config().items()]
 
     def config(self) -> dict[str, str]:
         """Give the policy in force."""
