@@ -128,7 +128,14 @@ def _asks(disrupt: Disrupt, pairs: dict[str, Pair]) -> list[Ask[Kind]]:
 
 
 def _put_beside(disrupt: Disrupt, pairs: dict[str, Pair]) -> None:
-    """Put the new release on the canaries, start the baselines anew, and turn a part of the public requests over."""
+    """Put the new release on the canaries, start the baselines anew, and turn a part of the public requests over.
+
+    Raises Invalid where one of them is not ready before: to put a release on it would start it.
+    """
+    parts = disrupt.platform.status().parts
+    compared = [pair.on(side).name for pair in pairs.values() for side in SIDES]
+    if away := [f"{name} is {parts[name].state}" for name in compared if parts[name].state != "ready"]:
+        raise Invalid(f"{', '.join(away)} before anything was struck")
     deployed = disrupt.platform.canary([pair.canary.name for pair in pairs.values()], [COMMENT])
     status = disrupt.platform.status()
     for pair in pairs.values():
