@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from seatrial import BLOCKER, Exercise, Invalid, check, eventually, require
-from seatrial.platform import Part
 from suites.client import Asset, Session, remove, signed_in, small_clip, uploaded_asset
 from suites.deploy._bad_media import Bad, bad_files
 
@@ -38,7 +37,7 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
         raise Invalid(f"{len(bad)} kinds of bad files, at least {LIKELY_KINDS} were expected")
     budget_s = float(exercise.target("preview_s"))
     told_of = exercise.platform.offers("status")
-    workers, dead_letters = _workers(exercise) if told_of else {}, exercise.redis.read("XLEN", DEAD)
+    workers, dead_letters = _ready_workers(exercise) if told_of else {}, exercise.redis.read("XLEN", DEAD)
     uploads = {each.name: _uploaded(exercise, session, each) for each in bad}
     began = time.monotonic()
     beside = uploaded_asset(exercise, session, good, "beside them")
@@ -110,12 +109,17 @@ def _no_video() -> dict[str, Any]:
     return {"title": "t", "filename": "a.pdf", "content_type": "application/pdf", "size_bytes": 1, "sha256": "0" * 64}
 
 
-def _workers(exercise: Exercise) -> dict[str, tuple[int | None, int]]:
-    """Return process and restarts of each worker, once all are ready."""
+def _ready_workers(exercise: Exercise) -> dict[str, tuple[int | None, int]]:
+    """Wait until every worker is ready, then return what each is."""
 
-    def ready() -> tuple[Part, ...]:
+    def ready() -> bool:
         parts = exercise.platform.status().instances("worker")
-        return parts if parts and all(part.state == "ready" for part in parts) else ()
+        return bool(parts) and all(part.state == "ready" for part in parts)
 
-    found = eventually(ready, within_s=float(exercise.target("ready_s")), what="every worker ready", where="worker")
-    return {part.name: (part.pid, part.restarts) for part in found}
+    eventually(ready, within_s=float(exercise.target("ready_s")), what="every worker ready", where="worker")
+    return _workers(exercise)
+
+
+def _workers(exercise: Exercise) -> dict[str, tuple[int | None, int]]:
+    """Return process and restarts of each worker, in whatever state it is."""
+    return {part.name: (part.pid, part.restarts) for part in exercise.platform.status().instances("worker")}
