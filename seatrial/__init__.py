@@ -4,7 +4,7 @@ from seatrial.errors import Failure, Invalid, require
 from seatrial.eventually import eventually
 from seatrial.impact import Destroy, Disrupt, Exercise, Observe
 from seatrial.outcome import Severity
-from seatrial.registry import check, fault
+from seatrial.registry import Plan, check, fault
 
 BLOCKER, MAJOR, MINOR = Severity.BLOCKER, Severity.MAJOR, Severity.MINOR
 
@@ -18,6 +18,7 @@ __all__ = [
     "Failure",
     "Invalid",
     "Observe",
+    "Plan",
     "check",
     "eventually",
     "fault",

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from rich.console import Console
 
-from seatrial import conclude, expected, hosting, inventory
+from seatrial import conclude, expected, hosting, inventory, plans
 from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
 from seatrial.outcome import Level
@@ -60,19 +60,12 @@ def _parser() -> argparse.ArgumentParser:
     gate.add_argument("--suite", action="append", default=[], metavar="NAME", help="only this suite (may be repeated)")
     gate.add_argument("only", nargs="*", metavar="SUITE|ID", help="only these suites or checks")
 
+    drill = add("drill", _drill, "rehearse disasters, and tell how long the recovery took (exit codes as of gate)")
+    with_profile(drill)
+    _drill_arguments(drill)
     prove = add("prove", _prove, "break the environment on purpose and demand that each check notices")
     with_profile(prove)
-    prove.add_argument("--arm", action="append", default=[], metavar="destroy=ENVIRONMENT")
-    prove.add_argument("--fault", action="append", default=[], metavar="ID", help="only this fault (may be repeated)")
-    prove.add_argument(
-        "--suite", action="append", default=[], metavar="NAME", help="only faults of this suite (may be repeated)"
-    )
-    prove.add_argument("--suites", type=Path, default=Path("suites"))
-    prove.add_argument(
-        "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
-    )
-    prove.add_argument("--sample", type=int, metavar="N", help="only N faults, taken from every kind in turn")
-    prove.add_argument("--times", type=int, default=1, help="how often to go through the faults")
+    _prove_arguments(prove)
 
     heal = add(
         "heal", _heal, "replay the undo log after a trial was killed; starts the environment first if it is down"
@@ -111,6 +104,30 @@ def _parser() -> argparse.ArgumentParser:
     report = add("report", _report, "build the Allure site from the last verdict's results")
     report.add_argument("--out", type=Path, default=OUT)
     return parser
+
+
+def _drill_arguments(drill: argparse.ArgumentParser) -> None:
+    drill.add_argument("only", nargs="*", metavar="ID", help="only these drills (default: all)")
+    drill.add_argument("--arm", action="append", default=[], metavar="LEVEL=ENVIRONMENT", help="allow the strikes")
+    drill.add_argument("--times", type=_count, default=1, metavar="N", help="rehearse each so often")
+    drill.add_argument(
+        "--dry-run", action="store_true", help="say what would be struck and who would notice, strike nothing"
+    )
+    drill.add_argument("--suites", type=Path, default=Path("suites"), help="folder of suites (default: suites)")
+
+
+def _prove_arguments(prove: argparse.ArgumentParser) -> None:
+    prove.add_argument("--arm", action="append", default=[], metavar="destroy=ENVIRONMENT")
+    prove.add_argument("--fault", action="append", default=[], metavar="ID", help="only this fault (may be repeated)")
+    prove.add_argument(
+        "--suite", action="append", default=[], metavar="NAME", help="only faults of this suite (may be repeated)"
+    )
+    prove.add_argument("--suites", type=Path, default=Path("suites"))
+    prove.add_argument(
+        "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
+    )
+    prove.add_argument("--sample", type=int, metavar="N", help="only N faults, taken from every kind in turn")
+    prove.add_argument("--times", type=int, default=1, help="how often to go through the faults")
 
 
 def _checklist_arguments(listed: argparse.ArgumentParser) -> None:
@@ -161,6 +178,34 @@ def _gate(options: argparse.Namespace) -> int:
     environment = _open(options)
     wanted = [*options.suite, *options.only]
     verdict = gate.run(environment, options.suites, wanted, options.arm, Console(highlight=False))
+    conclude.publish(environment, verdict, with_site=True)
+    return verdict.ruling.exit_code
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
+    return number
+
+
+def _drill(options: argparse.Namespace) -> int:
+    from seatrial import gate  # noqa: PLC0415 - pytest is needed by a few commands only
+
+    drills = {row.id: row for row in inventory.planned(options.suites)}
+    if unknown := [name for name in options.only if name not in drills]:
+        raise UsageError(f"no drill {unknown[0]!r} (there are: {', '.join(drills)})")
+    wanted = [name for name in drills if not options.only or name in options.only]
+    if not wanted:
+        raise UsageError(f"no drills in {options.suites}")
+    console = Console(highlight=False)
+    if options.dry_run:
+        environment_name = load(find(options.profile)).name
+        for name in wanted:
+            plans.tell(drills[name], environment_name, console)
+        return 0
+    environment = _open(options)
+    verdict = gate.run(environment, options.suites, wanted, options.arm, console, times=options.times)
     conclude.publish(environment, verdict, with_site=True)
     return verdict.ruling.exit_code
 

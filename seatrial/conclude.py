@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -128,6 +129,12 @@ def conclude(
         timings=dict(timings or {}),
         harness=harness_version(),
     )
+
+
+def earlier(environment: Environment, out: Path = OUT) -> list[dict[str, Any]]:
+    """Return the results of the environment's last verdict, as plain JSON values; none without one."""
+    verdict = previous(out, environment.profile.name)
+    return list(verdict["results"]) if verdict else []
 
 
 def harness_version() -> str:

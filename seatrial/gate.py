@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from seatrial import conclude, expected, hosting
+from seatrial.drills import of_many
 from seatrial.environment import Environment
 from seatrial.errors import HarnessError
 from seatrial.outcome import Level, Outcome, Result
@@ -34,8 +35,14 @@ class Stages:
     timings: dict[str, float] = field(default_factory=dict)
 
 
-def run(environment: Environment, suites: Path, wanted: list[str], arm: list[str], console: Console) -> Verdict:
-    """Run the trial and return its verdict; the environment is booted and taken down if it was down."""
+def run(
+    environment: Environment, suites: Path, wanted: list[str], arm: list[str], console: Console, *, times: int = 1
+) -> Verdict:
+    """Run the trial and return its verdict; the environment is booted and taken down if it was down.
+
+    Args:
+        times: how often to run every check; more than once, a result tells of all of them (drills).
+    """
     scope = expected.select(expected.read(suites), wanted)
     started = time.time()
     stages = Stages()
@@ -45,7 +52,18 @@ def run(environment: Environment, suites: Path, wanted: list[str], arm: list[str
         environment.check_secrets()
         with environment.lock():
             conclude.ready(environment)
-            _run_stages(environment, suites, scope, wanted, arm, stages, console)
+            runs: dict[str, list[Result]] = {}
+            for number in range(1, times + 1):
+                if times > 1:
+                    console.print(f"rehearsal {number} of {times}")
+                once = Stages()
+                _run_stages(environment, suites, scope, wanted, arm, once, console)
+                stages.problems += once.problems
+                for stage, seconds in once.timings.items():
+                    stages.timings[stage] = stages.timings.get(stage, 0.0) + seconds
+                for name, result in once.results.items():
+                    runs.setdefault(name, []).append(result)
+            stages.results = {name: of_many(each) if times > 1 else each[0] for name, each in runs.items()}
             verdict = conclude.conclude(
                 environment, stages.results.values(), scope, stages.problems, started=started, timings=stages.timings
             )

@@ -10,8 +10,9 @@ import pytest
 from seatrial.errors import UsageError
 from seatrial.expected import Row
 from seatrial.outcome import Level
+from seatrial.plans import Planned
 from seatrial.plugin import OWN_CONFIGURATION, Listing
-from seatrial.registry import Fault, importable
+from seatrial.registry import Fault, Plan, importable
 from seatrial.report.pages import CheckPage, FaultLine, write_pages
 from seatrial.session import check_of, level_of, title_of
 
@@ -24,6 +25,7 @@ class Listed:
     title: str
     docstring: str
     component: str
+    plan: Plan | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -57,12 +59,18 @@ def collect(suites: Path) -> list[Listed]:
     )
 
 
+def planned(suites: Path) -> list[Planned]:
+    """Return the drills under a folder: the checks that come with a plan."""
+    rows = collect(suites)
+    return [Planned(row.expected.id, row.title, row.expected.level, row.plan) for row in rows if row.plan]
+
+
 def _listed(item: pytest.Item, root: Path) -> Listed:
     check, level = check_of(item), level_of(item)
     if check is None or level is None:
         raise UsageError(f"{item.nodeid}: a check takes one of {', '.join(map(str, Level))} in its signature")
     row = Row(check.id, str(item.path.relative_to(root)), item.name, check.severity, level, check.alone)
-    return Listed(row, title_of(item), getattr(item, "function").__doc__ or "", check.component)  # noqa: B009 - not on Item
+    return Listed(row, title_of(item), getattr(item, "function").__doc__ or "", check.component, check.plan)  # noqa: B009 - not on Item
 
 
 def pages(rows: list[Listed], faults: Mapping[str, Fault], suites: Path) -> list[CheckPage]:

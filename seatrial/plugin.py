@@ -13,16 +13,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from rich.console import Console
 
-from seatrial import conclude
+from seatrial import conclude, plans
 from seatrial.environment import Arming, Environment
 from seatrial.errors import HarnessError, Invalid, SeatrialError
 from seatrial.impact import HANDLES, Observe
 from seatrial.outcome import NOT_APPLICABLE, Level, Outcome, Result
+from seatrial.plans import Planned
 from seatrial.profile import find, load
 from seatrial.report import progress
 from seatrial.scope import close_clients
-from seatrial.session import NotRun, Trial, check_of, level_of, near
+from seatrial.session import NotRun, Trial, check_of, level_of, near, title_of
 from seatrial.verdict import Verdict
 
 P = TypeVar("P")
@@ -142,6 +144,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items[:] = sorted(
         (item for item in items if _serial(item) in wanted), key=lambda item: (_serial(item), level_of(item) or 0)
     )
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Before drills of a raw call: say which are rehearsed here, and why the others are not."""
+    state = session.config.stash.get(STATE, None)
+    if state is None or not state.rules or _is_parallel(session.config):
+        return
+    drills = [planned for item in session.items if (planned := _planned(item))]
+    if drills:
+        environment = state.environment
+        earlier = conclude.earlier(environment)
+        took_s = {row["id"]: row["duration_s"] for row in earlier if row["outcome"] != Outcome.NOT_RUN}
+        not_applicable = environment.profile.expect.not_applicable
+        plans.table(drills, environment.refuses, not_applicable, took_s, Console(highlight=False))
+
+
+def _planned(item: pytest.Item) -> Planned | None:
+    check, level = check_of(item), level_of(item)
+    if check is None or check.plan is None or level is None:
+        return None
+    return Planned(check.id, title_of(item), level, check.plan)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Before a drill: say what it strikes and how to stop it, past pytest's capture."""
+    drill, config = _planned(item), item.config
+    if drill and _plugin(config, Given) is None and not _is_parallel(config):
+        environment = _open(config).environment
+        if drill.id not in environment.profile.expect.not_applicable and not environment.refuses(drill.level):
+            print(f"{drill.id} strikes: {drill.plan.strikes}. {plans.stop_line(drill.plan)}", flush=True)
+    return (yield)
 
 
 def _register(state: State, item: pytest.Item) -> None:

@@ -22,6 +22,23 @@ C = TypeVar("C", bound=type)
 
 
 @dataclass(frozen=True)
+class Plan:
+    """What a drill would do, for whoever is to allow it.
+
+    Attributes:
+        strikes: what is struck, and how: "one worker is killed in the middle of a job".
+        noticed: who would notice, and what of.
+        undone: what its undo does.
+        undo_s: how long the undo takes at most.
+    """
+
+    strikes: str
+    noticed: str
+    undone: str
+    undo_s: float
+
+
+@dataclass(frozen=True)
 class Check:
     """A check as its decorator declares it; level, title and place come from the collected function."""
 
@@ -29,6 +46,7 @@ class Check:
     severity: Severity
     component: str
     alone: bool
+    plan: Plan | None = None
 
 
 class Strike(Protocol):
@@ -70,19 +88,22 @@ class Fault:
 FAULTS: dict[str, Fault] = {}
 
 
-def check(check_id: str, *, severity: Severity, component: str, alone: bool = False) -> Callable[[F], F]:
+def check(
+    check_id: str, *, severity: Severity, component: str, alone: bool = False, plan: Plan | None = None
+) -> Callable[[F], F]:
     """Mark a test function as the check with that id.
 
     Args:
         severity: blocker and major checks are required for GO; minor ones are reported.
         component: what is at fault when it fails and the failure names nothing closer.
         alone: it disturbs others or is disturbed, so that it runs in the serial stage.
+        plan: what it would do, for a drill.
     """
     if not CHECK_ID.match(check_id):
         raise UsageError(f"check id {check_id!r} is not of the form INF-PG-01")
 
     def mark(function: F) -> F:
-        setattr(function, CHECK_ATTRIBUTE, Check(check_id, severity, component, alone))
+        setattr(function, CHECK_ATTRIBUTE, Check(check_id, severity, component, alone, plan))
         return function
 
     return mark

@@ -11,6 +11,7 @@ from seatrial.report._changes import Changes
 from seatrial.report._chart import chart
 from seatrial.report._digest import cost, digest, rows, seconds
 from seatrial.report._files import json_text, printable
+from seatrial.report._timeline import timeline
 from seatrial.verdict import Ruling, Verdict
 
 _WIDTH = 1000
@@ -51,6 +52,7 @@ def _template() -> Template:
         "evidence": json_text,
         "rows": rows,
         "chart": chart,
+        "timeline": timeline,
         "footprint": cost,
         "css": _css,
         "moment": _moment,

@@ -4,17 +4,14 @@ from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens
 from suites.client.clips import Clip, camera_clip, generated_clip
 from suites.client.given import another_account, ready_asset, remove, signed_in, small_clip, uploaded_asset
 from suites.client.instances import Instance, Running, every_instance_runs, instances, running
-from suites.client.ledger import Audit, Ledger, require_whole
-from suites.client.session import Client, Session
+from suites.client.session import Client, Session, announcement
 
 __all__ = [
     "Asset",
-    "Audit",
     "Client",
     "Clip",
     "Created",
     "Instance",
-    "Ledger",
     "Master",
     "Part",
     "Playback",
@@ -23,6 +20,7 @@ __all__ = [
     "Tokens",
     "Unfinished",
     "Upload",
+    "announcement",
     "another_account",
     "camera_clip",
     "every_instance_runs",
@@ -30,7 +28,6 @@ __all__ = [
     "instances",
     "ready_asset",
     "remove",
-    "require_whole",
     "running",
     "signed_in",
     "small_clip",

@@ -101,13 +101,8 @@ class Session:
         idempotency_key: str | None = None,
     ) -> Created:
         """Announce an upload; nothing of `content` but its size and checksum is sent."""
-        announced = {
-            "title": title,
-            "filename": filename,
-            "content_type": content_type,
-            "size_bytes": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        } | ({"multipart": True} if multipart else {})
+        announced = announcement(title, content, filename=filename, content_type=content_type)
+        announced |= {"multipart": True} if multipart else {}
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
         return Created.from_json(promised(self.call("POST", "/v1/assets", json=announced, headers=headers), 201).json())
 
@@ -207,6 +202,15 @@ class Session:
 
     def _store(self, url: str, content: bytes, headers: Mapping[str, str]) -> HttpAnswer:
         return self.client.http.request("PUT", url, data=content, headers=headers, timeout_s=60.0)
+
+
+def announcement(
+    title: str, content: bytes, *, filename: str = "clip.mp4", content_type: str = "video/mp4"
+) -> dict[str, Any]:
+    """Return what POST /v1/assets takes to announce a file."""
+    sha256 = hashlib.sha256(content).hexdigest()
+    named = {"title": title, "filename": filename, "content_type": content_type}
+    return {**named, "size_bytes": len(content), "sha256": sha256}
 
 
 def promised(answer: HttpAnswer, status: int, where: str = "api") -> HttpAnswer:

@@ -18,9 +18,10 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from seatrial import Disrupt, Invalid, eventually, require
+from seatrial.drills import Ledger, require_whole
 from seatrial.probes.raw import Send
 from seatrial.traffic import Shot, Traffic, shuffled
-from suites.client import Asset, Ledger, generated_clip, ready_asset, remove, require_whole, signed_in, small_clip
+from suites.client import Asset, generated_clip, ready_asset, remove, signed_in, small_clip
 from suites.client.instances import HOSTS
 
 SHORT_PER_S, LONG_PER_S, DOWNLOADS_PER_S, UPLOADS_PER_S = 14.0, 2.0, 0.75, 0.5
@@ -161,7 +162,7 @@ class Rolling:
         with case("every acknowledged upload"):
             for asset in self._assets(mine):
                 self.session.wait(asset.id, within_s=within_s)
-            audit = self._ledger.audit(self._assets(mine))
+            audit = self._ledger.audit(each.title for each in self._assets(mine))
             self._disrupt.evidence("audit of acknowledged uploads", audit.to_json())
             require_whole(audit, at_least=1)
         with case("one job each, done once"):

@@ -5,16 +5,15 @@ from collections.abc import Callable
 from typing import Any
 
 from seatrial import BLOCKER, Destroy, Invalid, check, eventually, require
+from seatrial.drills import Ledger, require_whole
 from seatrial.outcome import Level
 from suites.client import (
     Asset,
     Instance,
-    Ledger,
     Session,
     generated_clip,
     instances,
     remove,
-    require_whole,
     signed_in,
     small_clip,
 )
@@ -67,7 +66,8 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
         with cases("every acknowledged upload"):
             for asset in [each for each in session.assets() if each.title.startswith(destroy.marker)]:
                 session.wait(asset.id, within_s=float(destroy.target("preview_s")))
-            audit = ledger.audit(each for each in session.assets() if each.title.startswith(destroy.marker))
+            titles = (each.title for each in session.assets() if each.title.startswith(destroy.marker))
+            audit = ledger.audit(titles)
             destroy.evidence("RPO, audit of acknowledged uploads", audit.to_json())
             require_whole(audit, at_least=BESIDE + 1)
         with cases("nothing is left over"):

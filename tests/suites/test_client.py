@@ -1,4 +1,4 @@
-"""The product's client reads answers strictly, and its ledger counts rightly."""
+"""The product's client reads answers strictly."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from seatrial import Failure
-from suites.client import Asset, Created, Ledger, Playback, require_whole
+from suites.client import Asset, Created, Playback
 from suites.client.contract import body_for, operations
 
 ASSET: dict[str, Any] = {
@@ -52,32 +52,6 @@ def test_both_kinds_of_upload_are_read() -> None:
     assert (single.url, dict(single.headers), single.parts) == ("u", {"a": "b"}, ())
     assert multi is not None
     assert (multi.part_size_bytes, [part.url for part in multi.parts]) == (8, ["p"])
-
-
-def test_the_ledger_tells_lost_recovered_unexpected_and_doubled() -> None:
-    ledger = Ledger()
-    for title in ("kept", "lost", "twice"):
-        ledger.acknowledge(ledger.ask(title))
-    ledger.ask("unanswered")
-
-    audit = ledger.audit(map(_asset, ("kept", "twice", "twice", "unanswered", "foreign")))
-
-    assert audit.acknowledged == 3
-    assert audit.lost == ("lost",)
-    assert audit.recovered == ("unanswered",)
-    assert audit.unexpected == ("foreign",)
-    assert audit.duplicated == ("twice",)
-    with pytest.raises(Failure, match="lost"):
-        require_whole(audit, at_least=3)
-
-
-def test_an_audit_of_too_few_writes_proves_nothing() -> None:
-    ledger = Ledger()
-    ledger.acknowledge(ledger.ask("kept"))
-
-    require_whole(ledger.audit([_asset("kept")]), at_least=1)
-    with pytest.raises(Failure, match="at least 2"):
-        require_whole(ledger.audit([_asset("kept")]), at_least=2)
 
 
 def test_operations_come_with_bodies_that_fit() -> None:

@@ -1,0 +1,63 @@
+"""What drills would do, told before they do it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from seatrial.outcome import Level
+from seatrial.registry import Plan
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One drill that was collected."""
+
+    id: str
+    title: str
+    level: Level
+    plan: Plan
+
+
+def stop_line(plan: Plan) -> str:
+    """Say how to stop a drill, and how long its undo takes."""
+    return f"Ctrl-C stops it and undoes it within {plan.undo_s:g} s ({plan.undone}); after a kill: seatrial heal"
+
+
+def tell(drill: Planned, environment: str, console: Console) -> None:
+    """Print what a drill would strike, who would notice, and how to stop it."""
+    plan = drill.plan
+    lines = {
+        "strikes": plan.strikes,
+        "noticed": plan.noticed,
+        "stop": stop_line(plan),
+        "run": f"seatrial drill {drill.id}"
+        + (f" --arm {drill.level}={environment}" if drill.level >= Level.DISRUPT else ""),
+    }
+    console.print(f"{drill.id}  {drill.title}", markup=False, soft_wrap=True, style="bold")
+    for name, text in lines.items():
+        console.print(f"    {name:<8} {text}", markup=False, soft_wrap=True)
+
+
+def table(
+    drills: Sequence[Planned],
+    refuses: Callable[[Level], str],
+    not_applicable: Mapping[str, str],
+    took_s: Mapping[str, float],
+    console: Console,
+) -> None:
+    """Print which drills are rehearsed in this run, and why the others are not.
+
+    Args:
+        refuses: says why a level may not be used, or nothing.
+        not_applicable: id -> why this environment has no such drill.
+        took_s: id -> how long it took last time, where that is known.
+    """
+    shown = Table("drill", "level", "last took", "in this run", box=SIMPLE)
+    for drill in drills:
+        why = not_applicable.get(drill.id) or refuses(drill.level)
+        took = f"{took_s[drill.id] / 60:.1f} min" if drill.id in took_s else "?"
+        shown.add_row(drill.id, str(drill.level), took, why or f"rehearsed: {drill.plan.strikes}")
+    console.print(shown)
