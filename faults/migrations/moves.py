@@ -7,8 +7,8 @@ from seatrial import fault
 from seatrial.platform import Patch
 
 FIRST_FILE = "system/migrations/20261102090000_accounts.sql"
-NEWEST = "20261102090300"
-NEWEST_FILE = "system/migrations/20261102090300_hot_indexes.sql"
+REVISION = "20261102090300"
+REVISION_FILE = "system/migrations/20261102090300_hot_indexes.sql"
 
 
 @fault(
@@ -24,7 +24,9 @@ class DownLeavesAnIndex(PatchedRelease):
     """
 
     services = ("edge",)
-    patch: ClassVar = [Patch(file=NEWEST_FILE, find="drop index concurrently if exists assets_page_idx;\n", replace="")]
+    patch: ClassVar = [
+        Patch(file=REVISION_FILE, find="drop index concurrently if exists assets_page_idx;\n", replace="")
+    ]
 
 
 @fault("mig-down-leaves-grant", kind="code", takes_s=30.0, caught_by={"MIG-02": "changed: schemas public grants"})
@@ -40,7 +42,7 @@ class DownLeavesAGrant(PatchedRelease):
     ]
 
 
-@fault("mig-up-truncates", kind="code", takes_s=30.0, caught_by={"MIG-04": f"rows from before {NEWEST} survive it"})
+@fault("mig-up-truncates", kind="code", takes_s=30.0, caught_by={"MIG-04": f"rows from before {REVISION} survive it"})
 class UpTruncates(PatchedRelease):
     """A revision narrows a column with a cast, which cuts what is too long and says nothing.
 
@@ -50,7 +52,7 @@ class UpTruncates(PatchedRelease):
     services = ("edge",)
     patch: ClassVar = [
         Patch(
-            file=NEWEST_FILE,
+            file=REVISION_FILE,
             find="-- migrate:up transaction:false\n",
             replace="-- migrate:up transaction:false\n"
             "alter table assets alter column title type varchar(60) using title::varchar(60);\n",
@@ -58,7 +60,7 @@ class UpTruncates(PatchedRelease):
     ]
 
 
-@fault("mig-down-rounds", kind="code", takes_s=30.0, caught_by={"MIG-04": f"rows survive the way down of {NEWEST}"})
+@fault("mig-down-rounds", kind="code", takes_s=30.0, caught_by={"MIG-04": f"rows survive the way down of {REVISION}"})
 class DownRounds(PatchedRelease):
     """A way down brings a column back with seconds for microseconds, as it never was.
 
@@ -68,7 +70,7 @@ class DownRounds(PatchedRelease):
     services = ("edge",)
     patch: ClassVar = [
         Patch(
-            file=NEWEST_FILE,
+            file=REVISION_FILE,
             find="-- migrate:down transaction:false\n",
             replace="-- migrate:down transaction:false\n"
             "alter table assets alter column created_at type timestamptz(0);\n",

@@ -7,25 +7,24 @@ from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
 INDEX = "assets_page_idx"
-NEWEST = "20261102090300"
-NEWEST_FILE = "system/migrations/20261102090300_hot_indexes.sql"
+REVISION = "20261102090300"
+REVISION_FILE = "system/migrations/20261102090300_hot_indexes.sql"
 
 
-@fault("mig-unapplied", kind="live state", caught_by={"MIG-01": f"not applied: {NEWEST}"})
+@fault("mig-unapplied", kind="live state", caught_by={"MIG-01": f"not applied: {REVISION}"})
 class Unapplied:
-    """A release went out and its newest revision did not.
+    """A release went out and one of its revisions did not.
 
     Source: https://veeraannapu.vercel.app/blog/db-migration-production-incident (a migration left out of the pipeline)
     """
 
     def strike(self, destroy: Destroy) -> None:
         """Take the revision's row away."""
-        destroy.pg.delete_row("schema_migrations", {"version": NEWEST})
+        destroy.pg.delete_row("schema_migrations", {"version": REVISION})
 
     def in_effect(self, observe: Observe) -> bool:
-        """See an older revision as the newest."""
-        row = observe.pg.rows("select max(version) as head from schema_migrations")[0]
-        return str(row["head"]) < NEWEST
+        """Find no row of it."""
+        return not observe.pg.rows("select 1 as found from schema_migrations where version = %s", [REVISION])
 
 
 @fault("mig-edited", kind="data", caught_by={"MIG-01": "changed since"})
@@ -37,16 +36,18 @@ class EditedAfterwards:
 
     def strike(self, destroy: Destroy) -> None:
         """Record another checksum for it."""
-        destroy.pg.update_row("schema_migrations", {"version": NEWEST}, "sha256", "0" * 64)
+        destroy.pg.update_row("schema_migrations", {"version": REVISION}, "sha256", "0" * 64)
 
     def in_effect(self, observe: Observe) -> bool:
         """Find the checksum."""
         return bool(observe.pg.rows("select 1 as found from schema_migrations where sha256 = repeat('0', 64)"))
 
 
-@fault("mig-not-from-empty", kind="code", takes_s=30.0, caught_by={"MIG-01": "migrations apply to an empty database"})
+@fault(
+    "mig-not-from-empty", kind="code", takes_s=30.0, caught_by={"MIG-01": 'relation "assets_archive" does not exist'}
+)
 class NotFromEmpty(PatchedRelease):
-    """The newest revision needs a table that somebody once made by hand, so that it works on old databases only.
+    """A revision needs a table that somebody once made by hand, so that it works on old databases only.
 
     Source: https://guides.rubyonrails.org/active_record_migrations.html#what-are-schema-files-for (old migrations that no
     longer apply)
@@ -55,7 +56,7 @@ class NotFromEmpty(PatchedRelease):
     services = ("edge",)
     patch: ClassVar = [
         Patch(
-            file=NEWEST_FILE,
+            file=REVISION_FILE,
             find="-- migrate:up transaction:false\n",
             replace="-- migrate:up transaction:false\ncomment on table assets_archive is 'made by hand';\n",
         )
