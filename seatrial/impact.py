@@ -6,27 +6,29 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import TYPE_CHECKING, Any, ParamSpec
 
 from seatrial import pictures
 from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
-from seatrial.facets.browser import ExerciseBrowser
-from seatrial.facets.cloud import DestroyCloud, ObserveCloud
-from seatrial.facets.external import ExerciseExternal
-from seatrial.facets.files import DestroyFiles, ObserveFiles
-from seatrial.facets.http import ExerciseHttp, ObserveHttp
-from seatrial.facets.names import ObserveNames
-from seatrial.facets.platform import DestroyPlatform, DisruptPlatform, ExercisePlatform, ObservePlatform
-from seatrial.facets.postgres import DestroyPg, DisruptPg, ExercisePg, ObservePg
-from seatrial.facets.redis import DestroyRedis, ObserveRedis
-from seatrial.facets.s3 import DestroyS3, ExerciseS3, ObserveS3
-from seatrial.facets.secrets import ObserveSecrets
-from seatrial.facets.tls import ObserveTcp, ObserveTls
-from seatrial.facets.tree import DestroyTree, tree_of
 from seatrial.outcome import Finding, Level
 from seatrial.profile import Account, Profile
 from seatrial.scope import Credential, Meter, Scope
+
+if TYPE_CHECKING:
+    from seatrial.facets.browser import ExerciseBrowser
+    from seatrial.facets.cloud import DestroyCloud, ObserveCloud
+    from seatrial.facets.external import ExerciseExternal
+    from seatrial.facets.files import DestroyFiles, ObserveFiles
+    from seatrial.facets.http import ExerciseHttp, ObserveHttp
+    from seatrial.facets.names import ObserveNames
+    from seatrial.facets.platform import DestroyPlatform, DisruptPlatform, ExercisePlatform, ObservePlatform
+    from seatrial.facets.postgres import DestroyPg, DisruptPg, ExercisePg, ObservePg
+    from seatrial.facets.redis import DestroyRedis, ObserveRedis
+    from seatrial.facets.s3 import DestroyS3, ExerciseS3, ObserveS3
+    from seatrial.facets.secrets import ObserveSecrets
+    from seatrial.facets.tls import ObserveTcp, ObserveTls
+    from seatrial.facets.tree import DestroyTree
 
 P = ParamSpec("P")
 
@@ -83,61 +85,85 @@ class Observe:
     @property
     def tree(self) -> Path:
         """The source tree that the profile names, or the patched copy of it that a fault has put in its place."""
+        from seatrial.facets.tree import tree_of
+
         return tree_of(self._scope)
 
     @cached_property
-    def http(self) -> ObserveHttp:
+    def http(self) -> "ObserveHttp":
         """Requests that only read."""
+        from seatrial.facets.http import ObserveHttp
+
         return ObserveHttp(self._scope)
 
     @cached_property
-    def tls(self) -> ObserveTls:
+    def tls(self) -> "ObserveTls":
         """TLS handshakes."""
+        from seatrial.facets.tls import ObserveTls
+
         return ObserveTls(self._scope)
 
     @cached_property
-    def tcp(self) -> ObserveTcp:
+    def tcp(self) -> "ObserveTcp":
         """TCP connects."""
+        from seatrial.facets.tls import ObserveTcp
+
         return ObserveTcp(self._scope)
 
     @cached_property
-    def names(self) -> ObserveNames:
+    def names(self) -> "ObserveNames":
         """The name server's answers."""
+        from seatrial.facets.names import ObserveNames
+
         return ObserveNames(self._scope)
 
     @cached_property
-    def pg(self) -> ObservePg:
+    def pg(self) -> "ObservePg":
         """PostgreSQL with a role that can only read."""
+        from seatrial.facets.postgres import ObservePg
+
         return ObservePg(self._scope)
 
     @cached_property
-    def redis(self) -> ObserveRedis:
+    def redis(self) -> "ObserveRedis":
         """Redis with a user that can only read."""
+        from seatrial.facets.redis import ObserveRedis
+
         return ObserveRedis(self._scope)
 
     @cached_property
-    def s3(self) -> ObserveS3:
+    def s3(self) -> "ObserveS3":
         """The object store with an identity that can only read."""
+        from seatrial.facets.s3 import ObserveS3
+
         return ObserveS3(self._scope)
 
     @cached_property
-    def files(self) -> ObserveFiles:
+    def files(self) -> "ObserveFiles":
         """The rights of the files that hold secrets on this machine."""
+        from seatrial.facets.files import ObserveFiles
+
         return ObserveFiles(self._scope)
 
     @cached_property
-    def secrets(self) -> ObserveSecrets:
+    def secrets(self) -> "ObserveSecrets":
         """The secrets that this process holds, to be looked for where none may be."""
+        from seatrial.facets.secrets import ObserveSecrets
+
         return ObserveSecrets(self._scope)
 
     @cached_property
-    def cloud(self) -> ObserveCloud:
+    def cloud(self) -> "ObserveCloud":
         """The cloud's own API, with a token that can only read."""
+        from seatrial.facets.cloud import ObserveCloud
+
         return ObserveCloud(self._scope)
 
     @cached_property
-    def platform(self) -> ObservePlatform:
+    def platform(self) -> "ObservePlatform":
         """What the platform says of itself."""
+        from seatrial.facets.platform import ObservePlatform
+
         return ObservePlatform(self._scope)
 
     def target(self, name: str) -> Any:
@@ -199,33 +225,45 @@ class Exercise(Observe):
         self._cleanups: list[Callable[[], object]] = []
 
     @cached_property
-    def http(self) -> ExerciseHttp:
+    def http(self) -> "ExerciseHttp":
         """Requests of every method."""
+        from seatrial.facets.http import ExerciseHttp
+
         return ExerciseHttp(self._scope)
 
     @cached_property
-    def pg(self) -> ExercisePg:
+    def pg(self) -> "ExercisePg":
         """PostgreSQL, with the check's own scratch servers."""
+        from seatrial.facets.postgres import ExercisePg
+
         return ExercisePg(self._scope)
 
     @cached_property
-    def s3(self) -> ExerciseS3:
+    def s3(self) -> "ExerciseS3":
         """The object store, with the keys of the services."""
+        from seatrial.facets.s3 import ExerciseS3
+
         return ExerciseS3(self._scope)
 
     @cached_property
-    def platform(self) -> ExercisePlatform:
+    def platform(self) -> "ExercisePlatform":
         """The platform, with scratch servers that belong to this check."""
+        from seatrial.facets.platform import ExercisePlatform
+
         return ExercisePlatform(self._scope)
 
     @cached_property
-    def external(self) -> ExerciseExternal:
+    def external(self) -> "ExerciseExternal":
         """The environment's keys of external services."""
+        from seatrial.facets.external import ExerciseExternal
+
         return ExerciseExternal(self._scope)
 
     @cached_property
-    def browser(self) -> ExerciseBrowser:
+    def browser(self) -> "ExerciseBrowser":
         """A real browser."""
+        from seatrial.facets.browser import ExerciseBrowser
+
         return ExerciseBrowser(self._scope)
 
     @property
@@ -264,13 +302,17 @@ class Disrupt(Exercise):
     LEVEL = Level.DISRUPT
 
     @cached_property
-    def pg(self) -> DisruptPg:
+    def pg(self) -> "DisruptPg":
         """PostgreSQL, with locks that a service could hold."""
+        from seatrial.facets.postgres import DisruptPg
+
         return DisruptPg(self._scope)
 
     @cached_property
-    def platform(self) -> DisruptPlatform:
+    def platform(self) -> "DisruptPlatform":
         """The platform's controls."""
+        from seatrial.facets.platform import DisruptPlatform
+
         return DisruptPlatform(self._scope)
 
     def credential(self, name: str) -> Credential:
@@ -295,38 +337,52 @@ class Destroy(Disrupt):
     LEVEL = Level.DESTROY
 
     @cached_property
-    def pg(self) -> DestroyPg:
+    def pg(self) -> "DestroyPg":
         """PostgreSQL with a superuser's role."""
+        from seatrial.facets.postgres import DestroyPg
+
         return DestroyPg(self._scope)
 
     @cached_property
-    def redis(self) -> DestroyRedis:
+    def redis(self) -> "DestroyRedis":
         """Redis with an administrator's user."""
+        from seatrial.facets.redis import DestroyRedis
+
         return DestroyRedis(self._scope)
 
     @cached_property
-    def s3(self) -> DestroyS3:
+    def s3(self) -> "DestroyS3":
         """The object store with an administrator's identity."""
+        from seatrial.facets.s3 import DestroyS3
+
         return DestroyS3(self._scope)
 
     @cached_property
-    def cloud(self) -> DestroyCloud:
+    def cloud(self) -> "DestroyCloud":
         """The cloud's own API, with a token that can change its network."""
+        from seatrial.facets.cloud import DestroyCloud
+
         return DestroyCloud(self._scope)
 
     @cached_property
-    def platform(self) -> DestroyPlatform:
+    def platform(self) -> "DestroyPlatform":
         """The platform's controls, with those that may lose data."""
+        from seatrial.facets.platform import DestroyPlatform
+
         return DestroyPlatform(self._scope)
 
     @cached_property
-    def files(self) -> DestroyFiles:
+    def files(self) -> "DestroyFiles":
         """The files of the environment's state folder."""
+        from seatrial.facets.files import DestroyFiles
+
         return DestroyFiles(self._scope)
 
     @cached_property
-    def source(self) -> DestroyTree:
+    def source(self) -> "DestroyTree":
         """The source tree, for what is to be read from a patched copy."""
+        from seatrial.facets.tree import DestroyTree
+
         return DestroyTree(self._scope)
 
 
