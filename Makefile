@@ -5,7 +5,7 @@ PROFILE ?= local
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt test gate prove report checklist docs bench lock clean
+.PHONY: help setup check fmt test gate prove drill report checklist docs bench lock clean
 
 help:            ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -43,7 +43,7 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff format .
 
 test: setup .cache/scanners/.ready  ## pass the project's own tests
-	@$(BIN)/python -m pytest tests -q -n 3
+	@$(BIN)/python -m pytest tests -q -n 3 --dist loadgroup
 
 gate: setup      ## boot the whole system, run every suite, print the verdict, write reports/out/
 	@$(BIN)/seatrial gate --profile $(PROFILE) --arm destroy=$(PROFILE)
@@ -51,12 +51,16 @@ gate: setup      ## boot the whole system, run every suite, print the verdict, w
 prove: setup     ## break the system on purpose; every check must notice
 	@$(BIN)/seatrial prove --profile $(PROFILE)
 
+drill: setup     ## rehearse every disaster, and tell how long the recovery took
+	@$(BIN)/seatrial drill --profile $(PROFILE) --arm destroy=$(PROFILE)
+
 report: setup    ## build the Allure site from the last verdict
 	@$(BIN)/seatrial report
 
-checklist: .venv/.ready  ## answer docs/security-checklist.md and docs/go-live-checklist.md from the last verdict and the last prove
+checklist: .venv/.ready  ## answer the checklists and the figures of docs/dr-plan.md from the last verdict and the last prove
 	@$(BIN)/seatrial checklist --title "Security checklist" --suite infra --suite security --write docs/security-checklist.md
 	@$(BIN)/seatrial checklist --rows docs/go-live.toml --write docs/go-live-checklist.md
+	@$(BIN)/seatrial drill --write-figures docs/dr-plan.md
 
 docs: setup      ## write docs/checks/ and suites/expected.toml from the checks
 	@$(BIN)/seatrial checks --write-expected

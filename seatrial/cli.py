@@ -20,6 +20,7 @@ from seatrial.platform import PlatformClient
 from seatrial.profile import Profile, find, load
 from seatrial.registry import Fault, applicable, load_faults, pick, sample
 from seatrial.report import OUT, Rows, checklist, sign_off, site
+from seatrial.report.figures import with_figures
 from seatrial.scope import close_clients
 from seatrial.secrecy import commands as secret_commands
 
@@ -113,6 +114,12 @@ def _drill_arguments(drill: argparse.ArgumentParser) -> None:
     drill.add_argument(
         "--dry-run", action="store_true", help="say what would be struck and who would notice, strike nothing"
     )
+    drill.add_argument(
+        "--write-figures",
+        type=Path,
+        metavar="FILE",
+        help="write what the last verdict measured into a page, strike nothing",
+    )
     drill.add_argument("--suites", type=Path, default=Path("suites"), help="folder of suites (default: suites)")
 
 
@@ -203,6 +210,11 @@ def _drill(options: argparse.Namespace) -> int:
         environment_name = load(find(options.profile)).name
         for name in wanted:
             plans.tell(drills[name], environment_name, console)
+        return 0
+    if options.write_figures:
+        text = with_figures(options.write_figures.read_text(), [drills[name] for name in wanted], _last_verdict(OUT))
+        options.write_figures.write_text(text)
+        print(f"wrote {options.write_figures}: {len(wanted)} drills")
         return 0
     environment = _open(options)
     verdict = gate.run(environment, options.suites, wanted, options.arm, console, times=options.times)
@@ -350,9 +362,7 @@ def _secrets(options: argparse.Namespace) -> int:
 
 
 def _checklist(options: argparse.Namespace) -> int:
-    verdict, proofs = _json(options.out / "verdict.json"), _json(options.out / "prove.json")
-    if verdict is None:
-        raise UsageError(f"no {options.out / 'verdict.json'}: run `seatrial gate` first")
+    verdict, proofs = _last_verdict(options.out), _json(options.out / "prove.json")
     rows = [row for row in verdict["results"] if not options.suite or row["suite"] in options.suite]
     folder = options.write.resolve().parent
     if options.rows:
@@ -370,6 +380,13 @@ def _checklist(options: argparse.Namespace) -> int:
     options.write.write_text(text, encoding="utf-8")
     print(f"wrote {options.write}: {len(rows)} checks, verdict {verdict['verdict']} of {verdict['started_at']}")
     return 0
+
+
+def _last_verdict(out: Path) -> dict[str, Any]:
+    verdict: dict[str, Any] | None = _json(out / "verdict.json")
+    if verdict is None:
+        raise UsageError(f"no {out / 'verdict.json'}: run `seatrial gate` first")
+    return verdict
 
 
 def _json(path: Path) -> Any:

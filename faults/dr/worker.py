@@ -21,9 +21,14 @@ class ClaimOff(PatchedRelease):
     ]
 
 
-@fault("lease-too-long", kind="configuration", caught_by={"DR-WK-01": "job reclaimed"}, takes_s=20.0)
+@fault(
+    "lease-too-long",
+    kind="configuration",
+    caught_by={"DR-WK-01": "job reclaimed", "DR-RD-02": "queue rebuilt"},
+    takes_s=20.0,
+)
 class LeaseTooLong:
-    """A lease of a minute where five seconds are declared: what a dead worker held waits that long.
+    """A lease of a minute where five seconds are declared: what a dead worker held, or Redis forgot, waits that long.
 
     Source: C. Gray and D. Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency",
     SOSP 1989: the term of a lease is the delay after a failure.
@@ -36,3 +41,42 @@ class LeaseTooLong:
     def in_effect(self, observe: Observe) -> bool:
         """Read the variable that the worker runs with."""
         return observe.platform.config()["worker-1"].get("JOB_LEASE_S") == "60"
+
+
+@fault("stream-trimmed", kind="code", caught_by={"DR-WK-03": "on neither"}, takes_s=30.0)
+class StreamTrimmed(PatchedRelease):
+    """The stream is kept short, whatever is on it: while nobody reads, the oldest jobs fall off.
+
+    Source: https://redis.io/docs/latest/commands/xadd/ (MAXLEN evicts the oldest entries, read or not)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file="system/api/outbox.py",
+            find="await services.redis.xadd(message.stream, fields)",
+            replace="await services.redis.xadd(message.stream, fields, maxlen=1, approximate=False)",
+        )
+    ]
+
+
+@fault("group-begins-with-what-is-new", kind="code", caught_by={"DR-WK-03": "queue drained"}, takes_s=30.0)
+class GroupBeginsAtTheEnd(PatchedRelease):
+    """The last worker to leave takes the group along, and the first to come makes it anew at the stream's end: what waits is never read.
+
+    Source: https://redis.io/docs/latest/commands/xgroup-create/ ($ as the id: only entries that are added from now on)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(
+            file="system/worker/stream.py",
+            find='xgroup_create(STREAM, GROUP, id="0"',
+            replace='xgroup_create(STREAM, GROUP, id="$"',
+        ),
+        Patch(
+            file="system/worker/stream.py",
+            find="            await self._redis.xgroup_delconsumer(STREAM, GROUP, self.consumer)\n",
+            replace="            await self._redis.xgroup_destroy(STREAM, GROUP)\n",
+        ),
+    ]

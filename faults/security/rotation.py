@@ -88,7 +88,7 @@ class UnknownKeyIdFallsBack(PatchedRelease):
 @fault(
     "old-database-password-valid",
     kind="configuration",
-    caught_by={"SEC-SEC-04": "postgres-api: the old value is dead"},
+    caught_by={"SEC-SEC-04": "postgres-api: the old value is dead", "DR-KEY-01": "old values dead"},
     takes_s=20.0,
 )
 class OldDatabasePasswordValid:
@@ -110,7 +110,7 @@ class OldDatabasePasswordValid:
 @fault(
     "retired-token-key-kept",
     kind="code",
-    caught_by={"SEC-SEC-04": "jwt: the old value is dead"},
+    caught_by={"SEC-SEC-04": "jwt: the old value is dead", "DR-KEY-01": "old values dead"},
     takes_s=30.0,
 )
 class RetiredTokenKeyKept(PatchedRelease):

@@ -59,7 +59,7 @@ class Drill:
 
     @property
     def undone_s(self) -> float:
-        """When the strike was undone, on the monotonic clock."""
+        """When the undo of the strike began, on the monotonic clock."""
         if self._undone_s is None:
             raise Invalid("nothing was undone")
         return self._undone_s
@@ -147,8 +147,8 @@ class Drill:
 
     def undo(self) -> None:
         """Take back what was struck."""
-        self._handle.undo()
         self._undone_s = time.monotonic()
+        self._handle.undo()
         self.event("undone")
 
     def _reach_steady(self, when: str) -> None:

@@ -1,7 +1,7 @@
 """The product's client, written from the published contract: what suites, faults and load talk to the system with."""
 
 from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens, Unfinished, Upload
-from suites.client.clips import Clip, camera_clip, generated_clip
+from suites.client.clips import Clip, camera_clip, generated_clip, poison_clip
 from suites.client.given import another_account, ready_asset, remove, signed_in, small_clip, uploaded_asset
 from suites.client.instances import Instance, Running, every_instance_runs, instances, running
 from suites.client.session import Client, Session, announcement
@@ -26,6 +26,7 @@ __all__ = [
     "every_instance_runs",
     "generated_clip",
     "instances",
+    "poison_clip",
     "ready_asset",
     "remove",
     "running",

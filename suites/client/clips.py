@@ -48,8 +48,24 @@ def generated_clip(
     path = GENERATED / name
     if not path.is_file():
         GENERATED.mkdir(parents=True, exist_ok=True)
-        _make(path, seed=seed, duration_s=duration_s, size=f"{width}x{height}", frames_per_s=frames_per_s)
+        picture = f"testsrc2=size={width}x{height}:rate={frames_per_s}:duration={duration_s},hue=h={seed * 37 % 360}"
+        tone = ("-f", "lavfi", "-i", f"sine=frequency={220 + seed * 55 % 880}:duration={duration_s}")
+        _make(path, picture, tone, ("-c:a", "aac", "-metadata", f"comment=seed {seed}", "-f", "mp4"))
     return Clip(path, width, height, float(duration_s))
+
+
+def poison_clip() -> Clip:
+    """Make a clip that looks well and that no attempt survives: its sound is made of values that are no numbers.
+
+    It can be opened and its picture decoded; the encoder of the sound gives up, with an error that could as well be the
+    machine's, so that a worker tries again.
+    """
+    path = GENERATED / "poison-320x240-1s.mov"
+    sound = ("-f", "lavfi", "-i", "aevalsrc=0/0:sample_rate=48000:duration=1")
+    if not path.is_file():
+        GENERATED.mkdir(parents=True, exist_ok=True)
+        _make(path, "testsrc2=size=320x240:rate=10:duration=1", sound, ("-c:a", "pcm_f32le", "-f", "mov"))
+    return Clip(path, 320, 240, 1.0)
 
 
 def camera_clip() -> Clip:
@@ -65,19 +81,16 @@ def camera_clip() -> Clip:
     return clip
 
 
-def _make(path: Path, *, seed: int, duration_s: int, size: str, frames_per_s: int) -> None:
-    picture = f"testsrc2=size={size}:rate={frames_per_s}:duration={duration_s},hue=h={seed * 37 % 360}"
-    tone = f"sine=frequency={220 + seed * 55 % 880}:duration={duration_s}"
-    handle, name = tempfile.mkstemp(prefix=".making-", suffix=".mp4", dir=path.parent)
+def _make(path: Path, picture: str, sound: tuple[str, ...], ending: tuple[str, ...]) -> None:
+    handle, name = tempfile.mkstemp(prefix=".making-", suffix=path.suffix, dir=path.parent)
     os.close(handle)
     making = Path(name)
     try:
         done = subprocess.run(
             [
                 *(imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-nostdin", "-loglevel", "error", "-y"),
-                *("-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", tone),
-                *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p", "-c:a", "aac"),
-                *("-metadata", f"comment=seed {seed}", "-f", "mp4", str(making)),
+                *("-f", "lavfi", "-i", picture, *sound),
+                *("-c:v", "libx264", "-preset", "ultrafast", "-crf", "30", "-pix_fmt", "yuv420p", *ending, str(making)),
             ],
             capture_output=True,
             text=True,

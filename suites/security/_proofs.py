@@ -13,6 +13,18 @@ from suites.security.forgery import unbase64
 from suites.security.mutations import Link
 from suites.security.test_signing import doors, fetch
 
+SECRETS = (
+    "links",
+    "jwt",
+    "postgres-api",
+    "postgres-worker",
+    "redis-api",
+    "redis-worker",
+    "s3-api",
+    "s3-worker",
+    "s3-edge",
+)
+
 
 @dataclass(frozen=True)
 class Proof:
@@ -25,6 +37,18 @@ class Proof:
 
     opens: Callable[[], list[str]] = field(repr=False)
     used: Callable[[], None] = field(repr=False)
+
+
+def proof_of(disrupt: Disrupt, name: str, session: Session, asset: Asset) -> Proof:
+    """Return the proof of one of `SECRETS`; it holds the value of now."""
+    kind = name.partition("-")[0]
+    if kind == "links":
+        return of_links(disrupt, session, asset)
+    if kind == "jwt":
+        return of_jwt(disrupt, session)
+    if kind == "s3":
+        return of_store(disrupt, name, session)
+    return of_database(disrupt, name) if kind == "postgres" else of_redis(disrupt, name)
 
 
 def spoken_with(disrupt: Disrupt, session: Session, instance: Instance) -> Session:

@@ -5,9 +5,9 @@ from functools import partial
 
 from seatrial import BLOCKER, Disrupt, Failure, Invalid, check, eventually, require
 from seatrial.traffic import Traffic
-from suites.client import Asset, Session, instances, ready_asset, signed_in
+from suites.client import instances, ready_asset, signed_in
 from suites.security._people import People, Trip, missing
-from suites.security._proofs import Proof, of_database, of_jwt, of_links, of_redis, of_store, spoken_with
+from suites.security._proofs import SECRETS, Proof, proof_of, spoken_with
 from suites.security.mutations import Link
 from suites.security.signer import Ring, signed_query
 from suites.security.test_signing import doors, fetch
@@ -18,17 +18,6 @@ FEWEST_TRIPS = 4
 MOVES_WITHIN_S = 60.0
 USED_WITHIN_S = 15.0
 LATE_S, LATE_SHARE = 1.0, 0.02
-SECRETS = (
-    "links",
-    "jwt",
-    "postgres-api",
-    "postgres-worker",
-    "redis-api",
-    "redis-worker",
-    "s3-api",
-    "s3-worker",
-    "s3-edge",
-)
 ONE_VALUE = "postgres-"  # a role has one password: the sessions that are open carry the service over
 FEWEST_CASES = 5 * len(SECRETS) - sum(name.startswith(ONE_VALUE) for name in SECRETS)
 UNKNOWN = ("k0", "k999", "-", "none")
@@ -133,7 +122,7 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
         for name in SECRETS:
             mine = signed_in(disrupt)  # the one before may have died with the key of its token
             people.renew()
-            proof = _proof(disrupt, name, mine, asset)
+            proof = proof_of(disrupt, name, mine, asset)
             opened = proof.opens()
             if not opened:
                 raise Invalid(f"the value of {name} opens nothing before its rotation")
@@ -177,17 +166,6 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
                 require(not failures, f"no failed request while {name} is rotated", said, "platform")
             counted_s = until_s
         disrupt.evidence("share of late journeys", traffic.require_punctual(LATE_S, LATE_SHARE))
-
-
-def _proof(disrupt: Disrupt, name: str, session: Session, asset: Asset) -> Proof:
-    kind = name.partition("-")[0]
-    if kind == "links":
-        return of_links(disrupt, session, asset)
-    if kind == "jwt":
-        return of_jwt(disrupt, session)
-    if kind == "s3":
-        return of_store(disrupt, name, session)
-    return of_database(disrupt, name) if kind == "postgres" else of_redis(disrupt, name)
 
 
 def _let_work(traffic: Traffic[Trip], people: People) -> None:

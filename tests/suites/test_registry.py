@@ -80,6 +80,11 @@ def test_every_check_has_its_section_in_the_runbook_of_its_suite(checks: list[Li
     assert offenders == []
 
 
+def test_drills_and_nothing_else_come_with_a_plan(checks: list[Listed]) -> None:
+    offenders = [check.expected.id for check in checks if (check.plan is not None) != (check.expected.suite == "dr")]
+    assert offenders == []
+
+
 def test_the_pages_are_made_from_the_docstrings(checks: list[Listed], faults: dict[str, Fault]) -> None:
     made = render_all(inventory.pages(checks, faults, SUITES))
     there = {path.name: path.read_text() for path in Path("docs/checks").glob("*.md")}

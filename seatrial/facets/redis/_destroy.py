@@ -48,6 +48,18 @@ class DestroyRedis(StreamStrikes, ObserveRedis):
         self._strike("delete", key=key)
         client.set(key, value, ex=ttl_s)
 
+    def flush(self) -> int:
+        """FLUSHDB, and return how many keys there were; the inverse restores each that has not been made anew meanwhile."""
+        client, keys = own_client(self._scope, decode=False), 0
+        for name in client.scan_iter(count=1000):
+            payload, ttl_ms = client.dump(name), client.pttl(name)
+            if payload is not None:  # it may have expired meanwhile
+                kept = b64encode(payload).decode()
+                self._strike("restore", key=name.decode(), ttl_ms=max(int(ttl_ms), 0), payload=kept)
+                keys += 1
+        client.flushdb()
+        return keys
+
     def hash_set(self, key: str, fields: Mapping[str, str]) -> None:
         """HSET fields of a hash; the inverse restores the whole key as it is."""
         client = own_client(self._scope, decode=False)
