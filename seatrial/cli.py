@@ -133,8 +133,8 @@ def _prove_arguments(prove: argparse.ArgumentParser) -> None:
     prove.add_argument(
         "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
     )
-    prove.add_argument("--sample", type=int, metavar="N", help="only N faults, taken from every kind in turn")
-    prove.add_argument("--times", type=int, default=1, help="how often to go through the faults")
+    prove.add_argument("--sample", type=_count, metavar="N", help="only N faults, taken from every kind in turn")
+    prove.add_argument("--times", type=_count, default=1, metavar="N", help="how often to go through the faults")
 
 
 def _checklist_arguments(listed: argparse.ArgumentParser) -> None:
@@ -190,10 +190,9 @@ def _gate(options: argparse.Namespace) -> int:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is not at least 1")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not at least 1")
+    return int(text)
 
 
 def _drill(options: argparse.Namespace) -> int:
@@ -212,8 +211,11 @@ def _drill(options: argparse.Namespace) -> int:
             plans.tell(drills[name], environment_name, console)
         return 0
     if options.write_figures:
-        text = with_figures(options.write_figures.read_text(), [drills[name] for name in wanted], _last_verdict(OUT))
-        options.write_figures.write_text(text)
+        try:
+            page = options.write_figures.read_text()
+        except OSError as error:
+            raise UsageError(f"{options.write_figures}: {error.strerror}") from None
+        options.write_figures.write_text(with_figures(page, [drills[name] for name in wanted], _last_verdict(OUT)))
         print(f"wrote {options.write_figures}: {len(wanted)} drills")
         return 0
     environment = _open(options)

@@ -63,6 +63,8 @@ def run(
                     stages.timings[stage] = stages.timings.get(stage, 0.0) + seconds
                 for name, result in once.results.items():
                     runs.setdefault(name, []).append(result)
+            few = [f"{name} ended {len(each)} of {times} times" for name, each in runs.items() if len(each) < times]
+            stages.problems += few
             stages.results = {name: of_many(each) if times > 1 else each[0] for name, each in runs.items()}
             verdict = conclude.conclude(
                 environment, stages.results.values(), scope, stages.problems, started=started, timings=stages.timings

@@ -130,7 +130,12 @@ def test_a_dry_run_strikes_nothing_and_needs_no_environment(tiny: Tiny) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("DR-TC-07",), "no drill 'DR-TC-07' (there are: DR-TC-01)"), (("--times", "0"), "0 is not at least 1")],
+    [
+        (("DR-TC-07",), "no drill 'DR-TC-07' (there are: DR-TC-01)"),
+        (("--times", "0"), "0 is not at least 1"),
+        (("--times", "often"), "often is not at least 1"),
+        (("--write-figures", "nowhere.md"), "nowhere.md: No such file"),
+    ],
 )
 def test_wrong_usage_is_refused_with_its_reason(tiny: Tiny, arguments: tuple[str, ...], words: str) -> None:
     run = tiny.seatrial("drill", *arguments, *ARMED)

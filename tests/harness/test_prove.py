@@ -116,6 +116,14 @@ def test_a_fault_that_proves_nothing_is_never_caught(
     assert tiny.is_open()
 
 
+@pytest.mark.parametrize("option", ["--times", "--sample"])
+def test_nothing_proven_is_no_proof(tiny: Tiny, option: str) -> None:
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", option, "0")
+
+    assert run.code == 3, run.output
+    assert "0 is not at least 1" in run.output
+
+
 def test_a_check_that_cannot_see_the_fault_is_missed(tiny: Tiny) -> None:
     tiny.suite(OPEN.replace('== "open"', '!= ""'))
     tiny.seatrial("up")
