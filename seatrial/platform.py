@@ -3,6 +3,7 @@
 import secrets
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
@@ -12,6 +13,7 @@ import httpx2
 
 from seatrial.errors import EnvironmentFault
 from seatrial.platform_answers import (
+    Archived,
     Change,
     Deployed,
     Listener,
@@ -20,7 +22,9 @@ from seatrial.platform_answers import (
     Patch,
     Previous,
     Process,
+    Recovered,
     Restarted,
+    Restored,
     Rotated,
     Scan,
     Scratch,
@@ -29,11 +33,14 @@ from seatrial.platform_answers import (
     Strength,
     listeners_of,
     part_of,
+    restored_of,
+    scratch_of,
     shaped,
 )
 from seatrial.probes.text import describe, one_line
 
 __all__ = [
+    "Archived",
     "Change",
     "Deployed",
     "Listener",
@@ -43,7 +50,9 @@ __all__ = [
     "PlatformClient",
     "Previous",
     "Process",
+    "Recovered",
     "Restarted",
+    "Restored",
     "Rotated",
     "Scan",
     "Scratch",
@@ -254,15 +263,32 @@ class PlatformClient:
         """Make a base backup of the live database, and wait for its end."""
         self._ask("POST", "backup", {})
 
+    def archive(self) -> Archived:
+        """End the log's segment of now and wait until it is archived."""
+        data = self._ask("POST", "archive", {})
+        return shaped("archive", lambda: Archived(data["segment"], data["seconds"]))
+
+    def restore(self, backup: str | None = None, to: datetime | None = None) -> Restored:
+        """Recover a scratch server from a backup, by default the newest that ended before `to`, to that moment or to the end."""
+        asked = ({"backup": backup} if backup else {}) | ({"to": to.isoformat()} if to else {})
+        data = self._ask("POST", "restore", asked)
+        return shaped("restore", lambda: restored_of(data))
+
+    def recover(self, bucket: str, prefix: str, at: datetime, *, dry_run: bool = False) -> Recovered:
+        """Bring the objects below a prefix back to what they were at a moment, or say which would be."""
+        asked = {"bucket": bucket, "prefix": prefix, "at": at.isoformat()} | ({"dry_run": True} if dry_run else {})
+        data = self._ask("POST", "recover", asked)
+        return shaped(
+            "recover",
+            lambda: Recovered(
+                MappingProxyType({row["key"]: row["was"] for row in data["taken"]}), data["unchanged"], data["later"]
+            ),
+        )
+
     def scratch(self) -> Scratch:
         """Start an empty PostgreSQL server of the environment's major version."""
         data = self._ask("POST", "scratch", {})
-        return shaped(
-            "scratch",
-            lambda: Scratch(
-                data["id"], data["host"], data["port"], data["dbname"], data["user"], Path(data["password_file"])
-            ),
-        )
+        return shaped("scratch", lambda: scratch_of(data))
 
     def drop_scratch(self, scratch_id: str) -> None:
         """Remove a scratch server; one that is gone already is fine."""

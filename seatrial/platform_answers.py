@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, TypedDict, TypeVar
@@ -146,6 +147,54 @@ class Scratch:
 
 
 @dataclass(frozen=True)
+class Archived:
+    """A segment of the log that was ended and is archived: what was written before can be restored."""
+
+    segment: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A scratch server that was recovered from a backup and the log behind it.
+
+    Attributes:
+        backup: the backup's name; `ended` says when it ended.
+        cluster: the system identifier of the server that it is a copy of.
+        timeline: the one that began where recovery ended.
+        segment: the last segment that recovery took from the archive, None for none.
+        lsn: where recovery ended.
+        at: when the last recovered transaction was committed, None for none.
+        seconds: stage -> its seconds.
+    """
+
+    scratch: Scratch
+    backup: str
+    ended: datetime
+    cluster: str
+    timeline: int
+    segment: str | None
+    lsn: str
+    at: datetime | None
+    seconds: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """What became of objects that were to be as they were at a moment.
+
+    Attributes:
+        taken: key -> what had become of it, deleted or overwritten, for those that were (or would be) brought back.
+        unchanged: how many are as they were.
+        later: how many were made after the moment, and left alone.
+    """
+
+    taken: Mapping[str, str]
+    unchanged: int
+    later: int
+
+
+@dataclass(frozen=True)
 class Rotated:
     """How far the rotation of a secret is: in overlap while `rotating`; `seconds` are those of the step."""
 
@@ -240,6 +289,26 @@ def part_of(row: Mapping[str, Any]) -> Part:
         release=row.get("release"),
         restarts=row.get("restarts", 0),
         settings=MappingProxyType(dict(row.get("settings") or {})),
+    )
+
+
+def scratch_of(data: Mapping[str, Any]) -> Scratch:
+    """Return a scratch server from the answer that has it."""
+    return Scratch(data["id"], data["host"], data["port"], data["dbname"], data["user"], Path(data["password_file"]))
+
+
+def restored_of(data: Mapping[str, Any]) -> Restored:
+    """Return a restored server from its answer."""
+    return Restored(
+        scratch_of(data),
+        backup=data["backup"],
+        ended=datetime.fromisoformat(data["ended"]),
+        cluster=data["cluster"],
+        timeline=data["timeline"],
+        segment=data["segment"],
+        lsn=data["lsn"],
+        at=datetime.fromisoformat(data["at"]) if data["at"] is not None else None,
+        seconds=MappingProxyType(dict(data["seconds"])),
     )
 
 

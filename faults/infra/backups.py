@@ -3,34 +3,19 @@
 import datetime as dt
 import re
 
+from faults._backups import BUCKET, ONE_SEGMENT_BYTES, PREFIX, aged, infos, segment_key, text
 from seatrial import Destroy, Observe, fault
 
-BUCKET, PART = "backups", "backups"
-ONE_SEGMENT_BYTES = 1 << 20  # write_wal ends the segment, however little is in it
+PART = "backups"
 LONG_AGO = dt.timedelta(days=3)
-PREFIX = "postgres/seatrial"
 
 
-def infos(handle: Observe) -> list[str]:
-    """List the descriptions of base backups."""
-    return [each.key for each in handle.s3.list(BUCKET, f"{PREFIX}/base/") if each.key.endswith("/backup.info")]
-
-
-def text(handle: Observe, key: str) -> str:
-    """Read an object as text."""
-    return handle.s3.get(BUCKET, key).body.decode()
-
-
-def aged(info: str, by: dt.timedelta) -> str:
-    """Date a description back."""
-
-    def earlier(found: re.Match[str]) -> str:
-        return f"{found[1]}{dt.datetime.fromisoformat(found[2]) - by}"
-
-    return re.sub(r"^((?:begin|end)_time=)(.+)$", earlier, info, flags=re.MULTILINE)
-
-
-@fault("archive-command-broken", kind="configuration", caught_by={"INF-PG-07": "archiving goes on"}, takes_s=120.0)
+@fault(
+    "archive-command-broken",
+    kind="configuration",
+    caught_by={"INF-PG-07": "archiving goes on", "DR-PG-03": "was not archived within"},
+    takes_s=120.0,
+)
 class ArchiveCommandBroken:
     """The command that archives a segment fails each time: the log piles up on the server's disk, and nothing leaves it.
 
@@ -48,7 +33,12 @@ class ArchiveCommandBroken:
         return bool(observe.pg.rows(waiting))
 
 
-@fault("wal-segment-missing", kind="cloud objects", caught_by={"INF-PG-07": "where backup"}, takes_s=30.0)
+@fault(
+    "wal-segment-missing",
+    kind="cloud objects",
+    caught_by={"INF-PG-07": "where backup", "DR-PG-04": "could not locate"},
+    takes_s=30.0,
+)
 class SegmentMissing:
     """A clean-up took a segment that a backup needs: a restore ends there.
 
@@ -68,11 +58,16 @@ class SegmentMissing:
     @staticmethod
     def _needed(handle: Observe) -> list[str]:
         begins = [re.search(r"^begin_wal=(\w+)$", text(handle, key), re.MULTILINE) for key in infos(handle)]
-        keys = [f"{PREFIX}/wals/{found[1][:16]}/{found[1]}.gz" for found in begins if found]
+        keys = [segment_key(found[1]) for found in begins if found]
         return [key for key in keys if handle.s3.head(BUCKET, key).ok]
 
 
-@fault("backups-stopped", kind="process", caught_by={"INF-PG-07": "younger than 7:00:00"}, takes_s=30.0)
+@fault(
+    "backups-stopped",
+    kind="process",
+    caught_by={"INF-PG-07": "younger than 7:00:00", "DR-PG-04": "younger than 7:00:00"},
+    takes_s=30.0,
+)
 class BackupsStopped:
     """The schedule died three days ago, and nobody was told.
 
@@ -91,7 +86,12 @@ class BackupsStopped:
         return observe.platform.status().part(PART).state == "stopped"
 
 
-@fault("backups-gone", kind="cloud objects", caught_by={"INF-PG-07": "a whole backup below"}, takes_s=30.0)
+@fault(
+    "backups-gone",
+    kind="cloud objects",
+    caught_by={"INF-PG-07": "a whole backup below", "DR-PG-04": "a whole backup below"},
+    takes_s=30.0,
+)
 class BackupsGone:
     """The bucket holds no backup at all, though the schedule runs.
 

@@ -188,7 +188,11 @@ class CorsAtTheRoot:
         return "@root -Access-Control" not in observe.platform.config()["ingress"]["Caddyfile"]
 
 
-@fault("s3-no-default-retention", kind="cloud objects", caught_by={"INF-S3-03": "default retention COMPLIANCE"})
+@fault(
+    "s3-no-default-retention",
+    kind="cloud objects",
+    caught_by={"INF-S3-03": "default retention COMPLIANCE", "DR-S3-01": "default retention COMPLIANCE"},
+)
 class NoDefaultRetention:
     """The bucket can lock, and locks nothing by itself: what is written without a date has no protection.
 

@@ -8,6 +8,8 @@ from seatrial.declared import External
 from seatrial.probes.keys import Right
 from suites.infra import _rights as store
 
+# Whose key may remove the version that asking to delete has left.
+REMOVERS = {"backups": "backup"}
 KINDS = ("digitalocean", "s3", "sentry", "slack", "smtp")
 
 
@@ -76,7 +78,8 @@ def _rights(exercise: Exercise, name: str, external: External) -> Iterator[Right
 def _remove(exercise: Exercise, bucket: str, key: str, version_id: str) -> None:
     """Remove, with the key that may, the marker that asking to delete has left."""
     which = {"VersionId": version_id} if version_id else {}
-    answer = exercise.s3.service("api").call("delete_object", Bucket=bucket, Key=key, **which)
+    remover = exercise.s3.service(REMOVERS.get(bucket, "api"))
+    answer = remover.call("delete_object", Bucket=bucket, Key=key, **which)
     if not answer.ok:
         raise Invalid(f"own {bucket}/{key} could not be removed: {answer}")
 

@@ -1,12 +1,28 @@
 """What the platform says of itself, and what a check may ask it for as its own."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from seatrial.errors import Invalid
-from seatrial.platform import Change, Listeners, PlatformClient, Process, Scan, Scratch, Status, Strength
+from seatrial.errors import HarnessError, Invalid
+from seatrial.platform import (
+    Archived,
+    Change,
+    Listeners,
+    PlatformClient,
+    Process,
+    Recovered,
+    Restored,
+    Scan,
+    Scratch,
+    Status,
+    Strength,
+)
 from seatrial.scope import Scope
+
+# What a handle marks its own data with is longer.
+MARKER_LEAST = 12
 
 
 def platform_client(scope: Scope) -> PlatformClient:
@@ -78,7 +94,7 @@ class ObservePlatform:
 
 
 class ExercisePlatform(ObservePlatform):
-    """Adds what leaves the environment itself as it is: accounts and scratch servers."""
+    """Adds what leaves the environment itself as it is: accounts, an end of a segment of the log, and scratch servers."""
 
     def account(self, email: str) -> Path:
         """Make or reset an account and return the file with its password."""
@@ -89,6 +105,31 @@ class ExercisePlatform(ObservePlatform):
         """Start an empty PostgreSQL server; give `drop_scratch` to the handle's cleanup."""
         self._scope.meter.add(writes=1)
         return self._client.scratch()
+
+    def archive(self) -> Archived:
+        """End the log's segment of now, as the schedule does, and wait until it is archived."""
+        self._scope.meter.add(writes=1)
+        return self._client.archive()
+
+    def restore(self, backup: str | None = None, to: datetime | None = None) -> Restored:
+        """Recover a scratch server from a backup and the archived log; give `drop_scratch` to the handle's cleanup.
+
+        Args:
+            backup: which one; by default the newest that ended before `to`.
+            to: the moment to recover to; by default everything that was archived.
+        """
+        self._scope.meter.add(writes=1)
+        return self._client.restore(backup, to)
+
+    def recover(self, bucket: str, at: datetime, *, name: str, dry_run: bool = False) -> Recovered:
+        """Bring objects that are the check's own back to what they were at a moment: those below trial/NAME.
+
+        Raises HarnessError for a name that is too short to be a marker, below which others' objects could lie.
+        """
+        if len(name) < MARKER_LEAST:
+            raise HarnessError(f"{name!r} is no marker: objects of others could lie below trial/{name}")
+        self._scope.meter.add(writes=0 if dry_run else 1)
+        return self._client.recover(bucket, f"trial/{name}", at, dry_run=dry_run)
 
     def drop_scratch(self, scratch_id: str) -> None:
         """Remove a scratch server; one that is gone already is fine."""

@@ -22,6 +22,8 @@ REFUSALS = (
     errors.UndefinedColumn,
     errors.UndefinedFunction,
     errors.UndefinedObject,
+    errors.DataCorrupted,
+    errors.IndexCorrupted,
 )
 
 

@@ -25,9 +25,18 @@ _PARTS = {
         "LifecycleConfiguration",
         "Rules",
     ),
+    "encryption": (
+        "get_bucket_encryption",
+        "put_bucket_encryption",
+        "delete_bucket_encryption",
+        "ServerSideEncryptionConfiguration",
+        "",
+    ),
     # Object lock itself can never be taken away again, only its rule.
     "lock": ("get_object_lock_configuration", "put_object_lock_configuration", "", "ObjectLockConfiguration", ""),
 }
+
+_VERSIONING = {True: "Enabled", False: "Suspended"}
 
 
 class DestroyS3(ExerciseS3):
@@ -55,6 +64,21 @@ class DestroyS3(ExerciseS3):
             raise HarnessError(f"{self.bucket(bucket)} has no object lock")
         rule = {"Rule": {"DefaultRetention": {"Mode": mode, "Days": days}}} if mode else {}
         self._configure("lock", bucket, {"ObjectLockEnabled": "Enabled", **rule})
+
+    def set_encryption(self, bucket: str, algorithm: str | None) -> None:
+        """Replace the encryption at rest of what is written from now on, None for none; the inverse puts back that of now."""
+        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}}
+        self._configure("encryption", bucket, {"Rules": [rule]} if algorithm else None)
+
+    def set_versioning(self, bucket: str, *, enabled: bool) -> None:
+        """Keep versions of what is written from now on, or stop it; the inverse does as it is now.
+
+        A bucket that never had versions can only be brought to having stopped (PutBucketVersioning).
+        """
+        name = self.bucket(bucket)
+        now = _done(call(self._scope, "get_bucket_versioning", Bucket=name)).data.get("Status")
+        self._scope.undo("s3.version", {"bucket": name, "status": now or _VERSIONING[False]})
+        _version(self._scope, bucket=name, status=_VERSIONING[enabled])
 
     def put_object(self, bucket: str, key: str, body: bytes, content_type: str = "application/octet-stream") -> None:
         """Write an object; the inverse removes the new version, or puts back the bytes that it has now.
@@ -149,6 +173,11 @@ def _versions(scope: Scope, bucket: str, key: str) -> list[str]:
 @inverse("s3.configure")
 def _undo_configure(scope: Scope, *, part: str, bucket: str, value: Any) -> None:
     _set_configuration(scope, part, bucket, value)
+
+
+@inverse("s3.version")
+def _version(scope: Scope, *, bucket: str, status: str) -> None:
+    _done(call(scope, "put_bucket_versioning", Bucket=bucket, VersioningConfiguration={"Status": status}))
 
 
 @inverse("s3.drop_versions")

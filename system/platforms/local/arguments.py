@@ -1,10 +1,12 @@
 """Arguments of a control call: read by name and type, every wrong or unknown one is refused with one line."""
 
+import datetime as dt
 from collections.abc import Collection
 from typing import Any
 
 from system.platforms.local.errors import BadRequest
 from system.platforms.local.releases import Edit
+from system.recovery import read_moment
 
 
 class Arguments:
@@ -35,6 +37,16 @@ class Arguments:
         if value is not None and (not isinstance(value, str) or not value):
             raise BadRequest(f"{name} must be a string that is not empty")
         return value
+
+    def moment(self, name: str) -> dt.datetime | None:
+        """Give a moment with its distance from UTC, None when it is absent."""
+        text = self.optional_text(name)
+        if text is None:
+            return None
+        try:
+            return read_moment(text)
+        except ValueError as error:
+            raise BadRequest(f"{name}: {error}") from None
 
     def choice(self, name: str, options: Collection[str], default: str) -> str:
         """Give one of a few words."""

@@ -1,7 +1,6 @@
 """The schedule of backups: a base backup when one is due, old ones dropped, and a segment of the log ended every minute.
 
-A small record goes before each end, so that a segment is archived even while nobody writes: the newest restorable point is
-then never old, and a broken archive shows at once. PostgreSQL's own archive_timeout is no more than the second line: after a
+The newest restorable point is then never old, and a broken archive shows at once. PostgreSQL's own archive_timeout is no more than the second line: after a
 start it sleeps for a whole checkpoint_timeout, because its checkpointer begins to wait while recovery is still going on.
 """
 
@@ -18,19 +17,15 @@ from typing import Any
 import psycopg
 from prometheus_client import Counter, Gauge, start_http_server
 
-from system.platforms.local.barman import database, tool_command
+from system.platforms.local.barman import tool_command
 from system.platforms.local.layout import Layout
 from system.platforms.local.parts.backups import EVERY, WINDOW
-from system.platforms.local.secret_files import SecretFiles
+from system.platforms.local.segments import end_segment
 
 _BEAT_S = 60.0
 _ARCHIVED_S = 60.0
-_POLL_S = 0.2
 _AGAIN_S = 60.0  # after a backup that failed
 _WITHIN_S = 900.0
-_RECORD = "select pg_logical_emit_message(true, 'heartbeat', '')"
-_END_SEGMENT = "select pg_walfile_name(pg_switch_wal())"
-_ARCHIVED = "select left(last_archived_wal, 24) >= %s from pg_stat_archiver"
 _NEWEST = Gauge("backup_newest_timestamp_seconds", "When the newest whole base backup ended")
 _FAILED = Counter("backup_failures", "Base backups, and clean-ups of them, that failed")
 
@@ -46,14 +41,14 @@ def main(arguments: list[str]) -> None:
     if newest is None or _due(newest):
         newest = _back_up(layout)
     _NEWEST.set(newest.timestamp())
-    _end_segment(layout, archived_within_s=_ARCHIVED_S)
+    end_segment(layout, archived_within_s=_ARCHIVED_S)
     endpoint = layout.addresses.endpoint("backups")
     start_http_server(endpoint.port, endpoint.address)
     again = 0.0
     while True:
         time.sleep(_BEAT_S)
         try:
-            _end_segment(layout)
+            end_segment(layout)
         except psycopg.OperationalError as error:
             print(f"no segment ended: {str(error).splitlines()[0]}", flush=True)
         if _due(newest) and time.monotonic() >= again:
@@ -68,19 +63,6 @@ def main(arguments: list[str]) -> None:
 
 def _due(newest: dt.datetime) -> bool:
     return dt.datetime.now(dt.UTC) - newest >= EVERY
-
-
-def _end_segment(layout: Layout, archived_within_s: float | None = None) -> None:
-    """End the log's segment of now; wait until it is archived, too, where a time is given."""
-    password = SecretFiles(layout.secrets).read("postgres-backup")
-    with psycopg.connect(database(layout), password=password, connect_timeout=5, autocommit=True) as connection:
-        connection.execute(_RECORD)
-        ended = connection.execute(_END_SEGMENT).fetchone()
-        deadline = time.monotonic() + (archived_within_s or 0.0)
-        while archived_within_s and connection.execute(_ARCHIVED, ended).fetchone() != (True,):
-            if time.monotonic() > deadline:
-                raise SystemExit(f"{ended} was not archived within {archived_within_s:g} s; see the log of postgres")
-            time.sleep(_POLL_S)
 
 
 def _back_up(layout: Layout) -> dt.datetime:

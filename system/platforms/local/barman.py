@@ -11,7 +11,7 @@ import runpy
 import shlex
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,13 @@ from system.platforms.local.secret_files import SecretFiles
 
 DESTINATION, SERVER = f"s3://{BACKUPS}/postgres", "seatrial"
 ROLE = "backup"
+ENVIRONMENT: Mapping[str, str] = {
+    "PATH": os.defpath,
+    "TZ": "UTC",
+    "LC_ALL": "C.UTF-8",
+    "PYTHONPATH": str(PROJECT),
+    "PYTHONDONTWRITEBYTECODE": "1",
+}
 # Only for what hangs in spite of the store's own time-outs. On a machine that is very busy the command's start alone takes half a
 # minute: cut there, it would begin anew for ever, and a backup wait for its log as long.
 _ARCHIVE_WITHIN_S = 90
@@ -42,8 +49,13 @@ _OPTIONS = {
 
 def tool_command(layout: Layout, tool: str, *arguments: str) -> list[str]:
     """Give the command line of a tool; it needs PYTHONPATH to be the project."""
+    return module_command(layout, "barman", tool, *arguments)
+
+
+def module_command(layout: Layout, module: str, *arguments: str) -> list[str]:
+    """Give the command line of one of this platform's modules; it runs with ENVIRONMENT."""
     where = [f"--state={layout.state}", f"--base-port={layout.addresses.base_port}"]
-    return [sys.executable, "-m", "system.platforms.local.barman", *where, tool, *arguments]
+    return [sys.executable, "-m", f"system.platforms.local.{module}", *where, *arguments]
 
 
 def shell_command(layout: Layout, tool: str, *arguments: str) -> str:
@@ -62,13 +74,18 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("arguments", nargs=argparse.REMAINDER)
     options = parser.parse_args(arguments)
     layout = Layout.of(options.state, options.base_port)
-    os.environ.update(_environment(layout))
-    _resolve(layout.addresses.host("s3"), layout.addresses.endpoint("https").address)
+    reach_store(layout)
     connect = [f"--dbname={database(layout)}"] if options.tool == "backup" else []
     store = [f"--endpoint-url={layout.addresses.origin('s3')}", "--addressing-style=path", "--read-timeout=15"]
     program = Path(sys.executable).with_name(f"barman-cloud-{options.tool}")
     sys.argv = [str(program), *store, *_OPTIONS[options.tool], *connect, DESTINATION, SERVER, *options.arguments]
     runpy.run_path(str(program), run_name="__main__")
+
+
+def reach_store(layout: Layout) -> None:
+    """Have this process reach the store with the backups' key, and the database with their password."""
+    os.environ.update(_environment(layout))
+    _resolve(layout.addresses.host("s3"), layout.addresses.endpoint("https").address)
 
 
 def _environment(layout: Layout) -> dict[str, str]:

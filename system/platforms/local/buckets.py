@@ -12,10 +12,12 @@ if TYPE_CHECKING:
     from types_boto3_s3.type_defs import CORSRuleTypeDef, LifecycleRuleTypeDef
 
 _DEFAULT_RETENTION_DAYS = 1
+# How long a backup that was dropped or overwritten, by whomever, can be had back.
+_NONCURRENT_DAYS = 7
 
 
 def ensure_buckets(layout: Layout, secrets: SecretFiles) -> None:
-    """Make the four buckets with object lock, CORS and lifecycle rules; blocks, so run it in a thread."""
+    """Make the four buckets with object lock, versions, encryption, CORS and lifecycle rules; blocks, so run it in a thread."""
     client = store_client(layout, secrets.read("s3-admin.access"), secrets.read("s3-admin.secret"))
     there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
     for bucket in (STAGING, MASTERS, PREVIEWS, BACKUPS):
@@ -28,6 +30,21 @@ def ensure_buckets(layout: Layout, secrets: SecretFiles) -> None:
             "Rule": {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": _DEFAULT_RETENTION_DAYS}},
         },
     )
+    client.put_bucket_versioning(Bucket=BACKUPS, VersioningConfiguration={"Status": "Enabled"})
+    client.put_bucket_encryption(
+        Bucket=BACKUPS,
+        ServerSideEncryptionConfiguration={
+            "Rules": [{"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}]
+        },
+    )
+    dropped: LifecycleRuleTypeDef = {
+        "ID": "dropped",
+        "Status": "Enabled",
+        "Filter": {"Prefix": ""},
+        "NoncurrentVersionExpiration": {"NoncurrentDays": _NONCURRENT_DAYS},
+        "Expiration": {"ExpiredObjectDeleteMarker": True},
+    }
+    client.put_bucket_lifecycle_configuration(Bucket=BACKUPS, LifecycleConfiguration={"Rules": [dropped]})
     cors: CORSRuleTypeDef = {
         "AllowedOrigins": [layout.addresses.origin("app")],
         "AllowedMethods": ["PUT"],

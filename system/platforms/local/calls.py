@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -12,10 +13,14 @@ from system.platforms.local.certificates import replace_certificate
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.instance import Instance
 from system.platforms.local.previous import build_previous
+from system.platforms.local.recover import recover
 from system.platforms.local.rollout import Rollout
 from system.platforms.local.rotation import Rotation
 from system.platforms.local.scratch import ScratchServers
+from system.platforms.local.segments import end_segment
 
+# PostgreSQL tries a segment that failed again after a minute.
+_ARCHIVED_WITHIN_S = 75.0
 _SIGNALS = {"KILL": signal.SIGKILL, "TERM": signal.SIGTERM}
 Answer = dict[str, Any]
 _Handler = Callable[[Arguments], Awaitable[Answer]]
@@ -61,6 +66,9 @@ class Calls:
             ("POST", "account"): self._account,
             ("POST", "migrate"): self._migrate,
             ("POST", "backup"): self._backup,
+            ("POST", "archive"): self._archive,
+            ("POST", "restore"): self._restore,
+            ("POST", "recover"): self._recover,
             ("POST", "scratch"): self._scratch_make,
             ("DELETE", "scratch"): self._scratch_drop,
             ("POST", "down"): self._down,
@@ -246,6 +254,25 @@ class Calls:
         async with self._instance.changing:
             await back_up(self._instance)
         return {}
+
+    async def _archive(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        began = time.monotonic()
+        segment = await asyncio.to_thread(end_segment, self._instance.layout, _ARCHIVED_WITHIN_S)
+        return {"segment": segment, "seconds": round(time.monotonic() - began, 2)}
+
+    async def _restore(self, arguments: Arguments) -> Answer:
+        backup, to = arguments.optional_text("backup"), arguments.moment("to")
+        arguments.finish()
+        return await self._scratch.restore(backup, to)
+
+    async def _recover(self, arguments: Arguments) -> Answer:
+        bucket, prefix, at = arguments.text("bucket"), arguments.text("prefix"), arguments.moment("at")
+        dry_run = arguments.flag("dry_run")
+        arguments.finish()
+        if at is None:
+            raise BadRequest("at is missing")
+        return await asyncio.to_thread(recover, self._instance, bucket, prefix, at, dry_run=dry_run)
 
     async def _scratch_make(self, arguments: Arguments) -> Answer:
         arguments.finish()

@@ -1,6 +1,7 @@
 """Command line: `python -m system.platforms.local COMMAND`."""
 
 import argparse
+import datetime as dt
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 from system.platforms.local.addresses import DEFAULT_BASE_PORT, MAX_BASE_PORT
 from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import DEFAULT_STATE, Layout
+from system.recovery import read_moment
 
 
 def main(arguments: list[str]) -> int:
@@ -46,7 +48,17 @@ def _parser() -> argparse.ArgumentParser:
     scale.set_defaults(command=_scale)
     scale.add_argument("service", metavar="SERVICE")
     scale.add_argument("count", type=int, metavar="COUNT")
-    for each in (parser, up, down, status, deploy, rollback, releases, scale):
+    restore = commands.add_parser("restore", help="recover a server from the backups, beside the live one")
+    restore.set_defaults(command=_restore)
+    restore.add_argument("--backup", metavar="ID", help="by default the newest that ended before --to")
+    restore.add_argument("--to", type=_moment, metavar="MOMENT", help="by default everything that was archived")
+    recover = commands.add_parser("recover", help="bring deleted and overwritten objects back from their versions")
+    recover.set_defaults(command=_recover)
+    recover.add_argument("bucket", metavar="BUCKET")
+    recover.add_argument("prefix", metavar="PREFIX", help="of the keys")
+    recover.add_argument("--at", type=_moment, required=True, metavar="MOMENT", help="as they were then")
+    recover.add_argument("--dry-run", action="store_true", help="say which, and change nothing")
+    for each in (parser, up, down, status, deploy, rollback, releases, scale, restore, recover):
         # Both before and behind the command: a profile names them once and the harness appends `up` or `down`.
         each.add_argument(
             "--state",
@@ -69,6 +81,13 @@ def _base_port(text: str) -> int:
     if not text.isdigit() or not 1024 <= int(text) <= MAX_BASE_PORT:
         raise argparse.ArgumentTypeError(f"expected a port from 1024 to {MAX_BASE_PORT}, got {text!r}")
     return int(text)
+
+
+def _moment(text: str) -> dt.datetime:
+    try:
+        return read_moment(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _setup(_: argparse.Namespace) -> int:
@@ -119,3 +138,16 @@ def _scale(options: argparse.Namespace) -> int:
     from system.platforms.local.releasing import scale  # noqa: PLC0415
 
     return scale(Layout.of(options.state, DEFAULT_BASE_PORT), options.service, options.count)
+
+
+def _restore(options: argparse.Namespace) -> int:
+    from system.platforms.local.recovering import restore  # noqa: PLC0415
+
+    return restore(Layout.of(options.state, DEFAULT_BASE_PORT), options.backup, options.to)
+
+
+def _recover(options: argparse.Namespace) -> int:
+    from system.platforms.local.recovering import recover  # noqa: PLC0415
+
+    layout = Layout.of(options.state, DEFAULT_BASE_PORT)
+    return recover(layout, options.bucket, options.prefix, options.at, dry_run=options.dry_run)

@@ -94,7 +94,8 @@ class Layout:
 
     def too_long_sockets(self) -> list[Path]:
         """List the sockets whose path the kernel does not take."""
-        return [path for path in self.sockets() if len(os.fsencode(path)) > _SOCKET_PATH_MAX]
+        every = [*self.sockets(), self.run / ".s.PGSQL.65535"]  # the last one is a restored server's
+        return [path for path in every if len(os.fsencode(path)) > _SOCKET_PATH_MAX]
 
     def make(self) -> None:
         """Create the directories; what holds secrets, keys or data is open to its owner only."""

@@ -8,7 +8,7 @@ from system.platforms.local.secret_files import SecretFiles
 
 RINGS = ("jwt", "links")
 PASSWORDS = ("postgres-api", "postgres-worker", "redis-api", "redis-worker")
-PAIRS = ("s3-api", "s3-worker", "s3-edge", "s3-backup")
+PAIRS = ("s3-api", "s3-worker", "s3-edge", "s3-backup", "s3-restore")
 NAMES = (*RINGS, *PASSWORDS, *PAIRS)
 
 

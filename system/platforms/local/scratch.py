@@ -1,16 +1,25 @@
-"""Scratch servers: empty PostgreSQL servers of the same build, for migrations and restores, thrown away after use."""
+"""Scratch servers: PostgreSQL servers of the same build, empty or recovered from a backup, thrown away after use."""
 
 import asyncio
+import datetime as dt
 import json
 import shutil
+import time
+from pathlib import Path
 from typing import Any
 
+from system.platforms.local.addresses import Endpoint
+from system.platforms.local.barman import ENVIRONMENT, module_command
 from system.platforms.local.bootstrap_postgres import DATABASE, bootstrap
-from system.platforms.local.errors import BadRequest
+from system.platforms.local.children import Command
+from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.instance import Instance
 from system.platforms.local.keeper import Keeper
 from system.platforms.local.parts.postgres import ADMIN, Postgres
+from system.platforms.local.parts.restored import Restored
 from system.platforms.local.secret_files import SecretFiles
+
+_FETCHED_WITHIN_S = 120.0
 
 
 class ScratchServers:
@@ -28,56 +37,106 @@ class ScratchServers:
 
     async def make(self) -> dict[str, Any]:
         """Start one with the roles and an empty database; gives how to connect as its superuser."""
-        index = next(
-            (each for each in range(self._instance.layout.addresses.scratch_places) if each not in self._taken), None
-        )
-        if index is None:
-            raise BadRequest("no place for another scratch server: drop one first", 409)
-        self._taken.add(index)
-        name = f"scratch-{index + 1}"
-        layout = self._instance.layout
-        directory = layout.data / "scratch" / name
-        (directory / "secrets").mkdir(mode=0o700, parents=True)
-        secrets = SecretFiles(directory / "secrets")  # its superuser must not be able to sign in to the live server
-        secrets.make_for("postgres")
+        name, endpoint, secrets = self._take()
+        instance = self._instance
+        data = self._folder(name) / "postgres"
         server = Postgres(
-            layout,
-            self._instance.programs,
-            self._instance.children,
+            instance.layout,
+            instance.programs,
+            instance.children,
             secrets,
             name=name,
-            endpoint=layout.addresses.scratch(index),
-            data=directory / "postgres",
+            endpoint=endpoint,
+            data=data,
             durable=False,
         )
-        keeper = Keeper(server, self._instance.children, self._instance.tell)
-        self._instance.keepers[name] = keeper
-        self._servers[name] = server
         try:
-            keeper.start()
-            await keeper.wait_ready()
+            await self._start(server)
             await bootstrap(server.admin_dsn("postgres"), server.admin_dsn(DATABASE), secrets)
         except BaseException:
             await self.drop(name)
             raise
-        return {
-            "id": name,
-            "host": server.endpoint.address,
-            "port": server.endpoint.port,
-            "dbname": DATABASE,
-            "user": ADMIN,
-            "password_file": str(secrets.path("postgres-admin")),
-        }
+        return _door(server)
+
+    async def restore(self, backup: str | None, to: dt.datetime | None) -> dict[str, Any]:
+        """Recover one from a backup, by default the newest that ended before `to`, and the log behind it; see `scratch_answer`.
+
+        Raises PartFailed where nothing can be fetched, or recovery does not reach `to`.
+        """
+        name, endpoint, secrets = self._take()
+        instance, began = self._instance, time.monotonic()
+        folder = self._folder(name)
+        server = Restored(
+            instance.layout,
+            instance.programs,
+            instance.children,
+            secrets,
+            name=name,
+            endpoint=endpoint,
+            folder=folder,
+            to=to,
+        )
+        try:
+            fetched = await self._fetch(server, backup, to)
+            fetched_at = time.monotonic()
+            try:
+                await self._start(server)
+            except PartFailed as error:
+                raise PartFailed(name, server.failure() or error.reason) from None
+            await server.claim()
+            reached = await server.reached()
+        except BaseException:
+            await self.drop(name)
+            raise
+        seconds = {"fetch": round(fetched_at - began, 2), "recover": round(time.monotonic() - fetched_at, 2)}
+        return {**_door(server), "backup": fetched["backup"], "ended": fetched["ended"], **reached, "seconds": seconds}
+
+    async def _fetch(self, server: Restored, backup: str | None, to: dt.datetime | None) -> dict[str, Any]:
+        for directory in (server.data, server.archive):
+            directory.mkdir(mode=0o700)
+        wanted = [*([f"--backup={backup}"] if backup else []), *([f"--to={to.isoformat()}"] if to else [])]
+        where = [str(server.data), str(server.archive)]
+        layout = self._instance.layout
+        command = Command(module_command(layout, "fetch_backup", *wanted, *where), ENVIRONMENT, layout.run)
+        log = layout.log(f"{server.name}-fetch")
+        said = await self._instance.children.run(server.name, command, log, deadline_s=_FETCHED_WITHIN_S)
+        return dict(json.loads(said.splitlines()[-1]))
+
+    def _take(self) -> tuple[str, Endpoint, SecretFiles]:
+        """Take a free place; its superuser must not be able to sign in to the live server."""
+        addresses = self._instance.layout.addresses
+        index = next((each for each in range(addresses.scratch_places) if each not in self._taken), None)
+        if index is None:
+            raise BadRequest("no place for another scratch server: drop one first", 409)
+        self._taken.add(index)
+        name = f"scratch-{index + 1}"
+        directory = self._folder(name) / "secrets"
+        directory.mkdir(mode=0o700, parents=True)
+        secrets = SecretFiles(directory)
+        secrets.make_for("postgres")
+        return name, addresses.scratch(index), secrets
+
+    async def _start(self, server: Postgres) -> None:
+        keeper = Keeper(server, self._instance.children, self._instance.tell)
+        self._instance.keepers[server.name] = keeper
+        self._servers[server.name] = server
+        keeper.start()
+        await keeper.wait_ready()
+
+    def _folder(self, name: str) -> Path:
+        return self._instance.layout.data / "scratch" / name
 
     async def drop(self, name: str) -> None:
         """Stop one and remove its data; raises BadRequest when there is none."""
-        if name not in self._servers:
+        place = name.removeprefix("scratch-")
+        index = int(place) - 1 if place.isdigit() else -1
+        if index not in self._taken:
             raise BadRequest(f"there is no scratch server {name!r}", 404)
-        server = self._servers.pop(name)
-        await self._instance.keepers[name].stop()
-        del self._instance.keepers[name]
-        await asyncio.to_thread(shutil.rmtree, server.data.parent, ignore_errors=True)
-        self._taken.discard(int(name.rsplit("-", 1)[1]) - 1)
+        if self._servers.pop(name, None) is not None:
+            await self._instance.keepers[name].stop()
+            del self._instance.keepers[name]
+        await asyncio.to_thread(shutil.rmtree, self._folder(name), ignore_errors=True)
+        self._taken.discard(index)
 
     async def migrate(
         self, name: str | None, through: str | None, direction: str = "up", steps: int | None = None
@@ -96,3 +155,15 @@ class ScratchServers:
         result = json.loads(await self._instance.migrate(server, door, action))
         moved = {"up": "applied", "down": "reverted"}[direction]
         return {"applied": [], "reverted": [], "head": result["head"], moved: result["changed"]}
+
+
+def _door(server: Postgres) -> dict[str, Any]:
+    """Say how to connect to a scratch server as its superuser."""
+    return {
+        "id": server.name,
+        "host": server.endpoint.address,
+        "port": server.endpoint.port,
+        "dbname": DATABASE,
+        "user": ADMIN,
+        "password_file": str(server.secrets.path(f"postgres-{ADMIN}")),
+    }

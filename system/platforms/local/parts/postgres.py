@@ -43,11 +43,11 @@ _SETTINGS = {
     "tcp_keepalives_idle": "30",
 }
 # Clients of 127.77.0.10 arrive from 127.0.0.1: that is the source address that Linux picks on the loopback.
-_NETWORKS = ("127.0.0.1/32", "127.77.0.0/24")
+NETWORKS = ("127.0.0.1/32", "127.77.0.0/24")
 _HBA = "".join(
     f"hostssl {database} {user} {network} scram-sha-256\n"
     for database, user in (("all", "all"), ("replication", REPLICATOR))
-    for network in _NETWORKS
+    for network in NETWORKS
 )
 
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 STAGING, MASTERS, PREVIEWS, BACKUPS = "staging", "masters", "previews", "backups"
-IDENTITIES = ("admin", "api", "worker", "edge", "backup", "observer")
+IDENTITIES = ("admin", "api", "worker", "edge", "backup", "restore", "observer")
 
 # SeaweedFS has simpler `actions` as well (Read, Write, ...), but its Write lets a service change a bucket's versioning,
 # CORS and lifecycle, and nothing below Admin may read the object lock configuration. Policies are exact.
@@ -27,6 +27,13 @@ _GRANTS: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "backup": [
         (("ListBucket", "ListBucketMultipartUploads"), (BACKUPS,)),
         (("GetObject", "PutObject", "DeleteObject", *_MULTIPART), (f"{BACKUPS}/*",)),
+        (("DeleteObjectVersion",), (f"{BACKUPS}/trial/*",)),  # what checks have written there
+    ],
+    # Brings versions back by copying them forward: whoever holds it can delete nothing.
+    "restore": [
+        (("ListBucket", "ListBucketVersions", "GetBucketVersioning"), (MASTERS, BACKUPS)),
+        (("GetObject", "GetObjectVersion", "GetObjectRetention"), (f"{MASTERS}/*", f"{BACKUPS}/*")),
+        (("PutObject", "PutObjectRetention"), (f"{MASTERS}/*", f"{BACKUPS}/*")),
     ],
     "observer": [(("Get*", "List*"), ("*",))],
 }

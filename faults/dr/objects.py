@@ -1,0 +1,102 @@
+"""What can keep an object from coming back."""
+
+from typing import Any
+
+from seatrial import Destroy, Observe, fault
+
+ACCOUNT = "arn:aws:iam::000000000000"
+KEPT_DAYS = 1
+
+
+def _policy(effect: str, actions: list[str], bucket: str) -> dict[str, Any]:
+    statement = {
+        "Effect": effect,
+        "Principal": {"AWS": f"{ACCOUNT}:user/restore"},
+        "Action": actions,
+        "Resource": [f"arn:aws:s3:::{bucket}/*"],
+    }
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+@fault(
+    "versions-suspended", kind="cloud objects", caught_by={"DR-S3-01": "versioning enabled on backups"}, takes_s=30.0
+)
+class Suspended:
+    """Somebody stopped the bucket's versioning to save space: from then on an overwritten object is gone.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/AddingObjectstoVersionSuspendedBuckets.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Suspend it."""
+        destroy.s3.set_versioning("backups", enabled=False)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask the bucket by the raw call."""
+        return observe.s3.call("get_bucket_versioning", Bucket="backups").data.get("Status") == "Suspended"
+
+
+@fault(
+    "versions-expire-early", kind="configuration", caught_by={"DR-S3-01": "versions of backups kept for"}, takes_s=30.0
+)
+class ExpireEarly:
+    """A rule drops versions after a day: what was deleted on Friday night cannot be had back on Monday.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html (NoncurrentVersionExpiration)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Replace the bucket's rule."""
+        rule = {
+            "ID": "cheaper",
+            "Status": "Enabled",
+            "Filter": {"Prefix": ""},
+            "NoncurrentVersionExpiration": {"NoncurrentDays": KEPT_DAYS},
+        }
+        destroy.s3.set_lifecycle("backups", [rule])
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask for the rules by the older call."""
+        rules = observe.s3.call("get_bucket_lifecycle", Bucket="backups").data.get("Rules", [])
+        return [rule.get("ID") for rule in rules] == ["cheaper"]
+
+
+@fault(
+    "restore-key-shut-out",
+    kind="cloud objects",
+    caught_by={"DR-S3-01": "objects of masters brought back"},
+    takes_s=30.0,
+)
+class ShutOut:
+    """The key that restores may not read versions: the command is there, and refuses when it is needed.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/RetrievingObjectVersions.html (s3:GetObjectVersion is a
+    permission of its own)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Deny it by a policy of the bucket."""
+        masters = destroy.s3.bucket("masters")
+        destroy.s3.set_policy("masters", _policy("Deny", ["s3:GetObject", "s3:GetObjectVersion"], masters))
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the policy back."""
+        return "user/restore" in str(observe.s3.policy("masters"))
+
+
+@fault("restore-key-deletes", kind="cloud objects", caught_by={"DR-S3-01": "restore refused to delete"}, takes_s=30.0)
+class RestoreKeyDeletes:
+    """The key that restores was given the right to delete versions as well: who steals it removes what there is to restore.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeletingObjectVersions.html (only s3:DeleteObjectVersion
+    removes for good)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Allow it by a policy of the bucket."""
+        backups = destroy.s3.bucket("backups")
+        destroy.s3.set_policy("backups", _policy("Allow", ["s3:DeleteObject", "s3:DeleteObjectVersion"], backups))
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the policy back."""
+        return "user/restore" in str(observe.s3.policy("backups"))
