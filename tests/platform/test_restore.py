@@ -76,7 +76,7 @@ def test_a_moment_that_is_not_in_the_archive_yet_is_an_error_and_leaves_no_serve
     before = {part["name"] for part in running.get("status")["parts"]}
     ahead = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
     answer = running.ask("POST", "restore", {"to": ahead.isoformat()})
-    assert answer.status_code == 500
+    assert answer.status_code == 409
     assert "recovery ended before configured recovery target was reached" in answer.json()["error"]
     assert {part["name"] for part in running.get("status")["parts"]} == before
     assert not list((running.layout.data / "scratch").iterdir())
@@ -85,8 +85,8 @@ def test_a_moment_that_is_not_in_the_archive_yet_is_an_error_and_leaves_no_serve
 @pytest.mark.parametrize(
     ("asked", "status", "words"),
     [
-        ({"backup": "20200101T000000"}, 500, "there is no whole backup 20200101T000000"),
-        ({"to": "2020-01-01T00:00:00+00:00"}, 500, "there is no whole backup that ended before"),
+        ({"backup": "20200101T000000"}, 409, "there is no whole backup 20200101T000000"),
+        ({"to": "2020-01-01T00:00:00+00:00"}, 409, "there is no whole backup that ended before"),
         ({"to": "yesterday"}, 400, "to: expected a moment"),
         ({"to": "2026-01-31T13:04:00"}, 400, "to: expected a moment"),
     ],

@@ -61,7 +61,7 @@ def opens(running: Running, name: str, value: str) -> bool:
                 aws_access_key_id=access,
                 aws_secret_access_key=key,
                 config=Config(s3={"addressing_style": "path"}, proxies={}),
-            ).list_objects_v2(Bucket="backups" if name == "s3-backup" else "previews", MaxKeys=1)
+            ).list_objects_v2(Bucket="backups" if name in {"s3-backup", "s3-restore"} else "previews", MaxKeys=1)
     except (psycopg.OperationalError, redis.AuthenticationError, ClientError):
         return False
     return True
