@@ -1,6 +1,5 @@
 """A server restored from a backup: asked for, and examined as its owner."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -149,15 +148,21 @@ def checked_pages(exercise: Exercise, server: Restored) -> dict[str, Any]:
 
 
 def behind(exercise: Exercise, server: Restored) -> tuple[int, list[str]]:
-    """Count the sequences of columns, and name those that would give a number again."""
+    """Count the sequences of columns that hold something, and name those that would give a number again."""
     with exercise.pg.scratch_session(server.scratch) as session:
-        columns = session.rows(SEQUENCES)
-        return len(columns), list(_repeating(session.rows, columns))
+        places = [_place(session.rows, column) for column in session.rows(SEQUENCES)]
+    used = [place for place in places if place["largest"] is not None]
+    late = [
+        f"{each['sequence']} is at {each['last']}, not past {each['largest']}"
+        for each in used
+        if each["largest"] > each["last"]
+    ]
+    return len(used), late
 
 
-def _repeating(ask: rows.Rows, columns: Iterable[dict[str, Any]]) -> Iterable[str]:
-    for each in columns:
-        newest = f"select max({each['column']}) as largest, (select last_value from {each['sequence']}) as last from {each['table']}"  # noqa: S608 - quoted by the server
-        row = ask(newest)[0]
-        if row["largest"] is not None and row["largest"] > row["last"]:
-            yield f"{each['sequence']} is at {row['last']}, and {each['table']} has {row['largest']}"
+def _place(ask: rows.Rows, column: dict[str, Any]) -> dict[str, Any]:
+    sequence = column["sequence"]
+    newest = (
+        f"select max({column['column']}) as largest, (select last_value from {sequence}) as last from {column['table']}"  # noqa: S608 - quoted by the server
+    )
+    return {**ask(newest)[0], "sequence": sequence}

@@ -6,7 +6,7 @@ from seatrial import BLOCKER, Exercise, check, require
 from seatrial.drills import Ledger, require_whole
 from seatrial.platform import Restored
 from seatrial.registry import Plan
-from suites.client import Session, remove, signed_in, small_clip
+from suites.client import Session, ready_asset, remove, signed_in, small_clip
 from suites.client.session import promised
 from suites.dr import _restored as restored_server
 from suites.infra._backups import Backup, read_backups
@@ -23,6 +23,8 @@ PLAN = Plan(
     undone="the recovered server is dropped",
     undo_s=10.0,
 )
+# An upload with its preview leaves a row in each, so that there is something to compare.
+FILLED = ("public.accounts", "public.assets", "public.jobs", "public.outbox")
 PAGES_LEAST = {"databases": 4, "heaps": 100, "indexes": 100}
 
 
@@ -92,9 +94,9 @@ def test_the_newest_backup_restores_and_holds_what_the_live_database_held(exerci
 
     How it is measured: the newest whole base backup in the bucket must be of this cluster and younger than
     targets.backup_age_s, and every object of it, and of the log what is archived now, must be stored
-    encrypted as targets.backups_encryption says. While nothing changes in the live database (two readings around a moment are equal;
-    if they never are, INVALID), rows are counted and every column is digested. A scratch server is recovered from this
-    very backup to that moment. There, in every database, amcheck reads each page of each table and B-tree, by which
+    encrypted as targets.backups_encryption says. A video is uploaded and its preview made, so that there are rows. While
+    nothing changes in the live database (two readings around a moment are equal; if they never are, INVALID), rows are
+    counted and every column is digested. A scratch server is recovered from this very backup to that moment. There, in every database, amcheck reads each page of each table and B-tree, by which
     checksums are verified, and holds indexes against tables; counts and digests must equal the live ones, and no sequence
     may be behind its column. It must not take longer than targets.restore_s.
 
@@ -103,6 +105,7 @@ def test_the_newest_backup_restores_and_holds_what_the_live_database_held(exerci
     """
     prefix, server = str(exercise.target("backups_prefix")), exercise.pg.rows(SERVER)[0]
     newest = _newest(exercise, prefix)
+    ready_asset(exercise, signed_in(exercise))
     with exercise.cases(at_least=9) as cases:
         with cases("of this cluster"):
             require(newest.cluster == server["cluster"], f"a copy of cluster {server['cluster']}", newest.cluster)
@@ -130,10 +133,12 @@ def test_the_newest_backup_restores_and_holds_what_the_live_database_held(exerci
             with cases("every row"):
                 wrong = restored_server.differences(known, *restored_server.contents(exercise, copy, known))
                 exercise.evidence("rows", known.counts)
+                empty = [name for name in FILLED if not known.counts.get(name)]
+                require(not empty, f"rows to compare in {', '.join(FILLED)}", f"none in {', '.join(empty)}", "postgres")
                 require(not wrong, f"what the live database held at {known.moment}", "; ".join(wrong[:5]))
             with cases("sequences"):
                 number, behind = restored_server.behind(exercise, copy)
-                require(number, "a sequence to look at", "none")
+                require(number, "a column numbered by a sequence, with rows", "none")
                 require(not behind, "every sequence past its column", "; ".join(behind))
             with cases("in time"):
                 require(took_s <= limit_s, f"restored within {limit_s:g} s", f"{took_s:.1f} s")
