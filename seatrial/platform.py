@@ -31,6 +31,7 @@ from seatrial.platform_answers import (
     Sighting,
     Status,
     Strength,
+    Switched,
     listeners_of,
     part_of,
     restored_of,
@@ -59,6 +60,7 @@ __all__ = [
     "Sighting",
     "Status",
     "Strength",
+    "Switched",
 ]
 
 READ_TIMEOUT_S = 15.0
@@ -181,9 +183,22 @@ class PlatformClient:
         """Let a frozen part go on (SIGCONT)."""
         self._ask("POST", "resume", {"part": part})
 
-    def kill(self, part: str, signal: Literal["KILL", "TERM"] = "KILL", child: str | None = None) -> None:
-        """Signal a part, or those of its children whose command contains `child`."""
-        self._ask("POST", "kill", {"part": part, "signal": signal} | ({"child": child} if child else {}))
+    def kill(
+        self,
+        part: str,
+        signal: Literal["KILL", "TERM"] = "KILL",
+        child: str | None = None,
+        *,
+        stay_down: bool = False,
+    ) -> None:
+        """Signal a part, or those of its children whose command contains `child`; one that is to stay down is not restarted."""
+        asked: dict[str, Any] = {"part": part, "signal": signal} | ({"child": child} if child else {})
+        self._ask("POST", "kill", asked | ({"stay_down": True} if stay_down else {}))
+
+    def switchover(self, to: str) -> Switched:
+        """Make a part the primary of its kind in order, and wait until the others have all that it has."""
+        data = self._ask("POST", "switchover", {"to": to})
+        return shaped("switchover", lambda: Switched(**data))
 
     def deploy(
         self,

@@ -32,6 +32,7 @@ class Part:
         release: None for a part that is not ours, such as postgres.
         restarts: how often it was started again since `up`.
         settings: overrides in force; empty as shipped.
+        role: primary or replica, for a part whose place another one may take.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Part:
     release: str | None = None
     restarts: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
+    role: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,15 @@ class Status:
     def instances(self, service: str) -> tuple[Part, ...]:
         """Return the parts of that service, in the platform's order."""
         return tuple(part for part in self.parts.values() if part.service == service)
+
+
+@dataclass(frozen=True)
+class Switched:
+    """Who is the primary after a switchover, who was it before, and the seconds between."""
+
+    primary: str
+    previous: str
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -289,6 +300,7 @@ def part_of(row: Mapping[str, Any]) -> Part:
         release=row.get("release"),
         restarts=row.get("restarts", 0),
         settings=MappingProxyType(dict(row.get("settings") or {})),
+        role=row.get("role"),
     )
 
 

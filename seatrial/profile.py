@@ -20,6 +20,8 @@ from seatrial.outcome import Level
 from seatrial.profile_types import REFERENCE, Address, BaseUrl, Impact, Place, SecretRef, Section
 from seatrial.secrecy.references import Reference, read
 
+FEWEST_SENTINELS = 3
+
 
 class Expect(Section):
     """What a verdict asks for.
@@ -76,14 +78,37 @@ class PostgresEndpoint(Section):
     standbys: dict[str, PostgresDoor] = Field(default_factory=dict)
 
 
+class RedisDoor(Section):
+    """Another server of the same Redis, or a Sentinel of it; `address` overrides what `host` resolves to."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    address: Address | None = None
+
+
 class RedisEndpoint(Section):
-    """Where Redis or Valkey answers."""
+    """Where Redis or Valkey answers, which is where the primary is as shipped.
+
+    Attributes:
+        replicas: name -> where a server answers that may become the primary.
+        sentinels: name -> who knows which server is the primary; without any it never changes its address.
+    """
 
     host: str
     port: int = Field(ge=1, le=65535)
     tls: bool = True
     ca: Path | None = None
     address: Address | None = None
+    replicas: dict[str, RedisDoor] = Field(default_factory=dict)
+    sentinels: dict[str, RedisDoor] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _sentinels_watch_replicas(self) -> "RedisEndpoint":
+        if bool(self.replicas) != bool(self.sentinels):
+            raise ValueError("replicas and sentinels go together: one without the other makes no failover")
+        if self.sentinels and len(self.sentinels) < FEWEST_SENTINELS:
+            raise ValueError(f"{len(self.sentinels)} sentinels: without a third one, no two of them outvote a lost one")
+        return self
 
 
 class S3Endpoint(Section):

@@ -81,8 +81,19 @@ class PostgresPlace(Protocol):
     def standbys(self) -> Mapping[str, PostgresDoor]: ...  # noqa: D102
 
 
+class RedisDoor(Protocol):
+    """Another server of the same Redis, or a Sentinel of it; `address` overrides what `host` resolves to."""
+
+    @property
+    def host(self) -> str: ...  # noqa: D102
+    @property
+    def port(self) -> int: ...  # noqa: D102
+    @property
+    def address(self) -> str | None: ...  # noqa: D102
+
+
 class RedisPlace(Protocol):
-    """Where the profile says that Redis answers."""
+    """Where the profile says that Redis answers; replicas and sentinels are by name."""
 
     @property
     def host(self) -> str: ...  # noqa: D102
@@ -94,6 +105,10 @@ class RedisPlace(Protocol):
     def ca(self) -> Path | None: ...  # noqa: D102
     @property
     def address(self) -> str | None: ...  # noqa: D102
+    @property
+    def replicas(self) -> Mapping[str, RedisDoor]: ...  # noqa: D102
+    @property
+    def sentinels(self) -> Mapping[str, RedisDoor]: ...  # noqa: D102
 
 
 class S3Place(Protocol):

@@ -26,20 +26,61 @@ class EndpointIsReplica:
 
 @fault("redis-down", kind="process", caught_by={"INF-RD-01": "did not answer"})
 class ServerDown:
-    """Redis is gone.
+    """Redis is gone, every server of it.
 
     Source: https://github.blog/news-insights/company-news/january-28th-incident-report (Redis clusters that did not come
     back from a power cut, and applications that could not start without them)
     """
 
     def strike(self, destroy: Destroy) -> None:
+        """Stop them."""
+        for part in destroy.platform.status().instances("redis"):
+            destroy.platform.stop(part.name)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find nobody listening at their addresses."""
+        place = observe.profile.redis
+        if place is None:
+            return False
+        doors = [(place.address or place.host, place.port)]
+        doors += [(each.address or each.host, each.port) for each in place.replicas.values()]
+        return {observe.tcp.connect(*door) for door in doors} == {"refused"}
+
+
+@fault("redis-replica-gone", kind="process", caught_by={"INF-RD-07": "online and at most"}, takes_s=15.0)
+class ReplicaGone:
+    """The replica is gone, and nothing seems to be missing until it is needed.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/ (without a replica that it can reach, a Sentinel
+    has nobody to promote)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
         """Stop it."""
-        destroy.platform.stop("redis")
+        destroy.platform.stop("redis-replica")
 
     def in_effect(self, observe: Observe) -> bool:
         """Find nobody listening at its address."""
         place = observe.profile.redis
-        return place is not None and observe.tcp.connect(place.address or place.host, place.port) == "refused"
+        door = place.replicas.get("redis-replica") if place else None
+        return door is not None and observe.tcp.connect(door.address or door.host, door.port) == "refused"
+
+
+@fault("sentinel-alone-decides", kind="configuration", caught_by={"INF-RD-07": "a quorum from 2 to 2"})
+class QuorumOfOne:
+    """A Sentinel's quorum is 1: what it alone does not see is dead for it, and it asks for a failover at every hiccup.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/ (the quorum is the number of Sentinels that
+    need to agree about the fact that the master is not reachable)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it so."""
+        destroy.platform.restart("sentinel-3", {"quorum": "1"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read how the platform has started it."""
+        return observe.platform.config()["sentinel-3"]["quorum"] == "1"
 
 
 @fault("redis-nopass", kind="live state", caught_by={"INF-RD-02": "PONG without any credential"})
@@ -56,6 +97,24 @@ class OpenDefaultUser:
     def in_effect(self, observe: Observe) -> bool:
         """Sign in with a made-up password."""
         return observe.redis.attempt("default", "made-up").ok
+
+
+@fault("sentinel-open", kind="live state", caught_by={"INF-RD-02": "sentinel-2 to refuse clients"})
+class OpenSentinel:
+    """A Sentinel takes orders from anybody: whoever reaches it can make another server the primary.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/ (section "Sentinel and Redis Authentication")
+    """
+
+    SENTINEL = "sentinel-2"
+
+    def strike(self, destroy: Destroy) -> None:
+        """Open it."""
+        destroy.redis.acl_set("default", "on", "nopass", "~*", "&*", "+@all", at=self.SENTINEL)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Sign in there with a made-up password."""
+        return observe.redis.attempt("default", "made-up", at=self.SENTINEL).ok
 
 
 @fault("redis-all-commands", kind="live state", caught_by={"INF-RD-02": "may also:"})

@@ -82,11 +82,18 @@ class Loss:
 
 
 LOSSES = (
-    Loss("redis", "pause", lambda _: ("redis",), ("api", "worker")),
+    Loss("redis", "pause", lambda observe: _parts(observe, "redis"), ("api", "worker")),
     Loss("postgres", "pause", lambda _: ("postgres",), ("api", "worker")),
     Loss("s3", "stop", lambda _: ("s3",), ("api", "worker", "edge")),
     Loss("api", "stop", lambda observe: [each.name for each in instances(observe, "api")], ("frontend",)),
 )
+
+
+def _parts(observe: Observe, service: str) -> list[str]:
+    """Name every part of a kind: of several servers the one that is left would take the place of a lost one."""
+    return [part.name for part in observe.platform.status().instances(service)]
+
+
 BACK = {"stop": "start", "pause": "resume"}
 
 
@@ -97,7 +104,7 @@ def test_ready_tells_of_a_lost_dependency(disrupt: Disrupt) -> None:
     Why it matters: a ready probe that is always green sends traffic to an instance which can only fail; a live probe
     that fails with the database makes the platform restart every instance at once, in the middle of an outage.
 
-    How it is measured: Redis and Postgres are frozen (connections hang), the object store and the API are stopped
+    How it is measured: Redis (every server of it) and Postgres are frozen (connections hang), the object store and the API are stopped
     (connections are refused), one after the other. Within five seconds every instance that depends on the part must
     answer 503 and name that dependency, and no other, as lost; live must be 200 all the while, and both within
     targets.answer_s. When the part is back, ready must be 200 again within targets.ready_s.

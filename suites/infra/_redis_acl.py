@@ -91,11 +91,12 @@ def _take(seen: _Parsed, rule: str) -> None:
         seen.selectors.append(rule)
 
 
-def declared(path: Path = DECLARED) -> dict[str, Declared]:
-    """Read the committed declaration: user -> what it may do."""
+def declared(path: Path = DECLARED, *, replicated: bool = True) -> dict[str, Declared]:
+    """Read the committed declaration: user -> what it may do; without those of replication where there is none."""
     return {
         name: Declared(frozenset(row["keys"]), frozenset(row["channels"]), tuple(row["commands"].split()))
         for name, row in tomllib.loads(path.read_text()).items()
+        if replicated or not row.get("replicated", False)
     }
 
 

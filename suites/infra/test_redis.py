@@ -27,10 +27,11 @@ def test_the_endpoint_is_a_primary_of_the_declared_version(observe: Observe) -> 
     Why it matters: a client that ends up on a replica reads old progress and cannot write: every upload is acknowledged
     by the database and never queued.
 
-    How it is measured: INFO server and INFO replication over the profile's endpoint, and ROLE, which the server answers
-    from its own state. Valkey names the Redis version that it is compatible with.
+    How it is measured: INFO server and INFO replication over the profile's endpoint, or where the profile names Sentinels of
+    the server that they call the primary, and ROLE, which the server answers from its own state. Valkey names the Redis
+    version that it is compatible with.
 
-    Not covered: that a client finds the new primary after a failover.
+    Not covered: that a client finds the new primary after a failover (DR-RD-01).
     """
     least = int(observe.target("redis_major"))
     version = str(observe.redis.info("server").get("redis_version", ""))
@@ -59,9 +60,9 @@ def test_each_client_may_do_what_it_needs_and_nothing_else(observe: Observe) -> 
     refused. ACL LIST is compared with suites/infra/redis_acl.toml: users, keys, channels, and the commands that the
     rules allow on this server (COMMAND INFO gives the categories). No service may reach an admin or dangerous command
     or every key, declared or not. Where the profile says TLS: the chain verifies, cleartext is refused, and no plain
-    port is open.
+    port is open. Each replica and each Sentinel refuses clients without credentials as well.
 
-    Not covered: whether the passwords are strong; sign-in with the services' own passwords.
+    Not covered: the rules of the users of replicas and Sentinels; whether the passwords are strong; sign-in with the services' own passwords.
     """
     place = observe.profile.redis
     if place is None:
@@ -70,13 +71,17 @@ def test_each_client_may_do_what_it_needs_and_nothing_else(observe: Observe) -> 
     table = acl.command_table(observe.redis.read("COMMAND", "INFO"))
     if len(table) < 100:
         raise Invalid(f"COMMAND INFO lists {len(table)} commands only, so rules cannot be compared")
-    wanted = acl.declared()
+    doors = [*place.replicas, *place.sentinels]
+    wanted = acl.declared(replicated=bool(place.replicas))
     observe.evidence("users", {name: " ".join(user.commands) for name, user in users.items()})
-    with observe.cases(at_least=2 * len(users) + len(wanted) + len(SERVICES) + 1) as cases:
+    with observe.cases(at_least=2 * len(users) + len(wanted) + len(SERVICES) + len(doors) + 1) as cases:
         with cases("no credentials"):
             open_door = observe.redis.attempt()
             require(not open_door.ok, "clients without credentials refused", "PONG without any credential")
             require("auth" in (open_door.error or "").lower(), "a refusal for want of credentials", open_door.error)
+        for name in doors:
+            with cases(f"no credentials at {name}"):
+                _require_closed(observe, name)
         for name, user in users.items():
             with cases(f"{name} with a wrong password"):
                 guess = observe.redis.attempt(name, secrets.token_hex(16))
@@ -103,6 +108,13 @@ def test_each_client_may_do_what_it_needs_and_nothing_else(observe: Observe) -> 
             with cases("no plain port"):
                 port = observe.redis.config("port")["port"]
                 require(port == "0", "no plain TCP port", f"port {port} is open beside the TLS port")
+
+
+def _require_closed(observe: Observe, name: str) -> None:
+    tried = observe.redis.attempt(at=name)
+    refused = not tried.ok and "auth" in (tried.error or "").lower()
+    seen = "PONG without any credential" if tried.ok else tried.error
+    require(refused, f"{name} to refuse clients without credentials", seen, name)
 
 
 def _require_equal(user: acl.User, rules: acl.Declared, table: acl.Commands) -> None:

@@ -25,6 +25,7 @@ __all__ = [
     "KeyRing",
     "Reader",
     "RedisSettings",
+    "Sentinels",
     "ServiceSettings",
     "StorageSettings",
     "read_database",
@@ -217,12 +218,33 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True)
+class Sentinels:
+    """Say who knows where the primary is at the moment; `name` is what they call it."""
+
+    name: str
+    places: tuple[tuple[str, int], ...]
+
+    @classmethod
+    def parse(cls, text: str) -> "Sentinels":
+        """Read `name@host:port,host:port,host:port`; raises ValueError."""
+        found = re.fullmatch(r"([A-Za-z0-9._-]+)@(.+)", text)
+        places = [place.rpartition(":") for place in found[2].split(",")] if found else []
+        if not found or not all(host and re.fullmatch(r"[1-9][0-9]{0,4}", port) for host, _, port in places):
+            raise ValueError(f"expected name@host:port,host:port, got {text!r}")
+        return cls(found[1], tuple((host, int(port)) for host, _, port in places))
+
+
+@dataclass(frozen=True)
 class RedisSettings:
-    """Say how to reach Redis; `ca` is the PEM file that a rediss:// server is verified with."""
+    """Say how to reach Redis; `ca` is the PEM file that a rediss:// server is verified with.
+
+    With `sentinels`, they say where the primary is, and of the URL only scheme, user and database count.
+    """
 
     url: str
     passwords: Live[tuple[str, ...]] = field(repr=False)
     ca: Path | None
+    sentinels: Sentinels | None = None
 
 
 @dataclass(frozen=True)
@@ -258,10 +280,15 @@ def read_database(reader: Reader) -> DatabaseSettings:
 
 
 def read_redis(reader: Reader) -> RedisSettings:
-    """Read REDIS_URL, REDIS_PASSWORD and, for rediss://, REDIS_CA."""
+    """Read REDIS_URL, REDIS_PASSWORD, for rediss:// REDIS_CA, and REDIS_SENTINELS where the primary may change its address."""
     url = reader.url("REDIS_URL", ("rediss", "redis"))
     ca = reader.file("REDIS_CA") if url.startswith("rediss:") else None
-    return RedisSettings(url=url, passwords=reader.passwords("REDIS_PASSWORD"), ca=ca)
+    return RedisSettings(
+        url=url,
+        passwords=reader.passwords("REDIS_PASSWORD"),
+        ca=ca,
+        sentinels=reader.parsed("REDIS_SENTINELS", Sentinels.parse, default=""),
+    )
 
 
 def read_storage(reader: Reader, *, buckets: tuple[str, ...], presigns: bool = False) -> StorageSettings:

@@ -16,6 +16,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
 
@@ -34,6 +35,7 @@ __all__ = [
 ]
 
 CHECK_S = 0.8
+SENTINEL_S = 0.3  # one that hangs is passed over
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 Redis = redis.asyncio.Redis
@@ -157,31 +159,58 @@ class _Newest(CredentialProvider):
         password = self._passwords.now[-1]
         return (self._user, password) if self._user else (password,)
 
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """Give them to a client that is asynchronous."""
+        return self.get_credentials()
+
+
+class _Following(redis.asyncio.Redis):
+    """A client whose connections go to the server that the Sentinels call the primary when they are opened."""
+
+    @property
+    def sentinels(self) -> list[Redis]:
+        """The clients of the Sentinels."""
+        pool: Any = self.connection_pool
+        return list(pool.sentinel_manager.sentinels)
+
+    async def aclose(self, close_connection_pool: bool | None = None) -> None:
+        """Close it, and those that it asks."""
+        await super().aclose(close_connection_pool)
+        for each in self.sentinels:
+            await each.aclose()
+
 
 async def drop_connections(client: Redis) -> None:
     """Close the idle connections, and each busy one as soon as its command is done: new ones sign in anew."""
-    pool: Any = client.connection_pool  # redis-py leaves this call untyped
-    await pool.update_active_connections_for_reconnect()
-    await pool.disconnect(inuse_connections=False)
+    for each in (client, *(client.sentinels if isinstance(client, _Following) else ())):
+        pool: Any = each.connection_pool  # redis-py leaves this call untyped
+        await pool.update_active_connections_for_reconnect()
+        await pool.disconnect(inuse_connections=False)
 
 
 def open_redis(settings: RedisSettings, *, max_connections: int = 16, read_timeout_s: float = 1.0) -> Redis:
     """Make a client with a bounded pool; it connects on first use.
 
-    A lost connection is replaced and the command repeated once; a time-out is not repeated.
+    A lost connection is replaced and the command repeated once; a time-out is not repeated. With Sentinels, each new
+    connection asks them first, so that the client follows a failover as soon as its connections to the old primary end.
     """
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {
+        "credential_provider": _Newest(settings),  # the user signs in by it
+        "decode_responses": True,
+        "socket_connect_timeout": 1.0,
+        "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), 1, (redis.exceptions.ConnectionError,)),
+    }
     if settings.ca is not None:
-        options = {"ssl_ca_certs": str(settings.ca), "ssl_cert_reqs": "required", "ssl_check_hostname": True}
+        options |= {"ssl_ca_certs": str(settings.ca), "ssl_cert_reqs": "required", "ssl_check_hostname": True}
         options["ssl_min_version"] = ssl.TLSVersion.TLSv1_2
+    own: dict[str, Any] = {"max_connections": max_connections, "socket_timeout": read_timeout_s}
     parts = urlsplit(settings.url)
-    return redis.asyncio.Redis.from_url(
-        urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])),  # the user signs in by the provider
-        credential_provider=_Newest(settings),
-        decode_responses=True,
-        max_connections=max_connections,
-        socket_connect_timeout=1.0,
-        socket_timeout=read_timeout_s,
-        retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), 1, (redis.exceptions.ConnectionError,)),
-        **options,
-    )
+    if settings.sentinels is None:
+        url = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
+        return redis.asyncio.Redis.from_url(url, **options, **own)
+    options |= {"ssl": True} if settings.ca is not None else {}
+    asked = {**options, "socket_connect_timeout": SENTINEL_S, "socket_timeout": SENTINEL_S}
+    manager = Sentinel(settings.sentinels.places, sentinel_kwargs=asked)  # type: ignore[no-untyped-call]
+    database = int(parts.path.strip("/") or 0)
+    client: Redis = manager.master_for(settings.sentinels.name, redis_class=_Following, db=database, **options, **own)
+    return client

@@ -95,6 +95,44 @@ def test_an_expected_level_above_the_grant_is_refused(written: Path) -> None:
     assert "above max_impact" in found
 
 
+REDIS = """
+[redis]
+host = "redis.example.test"
+port = 6379
+{doors}
+"""
+
+
+def doors(*names: str) -> str:
+    return "\n".join(f'[redis.{name}]\nhost = "{name}.example.test"\nport = 1' for name in names)
+
+
+def test_a_redis_may_name_its_replicas_and_sentinels(written: Path) -> None:
+    names = ["replicas.r1", "sentinels.s1", "sentinels.s2", "sentinels.s3"]
+    written.write_text(GOOD + REDIS.format(doors=doors(*names)))
+
+    redis = load(written).redis
+
+    assert redis
+    assert [door.host for door in redis.replicas.values()] == ["replicas.r1.example.test"]
+    assert list(redis.sentinels) == ["s1", "s2", "s3"]
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["replicas.r1"], "replicas and sentinels go together"),
+        (["sentinels.s1", "sentinels.s2", "sentinels.s3"], "replicas and sentinels go together"),
+        (["replicas.r1", "sentinels.s1", "sentinels.s2"], "2 sentinels: without a third one"),
+    ],
+)
+def test_what_makes_no_failover_of_redis_is_refused(written: Path, names: list[str], words: str) -> None:
+    [found] = errors_of(written, GOOD + REDIS.format(doors=doors(*names)))
+
+    assert found.startswith("15: redis: ")
+    assert words in found
+
+
 def test_a_file_that_is_not_toml_says_where(written: Path) -> None:
     [found] = errors_of(written, "name = \n")
 

@@ -429,10 +429,12 @@ def test_the_live_database_is_never_taken_down_nor_half_way_up(running: Running,
         ("POST", "restart", {"part": "mail"}, 404, "parts are postgres"),
         ("POST", "restart", {"part": "redis", "setting": {}}, 400, "unknown argument setting"),
         ("POST", "kill", {"part": "redis", "signal": "HUP"}, 400, "must be one of KILL, TERM"),
+        ("POST", "kill", {"part": "redis", "child": "x", "stay_down": True}, 400, "only a whole part stays down"),
+        ("POST", "switchover", {"to": "mail"}, 404, "parts are postgres"),
         ("POST", "rollback", {"release": "../x"}, 404, "there is no release"),
         ("POST", "deploy", {"services": ["mail"]}, 400, "there is no service mail"),
         ("POST", "canary", {"instances": ["api-9"]}, 400, "there is no instance api-9"),
-        ("POST", "certificate", {"part": "s3"}, 400, "only postgres and redis"),
+        ("POST", "certificate", {"part": "s3"}, 400, "only postgres, redis, redis-replica"),
     ],
 )
 def test_a_wrong_call_is_refused_with_one_line(

@@ -51,12 +51,14 @@ def test_down_waits_until_all_is_gone_and_state_survives(layout: Layout) -> None
     path = Path(instance.post("account", {"email": "kept@example.test"})["password_file"])
     password, root = path.read_text(), (layout.ca / "root.crt").read_bytes()
     assert instance.post("restart", {"part": "redis", "settings": {"timeout": "60"}})["ready"]
+    assert instance.post("switchover", {"to": "redis-replica"})["previous"] == "redis"
     stopped = run("down", layout)
     assert stopped.returncode == 0, stopped.stderr
     assert_all_gone(layout, everything)
     with upping(layout, "up: everything"):
         assert (path.read_text(), (layout.ca / "root.crt").read_bytes()) == (password, root)
         assert instance.part("redis")["settings"] == {}
+        assert [instance.part(name)["role"] for name in ("redis", "redis-replica")] == ["primary", "replica"]
 
 
 @pytest.mark.parametrize("victim", ["guardian", "supervisor"])

@@ -32,7 +32,9 @@ class Stores:
         self.pooler = SimpleNamespace(passwords_change=contextlib.nullcontext)
         self.s3 = SimpleNamespace(write_keys=lambda _identity, accepted: self.take(accepted))
         self.postgres = SimpleNamespace(now=self.nothing, admin_dsn=str, sessions=self.nobody)
-        self.redis = SimpleNamespace(newest_client=self.nothing, set_passwords=self.set_passwords, sessions=self.nobody)
+        self.redis = SimpleNamespace(
+            newest_clients=self.nothing, set_passwords=self.set_passwords, sessions=self.nobody
+        )
 
     def take(self, accepted: list[str]) -> None:
         self.accepted = accepted

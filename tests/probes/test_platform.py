@@ -73,7 +73,7 @@ class FakePlatform:
             return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
         elif call == "scan":
             return self.scan(asked)
-        return self.say(previous=1)
+        return self.say(previous=1, primary="api-1", seconds=0.1)
 
     def scan(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         """Look for the one secret that this platform has."""
@@ -221,6 +221,43 @@ def test_a_strike_is_logged_before_it_acts_and_its_inverse_acts_once(
         invert(do, args, inside)
     assert (dict(fake.part), fake.release, fake.count) == before
     assert len(fake.acts) == 2
+
+
+@pytest.mark.parametrize(
+    "strike",
+    [
+        lambda it: it.restart("api-1"),
+        lambda it: it.stop("api-1"),
+        lambda it: it.kill("api-1", stay_down=True),
+        lambda it: it.pause("api-1"),
+        lambda it: it.kill("api-1"),
+    ],
+    ids=["restart", "stop", "lost", "pause", "kill"],
+)
+def test_a_primary_gets_its_role_back_after_everything_else(
+    platform: tuple[FakePlatform, Path], scope: Build, strike: Callable[[DisruptPlatform], object]
+) -> None:
+    fake, path = platform
+    fake.part["role"] = "primary"
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
+    strike(DisruptPlatform(inside))
+
+    assert log[0] == ("platform.primary", {"part": "api-1"}), "replayed last, since the newest comes first"
+    assert len(log) == 2
+    invert(*log[0], inside)
+    assert fake.acts[-1] == ("switchover", {"to": "api-1"})
+
+
+def test_a_part_that_is_to_stay_down_is_started_by_the_inverse(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    fake, path = platform
+    log: list[str] = []
+    facet = DisruptPlatform(scope(Level.DESTROY, undo=lambda do, _: log.append(do), platform_socket=path))
+    facet.kill("api-1", stay_down=True)
+    assert fake.acts == [("kill", {"part": "api-1", "signal": "KILL", "stay_down": True})]
+    assert log == ["platform.start"]
 
 
 def test_a_rollback_goes_only_to_where_the_undo_of_a_deploy_would(

@@ -1,6 +1,6 @@
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -9,7 +9,7 @@ from seatrial.errors import HarnessError, Unanswered
 from seatrial.facets.redis import ObserveRedis
 from seatrial.facets.redis._destroy import acl_rules
 from seatrial.probes import redis
-from seatrial.scope import Scope
+from seatrial.scope import RedisDoor, Scope
 from tests.probes.conftest import Authority, Serve, silent
 
 
@@ -20,6 +20,8 @@ class Place:
     tls: bool = False
     host: str = "redis.example.test"
     address: str | None = "127.0.0.1"
+    replicas: Mapping[str, RedisDoor] = field(default_factory=dict)
+    sentinels: Mapping[str, RedisDoor] = field(default_factory=dict)
 
 
 def saying(*replies: bytes) -> Callable[[socket.socket], None]:

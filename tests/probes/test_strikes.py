@@ -113,6 +113,27 @@ def test_a_setting_is_kept_before_it_is_changed(serve: Serve, scope: Build) -> N
     assert b"noeviction" in seen[3]
 
 
+def test_a_users_rules_are_put_back_at_the_sentinel_where_they_were_changed(serve: Serve, scope: Build) -> None:
+    log: list[tuple[str, dict[str, Any]]] = []
+    seen: list[bytes] = []
+
+    def sentinel(connection: Any) -> None:
+        for reply in (b"+OK\r\n", b"*1\r\n$28\r\nuser default off -@all -ping\r\n", b"+OK\r\n", b"+OK\r\n"):
+            seen.append(connection.recv(65536))
+            connection.sendall(reply)
+
+    door = RedisPlace(serve(sentinel).port)
+    struck = scope(
+        Level.DESTROY, undo=lambda do, args: log.append((do, args)), redis=RedisPlace(1, sentinels={"s1": door})
+    )
+    DestroyRedis(struck).acl_set("default", "on", "nopass", at="s1")
+    invert(*log[0], struck)
+
+    assert log == [("redis.acl_set", {"user": "default", "line": "user default off -@all -ping", "at": "s1"})]
+    assert b"nopass" in seen[2]
+    assert b"-ping" in seen[3]
+
+
 def test_a_key_that_is_there_is_not_overwritten(serve: Serve, scope: Build) -> None:
     log: list[Any] = []
     place = RedisPlace(serve(saying(b"+OK\r\n", b":1\r\n")).port)

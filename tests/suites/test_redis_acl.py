@@ -71,6 +71,10 @@ def test_the_table_of_commands_holds_subcommands() -> None:
     }
 
 
+def test_users_of_replication_are_wanted_only_where_there_is_some() -> None:
+    assert acl.declared().keys() - acl.declared(replicated=False).keys() == {"replica", "sentinel"}
+
+
 def test_the_committed_declaration_gives_no_service_every_key_or_command() -> None:
     declared = acl.declared()
     assert {"admin", "api", "worker", "observer"} <= declared.keys()

@@ -57,6 +57,9 @@ def test_reports_every_missing_variable_at_once() -> None:
         ("DATABASE_URL", "postgresql://api:hunter2@db.test/seatrial", "must not hold a password"),
         ("DATABASE_URL", "mysql://db.test", "scheme"),
         ("REDIS_URL", "rediss://redis.test", "REDIS_CA"),
+        ("REDIS_SENTINELS", "s1.test:26379,s2.test:26379", "name@host:port"),
+        ("REDIS_SENTINELS", "queue@s1.test:26379,s2.test", "name@host:port"),
+        ("REDIS_SENTINELS", "queue@", "name@host:port"),
         ("PLAY_ORIGIN", "https://play.test/", "origin"),
         ("PLAY_ORIGIN", "https://Play.test", "lower case"),
         ("JWT_KEY", "short", "shorter than 32 bytes"),
@@ -72,6 +75,13 @@ def test_refuses_a_malformed_value(name: str, value: str, said: str) -> None:
     with pytest.raises(ConfigError, match=said) as caught:
         read_settings(GOOD | {name: value})
     assert "hunter2" not in str(caught.value)
+
+
+def test_reads_the_sentinels_with_the_name_of_what_they_watch() -> None:
+    sentinels = read_settings(GOOD | {"REDIS_SENTINELS": "queue@s1.test:26379,10.0.0.2:26380"}).redis.sentinels
+    assert sentinels
+    assert (sentinels.name, sentinels.places) == ("queue", (("s1.test", 26379), ("10.0.0.2", 26380)))
+    assert read_settings(GOOD).redis.sentinels is None
 
 
 def test_reads_a_value_from_a_file(tmp_path: Path) -> None:

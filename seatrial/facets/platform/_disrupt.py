@@ -7,7 +7,7 @@ from typing import Any, Literal
 from seatrial.errors import EnvironmentFault, HarnessError
 from seatrial.facets.platform._observe import ExercisePlatform, platform_client
 from seatrial.inverses import inverse
-from seatrial.platform import Deployed, Patch, Previous, Restarted, Rotated, Settings
+from seatrial.platform import Deployed, Part, Patch, Previous, Restarted, Rotated, Settings
 from seatrial.scope import Scope
 
 RECOVER_S = 60.0
@@ -35,12 +35,13 @@ class DisruptPlatform(ExercisePlatform):
         With `at_once` nobody waits until it is ready, for one that is not to become so. The inverse restarts it with the
         overrides and the release that it has now.
         """
-        now = self._client.status().part(part)
+        now = self._keep_primary(part)
         self._strike("restart", part=part, settings=dict(now.settings), release=now.release if release else None)
         return self._client.restart(part, settings, release, at_once=at_once)
 
     def stop(self, part: str) -> None:
         """Stop a part; the inverse starts it."""
+        self._keep_primary(part)
         self._strike("start", part=part)
         self._client.stop(part)
 
@@ -51,6 +52,7 @@ class DisruptPlatform(ExercisePlatform):
 
     def pause(self, part: str) -> None:
         """Freeze a part; the inverse lets it go on."""
+        self._keep_primary(part)
         self._strike("resume", part=part)
         self._client.pause(part)
 
@@ -59,11 +61,24 @@ class DisruptPlatform(ExercisePlatform):
         self._scope.meter.add(writes=1)
         self._client.resume(part)
 
-    def kill(self, part: str, child: str | None = None, signal: Literal["KILL", "TERM"] = "KILL") -> None:
-        """Kill a part, or those of its children whose command contains `child`; the inverse waits until it is back."""
-        pid = None if child else self._client.status().part(part).pid
-        self._strike("recover", part=part, pid=pid)
-        self._client.kill(part, signal, child)
+    def kill(
+        self,
+        part: str,
+        child: str | None = None,
+        signal: Literal["KILL", "TERM"] = "KILL",
+        *,
+        stay_down: bool = False,
+    ) -> None:
+        """Kill a part, or those of its children whose command contains `child`; the inverse waits until it is back.
+
+        With `stay_down` the platform does not restart it, as if its machine were gone; the inverse starts it.
+        """
+        now = self._keep_primary(part)
+        if stay_down:
+            self._strike("start", part=part)
+        else:
+            self._strike("recover", part=part, pid=None if child else now.pid)
+        self._client.kill(part, signal, child, stay_down=stay_down)
 
     def migrate_through(self, part: str) -> dict[str, Any]:
         """Migrate the live database to head through a part; at head it changes nothing, and needs no inverse."""
@@ -149,6 +164,13 @@ class DisruptPlatform(ExercisePlatform):
         self._scope.meter.add(writes=1)
         return self._client.rotate(secret, "complete")
 
+    def _keep_primary(self, part: str) -> Part:
+        """Return a part as it is; where it is a primary, the inverse, run after others, makes it that again."""
+        now = self._client.status().part(part)
+        if now.role == "primary":
+            self._strike("primary", part=part)
+        return now
+
     def _strike(self, name: str, **args: Any) -> None:
         self._scope.undo(f"platform.{name}", args)
         self._scope.meter.add(writes=1)
@@ -194,6 +216,11 @@ def _start(scope: Scope, *, part: str) -> None:
     client = platform_client(scope)
     if client.status().part(part).state != "ready":
         client.start(part)
+
+
+@inverse("platform.primary")
+def _primary(scope: Scope, *, part: str) -> None:
+    platform_client(scope).switchover(part)
 
 
 @inverse("platform.resume")

@@ -25,11 +25,15 @@ class DestroyRedis(StreamStrikes, ObserveRedis):
         self._strike("config_set", name=name, value=before)
         own_client(self._scope).config_set(name, value)
 
-    def acl_set(self, user: str, *rules: str) -> None:
-        """ACL SETUSER with these rules on top of the user's own; the inverse resets it to its line in ACL LIST."""
-        line = next((line for line in self.acl_list() if line.split()[1] == user), None)
-        self._strike("acl_set", user=user, line=line)
-        own_client(self._scope).execute_command("ACL SETUSER", user, *rules)
+    def acl_set(self, user: str, *rules: str, at: str | None = None) -> None:
+        """ACL SETUSER with these rules on top of the user's own; the inverse resets it to its line in ACL LIST.
+
+        `at` names a replica or a Sentinel in the place of the primary.
+        """
+        client = own_client(self._scope, at=at)
+        line = next((str(line) for line in client.acl_list() if str(line).split()[1] == user), None)
+        self._strike("acl_set", user=user, line=line, at=at)
+        client.execute_command("ACL SETUSER", user, *rules)
 
     def delete_key(self, key: str) -> None:
         """DEL a key; the inverse restores it with the time to live of now, unless it has been made anew."""
@@ -82,8 +86,8 @@ def _undo_config_set(scope: Scope, *, name: str, value: str) -> None:
 
 
 @inverse("redis.acl_set")
-def _undo_acl_set(scope: Scope, *, user: str, line: str | None) -> None:
-    client = own_client(scope)
+def _undo_acl_set(scope: Scope, *, user: str, line: str | None, at: str | None = None) -> None:
+    client = own_client(scope, at=at)
     if line is None:
         client.acl_deluser(user)
     else:

@@ -8,8 +8,8 @@ import redis as driver
 
 from seatrial.errors import HarnessError, Invalid, Unanswered
 from seatrial.probes import redis
-from seatrial.probes.redis import RedisAnswer
-from seatrial.scope import RedisPlace, Scope
+from seatrial.probes.redis import RedisAnswer, Watched
+from seatrial.scope import RedisDoor, RedisPlace, Scope
 
 # What `read` sends: commands that change nothing, containers by subcommand. The server's ACL is the real guard at
 # `observe`; this list keeps a stronger handle from writing without an inverse.
@@ -42,14 +42,33 @@ def place(scope: Scope) -> RedisPlace:
     return scope.profile.redis
 
 
-def own_client(scope: Scope, *, decode: bool = True) -> Any:
-    """Return this process's redis-py client with the level's own credential; untyped, as most of its commands are."""
+def own_client(scope: Scope, *, decode: bool = True, at: str | None = None) -> Any:
+    """Return this process's redis-py client of the primary with the level's own credential; untyped, as most commands are.
+
+    It follows a failover when its connection to the old primary ends. `at` names a replica or a Sentinel instead.
+    """
     own = scope.credentials("redis")
-    key = ("redis", own.user, decode)
+    key = ("redis", own.user, decode, at)
     if key not in scope.clients:
         scope.meter.add(connections=1)
-        scope.clients[key] = redis.connect(place(scope), own.user, own.password, decode=decode)
+        there, user = place(scope), (own.user, own.password)
+        client = (
+            redis.connect(redis.Node.at(_door(scope, at), there), *user, decode=decode)
+            if at
+            else redis.follow(there, *user, decode=decode)
+        )
+        scope.clients[key] = client
     return scope.clients[key]
+
+
+def _door(scope: Scope, name: str) -> RedisDoor:
+    """Return where a replica or a Sentinel answers; raises HarnessError naming those there are."""
+    doors = {**place(scope).replicas, **place(scope).sentinels}
+    if name not in doors:
+        raise HarnessError(
+            f"the profile names no replica or sentinel {name!r} (there are: {', '.join(doors) or 'none'})"
+        )
+    return doors[name]
 
 
 @dataclass(frozen=True)
@@ -67,7 +86,7 @@ class PendingEntry:
 
 
 class ObserveRedis:
-    """Read-only commands with the level's own credential, and connection attempts with any.
+    """Read-only commands to the primary with the level's own credential, and connection attempts with any.
 
     A server that cannot be reached or refuses raises Unanswered (a Failure).
     """
@@ -114,10 +133,31 @@ class ObserveRedis:
             f"{' '.join(words) or 'an empty command'!r} is not a reading command: see READS in {__name__}"
         )
 
-    def attempt(self, user: str | None = None, password: str | None = None, *, tls: bool | None = None) -> RedisAnswer:
-        """Connect, authenticate if a user or password is given, PING, close; `tls` overrides the profile's word."""
+    def sentinel(self, name: str) -> Watched:
+        """Ask a Sentinel what it says of the primary."""
+        own, door = self._scope.credentials("redis"), _door(self._scope, name)
         self._scope.meter.add(connections=1, requests=1)
-        return redis.attempt(place(self._scope), user, password, tls=tls)
+        try:
+            return redis.watched(place(self._scope), door, own.user, own.password)
+        except (driver.RedisError, OSError) as error:
+            raise Unanswered(redis.explain(error), name) from None
+
+    def attempt(
+        self,
+        user: str | None = None,
+        password: str | None = None,
+        *,
+        tls: bool | None = None,
+        at: str | None = None,
+    ) -> RedisAnswer:
+        """Connect, authenticate if a user or password is given, PING, close; `tls` overrides the profile's word.
+
+        `at` names a replica or a Sentinel; without it the declared endpoint is tried, whoever is the primary.
+        """
+        self._scope.meter.add(connections=1, requests=1)
+        there = place(self._scope)
+        server = redis.Node.at(_door(self._scope, at), there) if at else there
+        return redis.attempt(server, user, password, tls=tls)
 
     def _ask(self, call: Callable[[Any], Any]) -> Any:
         self._scope.meter.add(requests=1)

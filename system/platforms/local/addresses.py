@@ -17,6 +17,10 @@ _OFFSETS: dict[str, tuple[str, int]] = {
     "backups": ("127.77.0.13", 7),
     "autoscaler": ("127.77.0.14", 10),
     "redis": ("127.77.0.20", 2),
+    "redis-replica": ("127.77.0.21", 25),
+    "sentinel-1": ("127.77.0.22", 26),
+    "sentinel-2": ("127.77.0.23", 27),
+    "sentinel-3": ("127.77.0.24", 28),
     "s3": ("127.77.0.30", 3),
     "s3-master": ("127.77.0.30", 4),
     "s3-volume": ("127.77.0.30", 5),
@@ -99,7 +103,8 @@ class Addresses:
     def declared(self) -> dict[str, list[Endpoint]]:
         """List what each part listens on, by part name; nothing else may listen."""
         parts = {"ingress": [self.endpoint("https"), self.endpoint("http")]}
-        for name in ("postgres", "postgres-standby", "pgbouncer", "backups", "autoscaler", "redis", "dns"):
+        redis = ("redis", "redis-replica", "sentinel-1", "sentinel-2", "sentinel-3")
+        for name in ("postgres", "postgres-standby", "pgbouncer", "backups", "autoscaler", *redis, "dns"):
             parts[name] = [self.endpoint(name)]
         parts |= {name: [self.endpoint(name)] for slots in SLOTS.values() for name in slots}
         s3 = [self.endpoint(name) for name in _WEED]

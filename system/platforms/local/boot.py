@@ -9,6 +9,7 @@ from system.platforms.local.buckets import ensure_buckets
 from system.platforms.local.errors import PartFailed
 from system.platforms.local.instance import Instance
 from system.platforms.local.progress import Progress
+from system.platforms.local.redis_primary import SERVERS
 from system.platforms.local.serving import wait_serving
 
 _STREAMING_DEADLINE_S = 20.0
@@ -63,8 +64,15 @@ class _Start:
         self._pooler_ready.set()
 
     async def redis(self) -> None:
-        await self._part("redis")
+        """Start the servers, the primary first, and then those who watch them: what they miss they take for dead."""
+        redis = self._instance.redis
+        for server in sorted(redis.servers.values(), key=lambda each: each.role):
+            await self._part(server.name)
+        await asyncio.gather(*(self._part(name) for name in redis.sentinels))
+        if redis.servers[SERVERS[0]].role != "primary":
+            await self._step("switched back", redis.switch_to(SERVERS[0]))
         self._redis_ready.set()
+        await self._step("replication", redis.in_sync())
 
     async def s3(self) -> None:
         await self._part("s3")

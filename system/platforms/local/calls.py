@@ -55,6 +55,7 @@ class Calls:
             ("POST", "resume"): self._resume,
             ("POST", "stop"): self._stop_part,
             ("POST", "start"): self._start_part,
+            ("POST", "switchover"): self._switchover,
             ("POST", "deploy"): self._deploy,
             ("POST", "previous"): self._previous,
             ("POST", "rollback"): self._rollback,
@@ -133,7 +134,7 @@ class Calls:
         release, at_once = arguments.optional_text("release"), arguments.flag("at_once")
         arguments.finish()
         keeper = self._instance.keeper(name)
-        async with self._instance.changing:
+        async with self._instance.changing, self._instance.redis.restarting(name):
             if release is not None:
                 self._instance.releases.path(release)
                 self._instance.service(name).release = release
@@ -150,9 +151,19 @@ class Calls:
 
     async def _kill(self, arguments: Arguments) -> Answer:
         name, signum = arguments.text("part"), arguments.choice("signal", _SIGNALS, "KILL")
-        child = arguments.optional_text("child")
+        child, stay_down = arguments.optional_text("child"), arguments.flag("stay_down")
         arguments.finish()
-        return {"part": name, "pids": self._instance.keeper(name).kill(_SIGNALS[signum], child)}
+        keeper = self._instance.keeper(name)
+        if not stay_down:
+            return {"part": name, "pids": keeper.kill(_SIGNALS[signum], child)}
+        if child is not None:
+            raise BadRequest("only a whole part stays down, not a child of it")
+        async with self._instance.changing:
+            if keeper.pid is None:
+                raise PartFailed(name, f"is {keeper.state}, there is nothing to kill")
+            pid = keeper.pid
+            await keeper.stop(_SIGNALS[signum])
+        return {"part": name, "pids": [pid]}
 
     async def _pause(self, arguments: Arguments) -> Answer:
         name = arguments.text("part")
@@ -184,6 +195,14 @@ class Calls:
             keeper.start()
             await keeper.wait_ready()
         return {"part": name, "state": keeper.state}
+
+    async def _switchover(self, arguments: Arguments) -> Answer:
+        name, started = arguments.text("to"), time.monotonic()
+        arguments.finish()
+        self._instance.keeper(name)
+        async with self._instance.changing:
+            previous = await self._instance.redis.switch_to(name)
+        return {"primary": name, "previous": previous, "seconds": round(time.monotonic() - started, 3)}
 
     async def _deploy(self, arguments: Arguments) -> Answer:
         edits, services = arguments.edits("patch"), arguments.names("services")

@@ -17,13 +17,14 @@ async def replace_certificate(
 
     Args:
         instance: the instance.
-        name: `postgres` or `redis`.
+        name: `postgres` or a server of Redis.
         names: alternative names; empty for the proper ones.
         days: validity from now; zero or less makes an expired one.
         self_signed: not signed by the instance's authority.
     """
-    if name not in ("postgres", "redis"):
-        raise BadRequest(f"only postgres and redis have certificates to replace, not {name!r}")
+    places = ("postgres", *instance.redis.servers)
+    if name not in places:
+        raise BadRequest(f"only {', '.join(places)} have certificates to replace, not {name!r}")
     keeper = instance.keeper(name)
     proper = proper_names(name, keeper.part.endpoint)
     instance.authority.issue(name, names or proper, days=days, self_signed=self_signed)
@@ -32,5 +33,5 @@ async def replace_certificate(
         if name == "postgres":
             processes.send([keeper.pid], signal.SIGHUP)
         else:
-            await instance.redis.reload_certificate()
+            await instance.redis.servers[name].reload_certificate()
     return {"part": name, "names": names or proper, "proper": not pinned}

@@ -23,11 +23,11 @@ from system.platforms.local.parts.ingress import Ingress
 from system.platforms.local.parts.nameserver import NameServer
 from system.platforms.local.parts.pgbouncer import PgBouncer
 from system.platforms.local.parts.postgres import Postgres
-from system.platforms.local.parts.redis import Redis
 from system.platforms.local.parts.seaweedfs import SeaweedFS
 from system.platforms.local.parts.services import Service, configuration, database_variables, instances
 from system.platforms.local.parts.standby import Standby
 from system.platforms.local.programs import Programs
+from system.platforms.local.redis_group import RedisGroup
 from system.platforms.local.releases import Edit, Releases
 from system.platforms.local.rotating_files import settle
 from system.platforms.local.secret_files import SecretFiles
@@ -97,7 +97,7 @@ class Instance:
         self.postgres = Postgres(self.layout, self.programs, self.children, self.secrets, archive_command=archive)
         self.standby = Standby(self.postgres, self.children)
         self.pooler = PgBouncer(self.postgres, DATABASE)
-        self.redis = Redis(self.layout, self.programs, self.secrets)
+        self.redis = RedisGroup(self.layout, self.programs, self.secrets)
         self.s3 = SeaweedFS(self.layout, self.programs, self.secrets)
         self.backups = Backups(self.layout, self.programs)
         self.autoscaler = Autoscaler(self.layout, self.programs)
@@ -108,7 +108,7 @@ class Instance:
             self.postgres,
             self.standby,
             self.pooler,
-            self.redis,
+            *self.redis.parts.values(),
             self.s3,
             self.backups,
             self.autoscaler,
@@ -117,6 +117,7 @@ class Instance:
         )
         for part in (*parts, *self.services):
             self.keepers[part.name] = Keeper(part, self.children, self.tell)
+        self.redis.keepers = {name: self.keepers[name] for name in self.redis.parts}
 
     def keeper(self, name: str) -> Keeper:
         """Give a part's keeper; raises BadRequest when there is no such part."""

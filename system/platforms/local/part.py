@@ -37,6 +37,11 @@ class Part(ABC):
         self.settings: dict[str, Any] = {}
 
     @property
+    def role(self) -> str | None:
+        """`primary` or `replica` for a part whose place another one may take, else None."""
+        return None
+
+    @property
     def log(self) -> Path:
         """The file that its output goes to."""
         return self.layout.log(self.name)

@@ -22,6 +22,7 @@ def status(instance: Instance, calls: list[str]) -> dict[str, Any]:
             "port": keeper.part.endpoint.port,
             "state": keeper.state,
             "release": keeper.part.release,
+            "role": keeper.part.role,
             "restarts": keeper.restarts,
             "settings": {key: _masked(key, value) for key, value in keeper.part.settings.items()},
         }

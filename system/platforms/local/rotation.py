@@ -144,7 +144,7 @@ class Rotation:
         if name.startswith("postgres-"):
             return await self._instance.postgres.now()
         if name.startswith("redis-"):
-            return await self._instance.redis.newest_client()
+            return await self._instance.redis.newest_clients()
         return None
 
     async def _end_sessions(self, name: str) -> None:

@@ -15,7 +15,7 @@ from system.platforms.local.parts.s3_identities import IDENTITIES
 
 _STORE_USERS = {
     "postgres": ("admin", "replicator", "backup", "migrator", "api", "worker", "observer"),
-    "redis": ("admin", "api", "worker", "observer"),
+    "redis": ("admin", "api", "worker", "observer", "replica", "sentinel"),
 }
 _S3_INTERNAL = ("s3-kek", "s3-jwt-write", "s3-jwt-read", "s3-jwt-filer-write", "s3-jwt-filer-read")
 _PAIR = ("access", "secret")

@@ -13,6 +13,7 @@ from system.platforms.local.part import Part
 from system.platforms.local.parts import s3_identities as s3
 from system.platforms.local.parts.seaweedfs import REGION
 from system.platforms.local.programs import Programs
+from system.platforms.local.redis_primary import NAME, SENTINELS
 from system.platforms.local.releases import Releases
 from system.platforms.local.secret_files import SecretFiles
 
@@ -129,6 +130,7 @@ SECRET_VARIABLES = {
 def _redis(layout: Layout, role: str) -> dict[str, str]:
     return {
         "REDIS_URL": f"rediss://{role}@{layout.addresses.endpoint('redis')}/0",
+        "REDIS_SENTINELS": f"{NAME}@{','.join(str(layout.addresses.endpoint(each)) for each in SENTINELS)}",
         "REDIS_PASSWORD": SECRET,
         "REDIS_CA": str(Authority(layout.ca).root_certificate),
     }
