@@ -63,27 +63,31 @@ _TEMPLATE = """\
 	}}
 }}
 
-(common) {{
-	tls {{
-		issuer internal {{
-			lifetime 2m
-		}}
-	}}
+(headers) {{
 	header >Strict-Transport-Security "max-age=31536000"
 	header -Server
 	header -Via
-	# A body that nobody reads to its end must not be followed by another request: in full duplex, Go's server may then
-	# panic and drop that one without an answer (golang/go issue 68560).
-	@sending {{
-		not method GET HEAD OPTIONS
-		not protocol http/2+
-	}}
 	header @sending {{
 		match {{
 			status 3xx 4xx 5xx
 		}}
 		Connection close
 	}}
+}}
+
+(common) {{
+	tls {{
+		issuer internal {{
+			lifetime 2m
+		}}
+	}}
+	# A body that nobody reads to its end must not be followed by another request: in full duplex, Go's server may then
+	# panic and drop that one without an answer (golang/go issue 68560).
+	@sending {{
+		not method GET HEAD OPTIONS
+		not protocol http/2+
+	}}
+	import headers
 	@metrics path /metrics /metrics/*
 	respond @metrics 404
 	import errors
@@ -102,6 +106,27 @@ _TEMPLATE = """\
 	}}
 }}
 
+# Where no instance is ready, what they all miss is better told, or done without, by one that lives.
+(as_last_resort) {{
+	# Not deferred: an answer that nobody is there has to do without what is.
+	header Strict-Transport-Security "max-age=31536000"
+	header Server ""
+	import headers
+}}
+
+(any_alive) {{
+	health_uri /livez
+	health_interval 1s
+	health_timeout 2s
+	lb_policy round_robin
+	lb_try_interval 100ms
+	header_up -Forwarded
+	header_up X-Real-IP {{remote_host}}
+	transport http {{
+		dial_timeout 1s
+	}}
+}}
+
 https://{app} {{
 	import common
 	request_body {{
@@ -109,7 +134,14 @@ https://{app} {{
 	}}
 	reverse_proxy {frontends} {{
 		import upstream
-{frontend_policy}		lb_try_duration 10s
+{frontend_policy}		lb_try_duration 500ms
+	}}
+	handle_errors 503 {{
+		import as_last_resort
+		reverse_proxy {frontends} {{
+			import any_alive
+			lb_try_duration 10s
+		}}
 	}}
 }}
 
@@ -120,7 +152,14 @@ https://{api} {{
 	}}
 	reverse_proxy {apis} {{
 		import upstream
-{api_policy}		lb_try_duration 2s
+{api_policy}		lb_try_duration 500ms
+	}}
+	handle_errors 503 {{
+		import as_last_resort
+		reverse_proxy {apis} {{
+			import any_alive
+			lb_try_duration 2s
+		}}
 	}}
 }}
 
@@ -128,7 +167,14 @@ https://{play} {{
 	import common
 	reverse_proxy {edges} {{
 		import upstream
-{edge_policy}		lb_try_duration 2s
+{edge_policy}		lb_try_duration 500ms
+	}}
+	handle_errors 503 {{
+		import as_last_resort
+		reverse_proxy {edges} {{
+			import any_alive
+			lb_try_duration 2s
+		}}
 	}}
 }}
 
