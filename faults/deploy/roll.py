@@ -104,7 +104,7 @@ class TrafficToTheUnready(PatchedIngress):
 
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Ask another path."""
-        return [("health_uri /readyz", "health_uri /livez")]
+        return [("(upstream) {\n\thealth_uri /readyz", "(upstream) {\n\thealth_uri /livez")]
 
 
 @fault("rollback-keeps-new-configuration", kind="code", caught_by={"DEP-ROLL-03": "after the rollback"}, takes_s=40.0)

@@ -32,7 +32,7 @@ class HealthCheckOfLife(PatchedIngress):
 
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Ask another path."""
-        return [("health_uri /readyz", "health_uri /livez")]
+        return [("(upstream) {\n\thealth_uri /readyz", "(upstream) {\n\thealth_uri /livez")]
 
 
 @fault("lb-health-check-too-seldom", kind="configuration", caught_by={"INF-LB-01": "frozen nothing sent to"})
