@@ -45,8 +45,8 @@ fmt: .venv/.ready  ## format the code
 test: setup .cache/scanners/.ready  ## pass the project's own tests
 	@$(BIN)/python -m pytest tests -q -n 3 --dist loadgroup
 
-gate: setup      ## boot the whole system, run every suite, print the verdict, write reports/out/
-	@$(BIN)/seatrial gate --profile $(PROFILE) --arm destroy=$(PROFILE)
+gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"), print the verdict, write reports/out/
+	@$(BIN)/seatrial gate $(SUITES) --profile $(PROFILE) --arm destroy=$(PROFILE)
 
 prove: setup     ## break the system on purpose; every check must notice
 	@$(BIN)/seatrial prove --profile $(PROFILE)

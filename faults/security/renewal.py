@@ -32,7 +32,7 @@ class AfterTheExpiry(PatchedIngress):
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Let certificates live 30 s and look every 45 s, in a store of its own."""
         return [
-            (LIFETIME, LIFETIME.replace("2m", "30s")),
+            (LIFETIME, LIFETIME.replace("75s", "30s")),
             ("renew_interval 2s", "renew_interval 45s"),
             (_storage(loaded), f"{_storage(loaded)}-late"),
         ]
@@ -52,7 +52,7 @@ class BelowDyingIntermediate(PatchedIngress):
         """Let the intermediate live 45 s, and leaves 30 s, in a store of its own."""
         return [
             (AUTHORITY, f"{AUTHORITY}\t\t\tintermediate_lifetime 45s\n"),
-            (LIFETIME, LIFETIME.replace("2m", "30s")),
+            (LIFETIME, LIFETIME.replace("75s", "30s")),
             (_storage(loaded), f"{_storage(loaded)}-dying"),
         ]
 

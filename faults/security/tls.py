@@ -10,7 +10,7 @@ from cryptography import x509
 from faults.security._ingress import PatchedIngress, configuration
 from seatrial import Observe, fault
 
-LIFETIME = "issuer internal {\n\t\t\tlifetime 2m"
+LIFETIME = "issuer internal {\n\t\t\tlifetime 75s"
 
 
 def _storage(loaded: str) -> str:
@@ -73,7 +73,7 @@ class ShortLived(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Shorten the lifetime, in a store of its own so that no older certificate is taken from the usual one."""
-        return [(LIFETIME, LIFETIME.replace("2m", "25s")), (_storage(loaded), f"{_storage(loaded)}-short")]
+        return [(LIFETIME, LIFETIME.replace("75s", "14s")), (_storage(loaded), f"{_storage(loaded)}-short")]
 
     def in_effect(self, observe: Observe) -> bool:
         """Compare the two dates of the leaf."""
@@ -92,7 +92,7 @@ class RenewalStopped(PatchedIngress):
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Look for certificates to renew too seldom; they live 36 s, so that the wait is short."""
         return [
-            (LIFETIME, LIFETIME.replace("2m", "36s")),
+            (LIFETIME, LIFETIME.replace("75s", "36s")),
             ("renew_interval 2s", "renew_interval 1h"),
             (_storage(loaded), f"{_storage(loaded)}-stopped"),
         ]
@@ -155,7 +155,7 @@ class CertificateForYears(PatchedIngress):
         """Raise both lifetimes, in a store of its own so that no other certificate is taken from the usual one."""
         authority = 'name "Seatrial local"\n'
         return [
-            (LIFETIME, LIFETIME.replace("2m", "400d")),
+            (LIFETIME, LIFETIME.replace("75s", "400d")),
             (authority, f"{authority}\t\t\tintermediate_lifetime 500d\n"),
             (_storage(loaded), f"{_storage(loaded)}-long"),
         ]

@@ -78,7 +78,7 @@ _TEMPLATE = """\
 (common) {{
 	tls {{
 		issuer internal {{
-			lifetime 2m
+			lifetime 75s
 		}}
 	}}
 	# A body that nobody reads to its end must not be followed by another request: in full duplex, Go's server may then
