@@ -1,6 +1,7 @@
 """People who have nothing to do with what is struck, and should not notice it."""
 
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -12,6 +13,7 @@ from suites.client import Session
 PER_S = 6.0
 AT_LEAST = 10
 WITHIN_S = 5.0
+LAST, HARMED = 20, 10
 
 
 class Callers:
@@ -45,6 +47,10 @@ class Callers:
         failed = [each for each in calls if each]
         require(not failed, f"{len(calls)} calls of others answered", f"{len(failed)} failed: {failed[:3]}", "services")
 
+    def harm(self) -> str:
+        """Say why the drill must not go on: others notice more than they may; nothing while they do not."""
+        return harm([shot.answer for shot in self.traffic.shots])
+
     def _call(self) -> str:
         with self._lock:
             ask = next(self._turns)
@@ -57,3 +63,9 @@ class Callers:
     def _page(self) -> str:
         answer = self._disrupt.http.get("app:/sign-in", timeout_s=WITHIN_S)
         return "" if answer.status == 200 else f"page: {answer.error or answer.status}"
+
+
+def harm(answers: Sequence[str]) -> str:
+    """Say that half of the last calls failed, if so; each answer is the reason why a call failed, or nothing."""
+    failed = [each for each in answers[-LAST:] if each]
+    return f"{len(failed)} of the last {LAST} calls of others failed: {failed[-1]}" if len(failed) >= HARMED else ""

@@ -64,6 +64,7 @@ def test_an_emptied_queue_is_rebuilt(destroy: Destroy) -> None:
                 within_s=float(destroy.target("queue_rebuilt_s")) + float(destroy.target("preview_s")),
                 budgets_s={"queue rebuilt": float(destroy.target("queue_rebuilt_s"))},
                 where="worker",
+                stop=callers.harm,
             )
         with destroy.cases(at_least=4) as cases:
             with cases("nobody else notices"):

@@ -65,6 +65,7 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
                 within_s=float(destroy.target("preview_s")),
                 budgets_s={"job reclaimed": float(destroy.target("lease_s")) + GRACE_S},
                 where="worker",
+                stop=callers.harm,
             )
         with destroy.cases(at_least=5) as cases:
             with cases("nobody else notices"):
@@ -143,6 +144,7 @@ def test_the_queue_holds_while_all_workers_are_gone(disrupt: Disrupt) -> None:
                     within_s=float(disrupt.target("drained_s")),
                     since_undo=True,
                     where="worker",
+                    stop=callers.harm,
                 )
             with cases("each done once"):
                 uploads.require_whole(WAITING, drill.struck_s)

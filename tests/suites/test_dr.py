@@ -9,6 +9,7 @@ import pytest
 
 from faults._backups import cut_before, flipped, of_cluster
 from seatrial.errors import HarnessError
+from suites.dr._callers import HARMED, LAST, harm
 from suites.dr._restored import Known, differences
 from suites.dr._versions import soonest
 
@@ -86,3 +87,17 @@ def test_a_segment_of_another_cluster_differs_in_its_identifier_alone() -> None:
     segment = bytes(range(64))
     spoilt = gzip.decompress(of_cluster(gzip.compress(segment), 7))
     assert (spoilt[:24], spoilt[24:32], spoilt[32:]) == (segment[:24], (7).to_bytes(8, "little"), segment[32:])
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ([], ""),
+        (["page: 503"] * (HARMED - 1), ""),
+        (["page: 503"] * HARMED, f"{HARMED} of the last {LAST} calls of others failed: page: 503"),
+        (["list: 500"] * LAST + [""] * (LAST - HARMED + 1), ""),
+    ],
+    ids=["none yet", "too few", "half of the last", "over again"],
+)
+def test_a_drill_is_broken_off_when_half_of_the_last_calls_of_others_failed(answers: list[str], said: str) -> None:
+    assert harm(answers) == said
