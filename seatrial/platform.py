@@ -15,6 +15,8 @@ from seatrial.errors import EnvironmentFault
 from seatrial.platform_answers import (
     Archived,
     Change,
+    Cluster,
+    ClusterMember,
     Deployed,
     Listener,
     Listeners,
@@ -43,6 +45,8 @@ from seatrial.probes.text import describe, one_line
 __all__ = [
     "Archived",
     "Change",
+    "Cluster",
+    "ClusterMember",
     "Deployed",
     "Listener",
     "Listeners",
@@ -134,6 +138,18 @@ class PlatformClient:
         data = self._ask("GET", "releases")
         return shaped("releases", lambda: tuple(Change(**each) for each in data["changes"]))
 
+    def cluster(self) -> Cluster:
+        """Return what the database's failover manager knows."""
+        data = self._ask("GET", "cluster")
+        return shaped(
+            "cluster",
+            lambda: Cluster(
+                data["primary"],
+                data["maintenance"],
+                MappingProxyType({each["name"]: ClusterMember(**each) for each in data["members"]}),
+            ),
+        )
+
     def secrets(self) -> tuple[Strength, ...]:
         """Return what can be said of the environment's secrets without saying any."""
         data = self._ask("GET", "secrets", params={"nonce": secrets.token_hex(16)})
@@ -195,10 +211,18 @@ class PlatformClient:
         asked: dict[str, Any] = {"part": part, "signal": signal} | ({"child": child} if child else {})
         self._ask("POST", "kill", asked | ({"stay_down": True} if stay_down else {}))
 
+    def lose(self, part: str) -> None:
+        """Kill a member of the database's cluster, and replace it by one without data; nobody waits until it is filled."""
+        self._ask("POST", "lose", {"part": part})
+
     def switchover(self, to: str) -> Switched:
-        """Make a part the primary of its kind in order, and wait until the others have all that it has."""
+        """Make a part the primary of its kind in order, once it has all that the one of now has."""
         data = self._ask("POST", "switchover", {"to": to})
         return shaped("switchover", lambda: Switched(**data))
+
+    def maintenance(self, *, on: bool) -> None:
+        """Keep the database's failover manager from acting, or let it act again."""
+        self._ask("POST", "maintenance", {"on": on})
 
     def deploy(
         self,

@@ -32,7 +32,7 @@ class Part:
         release: None for a part that is not ours, such as postgres.
         restarts: how often it was started again since `up`.
         settings: overrides in force; empty as shipped.
-        role: primary or replica, for a part whose place another one may take.
+        role: primary, or standby or replica (of PostgreSQL, by its data; of Redis, by its Sentinels); None for any other part.
     """
 
     name: str
@@ -70,6 +70,38 @@ class Status:
     def instances(self, service: str) -> tuple[Part, ...]:
         """Return the parts of that service, in the platform's order."""
         return tuple(part for part in self.parts.values() if part.service == service)
+
+
+@dataclass(frozen=True)
+class ClusterMember:
+    """One server as the failover manager knows it.
+
+    Attributes:
+        role: primary, sync_standby (whatever is acknowledged is there, too) or replica.
+        state: the manager's word, such as running or streaming.
+        timeline: of its log; None when the manager does not know it.
+        nofailover: it is not to become the primary.
+    """
+
+    name: str
+    role: str
+    state: str
+    timeline: int | None
+    nofailover: bool
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The database's servers; `primary` is None while nobody holds the lock, `maintenance` stops the manager from acting."""
+
+    primary: str | None
+    maintenance: bool
+    members: Mapping[str, ClusterMember]
+
+    def in_sync(self, name: str) -> bool:
+        """Say whether whatever is acknowledged is with that member, too."""
+        member = self.members.get(name)
+        return member is not None and (member.role, member.state) == ("sync_standby", "streaming")
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,8 @@ class ServerDown:
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Stop it."""
+        """Keep the failover manager from acting, which somebody forgot to take back after a maintenance, and stop it."""
+        destroy.platform.maintenance()
         destroy.platform.stop("postgres")
 
     def in_effect(self, observe: Observe) -> bool:

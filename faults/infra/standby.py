@@ -3,7 +3,7 @@
 from seatrial import Destroy, Observe, fault
 
 STANDBY = "postgres-standby"
-SLOT = "postgres_standby"
+REPLICATOR = "replicator"
 MORE_THAN_THE_BUDGET_BYTES = 24 << 20
 
 
@@ -51,16 +51,18 @@ class StandbyDown:
         return door is not None and observe.tcp.connect(door.address or door.host, door.port) == "refused"
 
 
-@fault("standby-slot-dropped", kind="live state", caught_by={"INF-PG-06": "in state streaming"}, takes_s=15.0)
-class SlotDropped:
-    """A clean-up of slots dropped the standby's, which can no longer connect.
+@fault("standby-locked-out", kind="live state", caught_by={"INF-PG-06": "in state streaming"}, takes_s=15.0)
+class LockedOut:
+    """A clean-up of roles took the right to sign in from the one that replicates: nobody notices before its session ends.
 
-    Source: https://www.postgresql.org/docs/16/warm-standby.html#STREAMING-REPLICATION-SLOTS
+    Source: https://www.postgresql.org/docs/16/warm-standby.html#STREAMING-REPLICATION-AUTHENTICATION (the standby's role
+    needs LOGIN and REPLICATION)
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Drop it."""
-        destroy.pg.drop_slot(SLOT)
+        """Take it, and end its session."""
+        destroy.pg.alter_role(REPLICATOR, "NOLOGIN")
+        destroy.platform.kill("postgres", child="walsender", signal="TERM")
 
     def in_effect(self, observe: Observe) -> bool:
         """Find no process that sends."""
@@ -93,10 +95,11 @@ class EndpointFollowsStandby:
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Stop the primary, and have the standby listen at its address."""
+        """Stop the primary while nobody acts on it, and have the standby listen at its address."""
         place = destroy.profile.postgres
         if place is None or place.address is None:
             raise ValueError("the profile gives no address for [postgres]")
+        destroy.platform.maintenance()
         destroy.platform.stop("postgres")
         moved = {"listen_addresses": place.address, "port": place.port}
         destroy.platform.restart(STANDBY, moved, at_once=True)  # at its own address it does not become ready

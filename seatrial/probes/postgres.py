@@ -67,6 +67,24 @@ def connect(
     )
 
 
+def wherever(place: PostgresPlace) -> dict[str, object]:
+    """Return the keywords by which libpq finds the primary, be it at the place or be it one of the declared standbys by now.
+
+    "primary" and not "read-write", which would pass by a primary that was made read-only.
+    """
+    doors = (place, *place.standbys.values())
+    if len(doors) == 1:
+        return {}
+    found: dict[str, object] = {
+        "host": ",".join(each.host for each in doors),
+        "port": ",".join(str(each.port) for each in doors),
+        "target_session_attrs": "primary",
+    }
+    # An empty address has libpq resolve the name.
+    addresses = [each.address or "" for each in doors]
+    return found | ({"hostaddr": ",".join(addresses)} if any(addresses) else {})
+
+
 @contextlib.contextmanager
 def within(connection: psycopg.Connection[DictRow], timeout_s: float) -> Iterator[None]:
     """Cut the connection's line after `timeout_s`; a frozen server keeps it open and answers no cancel request.

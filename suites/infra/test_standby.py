@@ -98,7 +98,8 @@ def _require_receiver(observe: Observe, name: str) -> None:
     status = received[0]["status"] if received else "no receiver runs"
     require(status == "streaming", "the standby's receiver in state streaming", status, name)
     sender = f"{received[0]['sender_host']}:{received[0]['sender_port']}"
-    require(place and sender == f"{place.host}:{place.port}", "received from the declared endpoint", sender, name)
+    declared = [f"{host}:{place.port}" for host in (place.host, place.address)] if place else []
+    require(sender in declared, "received from the declared endpoint", sender, name)
     timeline = observe.pg.rows(POSITION)[0]["timeline"]
     seen = received[0]["received_tli"]
     require(seen == timeline, f"the primary's timeline {timeline}", f"timeline {seen}", name)

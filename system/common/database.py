@@ -134,7 +134,7 @@ def postgres_pool(settings: DatabaseSettings, *, name: str, max_size: int, wait_
         timeout=wait_s,
         max_idle=60,
         max_lifetime=1800,
-        reconnect_timeout=10,
+        reconnect_timeout=2,  # else the pauses between its tries grow to four seconds, and go on when the server is back
         check=_check,
         open=False,
         name=name,

@@ -38,6 +38,9 @@ def restored(running: Running, directory: Path, server: Endpoint) -> Iterator[No
         "listen_addresses": server.address,
         "port": str(server.port),
         "archive_mode": "off",
+        "synchronous_standby_names": "",
+        "hba_file": str(directory / "pg_hba.conf"),
+        "ident_file": str(directory / "pg_ident.conf"),
         "restore_command": shell_command(layout, "wal-restore", "%f", "%p"),
     }
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
@@ -80,7 +83,8 @@ def test_the_role_that_backs_up_reads_no_table_and_is_no_superuser(running: Runn
 
 def test_only_the_primary_archives(running: Running) -> None:
     standby = running.layout.addresses.endpoint("postgres-standby")
-    assert ask(running, standby, "show archive_mode") == [("off",)]
+    assert ask(running, standby, "show archive_mode") == [("on",)]  # "always" would be a standby, too
+    assert ask(running, standby, "select count(*) from pg_ls_archive_statusdir() where name like '%.ready'") == [(0,)]
 
 
 def test_no_secret_is_on_a_command_line(running: Running) -> None:

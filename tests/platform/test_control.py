@@ -163,7 +163,7 @@ def test_a_killed_part_comes_back_and_is_counted(running: Running) -> None:
 def test_a_killed_postmaster_comes_back_although_its_children_outlive_it(running: Running) -> None:
     before = running.part("postgres")
     running.post("kill", {"part": "postgres", "signal": "KILL"})
-    wait_for(lambda: running.ready_again("postgres", before["restarts"]))
+    wait_for(lambda: running.ready_again("postgres", before["restarts"]), 60)
 
 
 def test_kill_reaches_a_child_by_its_command(running: Running) -> None:

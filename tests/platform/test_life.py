@@ -146,5 +146,5 @@ def test_a_killed_part_leaves_no_orphans(running: Running) -> None:
     children = [each["pid"] for each in running.get("processes")["processes"] if each["ppid"] == before["pid"]]
     assert children
     running.post("kill", {"part": "postgres"})
-    wait_for(lambda: running.ready_again("postgres", before["restarts"]))
+    wait_for(lambda: running.ready_again("postgres", before["restarts"]), 60)
     assert not {each["pid"] for each in running.get("processes")["processes"]} & set(children)

@@ -31,7 +31,7 @@ class Stores:
         self.keepers = {"s3": SimpleNamespace(pid=None), "pgbouncer": SimpleNamespace(pid=1)}
         self.pooler = SimpleNamespace(passwords_change=contextlib.nullcontext)
         self.s3 = SimpleNamespace(write_keys=lambda _identity, accepted: self.take(accepted))
-        self.postgres = SimpleNamespace(now=self.nothing, admin_dsn=str, sessions=self.nobody)
+        self.cluster = SimpleNamespace(now=self.nothing, admin_dsn=str, sessions=self.nobody)
         self.redis = SimpleNamespace(
             newest_clients=self.nothing, set_passwords=self.set_passwords, sessions=self.nobody
         )

@@ -131,7 +131,7 @@ def test_backups_are_still_good_after_the_database_crashed_and_forgot_what_it_ar
 ) -> None:
     before = running.part("postgres")
     running.post("kill", {"part": "postgres"})
-    wait_for(lambda: running.ready_again("postgres", before["restarts"]))
+    wait_for(lambda: running.ready_again("postgres", before["restarts"]), 60)
 
     code, output, verdict = gate(profile(running.layout, tmp_path / "local.toml"), tmp_path, "INF-PG-07")
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from seatrial.errors import EnvironmentFault, HarnessError, Invalid
-from seatrial.facets.platform import DisruptPlatform, ExercisePlatform, ObservePlatform
+from seatrial.facets.platform import DestroyPlatform, DisruptPlatform, ExercisePlatform, ObservePlatform
 from seatrial.inverses import INVERSES, invert
 from seatrial.outcome import Level
 from seatrial.platform import OVERLAP, PIECE, PlatformClient
@@ -38,6 +38,14 @@ class FakePlatform:
         self.answers: dict[str, tuple[int, bytes]] = {}
         self.after_kill: list[dict[str, Any]] = []
         self.patched: list[str] = []
+        self.primary = "pg-1"
+        self.maintained = False
+        self.others = {
+            "switchover": self.switchover,
+            "maintenance": self.maintenance,
+            "rotate": self.rotate,
+            "scan": self.scan,
+        }
 
     def answer(self, call: str, asked: dict[str, Any]) -> tuple[int, bytes]:
         if call in self.answers:
@@ -56,6 +64,8 @@ class FakePlatform:
                 timings={},
                 patched=self.patched,
             )
+        if call == "cluster":
+            return self.cluster()
         self.acts.append((call, asked))
         self.patched = [each["file"] for each in asked["patch"]] if call == "patch" else self.patched
         self.count = asked.get("count", self.count)
@@ -69,11 +79,27 @@ class FakePlatform:
             previous, self.part["release"] = self.release, asked.get("release", "r2")
             self.release = previous if call == "canary" else self.part["release"]
             return self.say(release=self.part["release"], previous=previous)
-        elif call == "rotate":
-            return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
-        elif call == "scan":
-            return self.scan(asked)
-        return self.say(previous=1, primary="api-1", seconds=0.1)
+        elif call in self.others:
+            return self.others[call](asked)
+        return self.say(previous=1)
+
+    def cluster(self) -> tuple[int, bytes]:
+        members = [
+            {"name": name, "role": role, "state": "streaming", "timeline": 3, "nofailover": False}
+            for name, role in ((self.primary, "primary"), ("api-1", "sync_standby"))
+        ]
+        return self.say(primary=self.primary, maintenance=self.maintained, members=members)
+
+    def switchover(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        previous, self.primary = self.primary, asked["to"]
+        return self.say(primary=self.primary, previous=previous, seconds=1.5)
+
+    def maintenance(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        self.maintained = asked["on"]
+        return self.say(on=self.maintained)
+
+    def rotate(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
 
     def scan(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         """Look for the one secret that this platform has."""
@@ -299,6 +325,59 @@ def test_a_killed_part_is_waited_for_and_started_where_it_stays_down(
         invert(*log[0], inside)
     assert [act for act, _ in fake.acts] == ["kill", "start"]
     assert (fake.part["state"], fake.part["pid"]) == ("ready", 8)
+
+
+def test_a_part_that_is_kept_down_is_started_once(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
+    DisruptPlatform(inside).kill("api-1", stay_down=True)
+    fake.part["state"] = "stopped"
+    for _ in range(2):
+        invert(*log[0], inside)
+    assert fake.acts[0] == ("kill", {"part": "api-1", "signal": "KILL", "stay_down": True})
+    assert [act for act, _ in fake.acts] == ["kill", "start"]
+
+
+@pytest.mark.parametrize("strike", ["stop", "pause", "restart", "kill", "lose"])
+def test_whoever_was_the_primary_is_that_again_once_all_newer_inverses_have_run(
+    platform: tuple[FakePlatform, Path], scope: Build, strike: str
+) -> None:
+    fake, path = platform
+    fake.part["role"], fake.primary = "primary", "api-1"
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
+    getattr(DestroyPlatform(inside), strike)("api-1")
+    fake.primary = "pg-2"
+    assert log[0] == ("platform.primary", {"part": "api-1"})
+    assert len(log) == 2
+    fake.part["role"] = None  # nobody else is waited for
+    for _ in range(2):
+        invert(*log[0], inside)
+    assert fake.primary == "api-1"
+
+
+def test_a_switchover_is_taken_back_and_waits_for_the_others(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    fake, path = platform
+    fake.part["role"] = "standby"
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
+    moved = DisruptPlatform(inside).switchover("api-1")
+    assert (moved.primary, moved.previous) == ("api-1", "pg-1")
+    invert(*log[0], inside)
+    assert fake.primary == "pg-1"
+    assert ObservePlatform(inside).cluster().in_sync("api-1")
+
+
+def test_maintenance_is_ended(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=platform[1])
+    facet = DisruptPlatform(inside)
+    facet.maintenance()
+    assert facet.cluster().maintenance
+    for _ in range(2):
+        invert(*log[0], inside)
+    assert not facet.cluster().maintenance
 
 
 def test_a_patch_of_the_source_is_seen_and_taken_back(platform: tuple[FakePlatform, Path], scope: Build) -> None:

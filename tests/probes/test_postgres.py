@@ -44,7 +44,9 @@ def refusing(authority: Authority, name: str, code: str, text: str) -> object:
     return postgres_server
 
 
-def frozen(authority: Authority) -> object:
+def frozen(authority: Authority, **reported: str) -> object:
+    """Let clients in, with what a server reports of itself, and answer nothing they ask."""
+    said = b"".join(message(b"S", f"{name}\0{value}\0".encode()) for name, value in reported.items())
     context = authority.context(names=("pg.example.test",))
 
     def postgres_server(connection: socket.socket) -> None:
@@ -52,7 +54,7 @@ def frozen(authority: Authority) -> object:
         connection.sendall(b"S")
         with context.wrap_socket(connection, server_side=True) as secure:
             secure.recv(65536)
-            secure.sendall(message(b"R", struct.pack("!i", 0)) + message(b"Z", b"I"))
+            secure.sendall(message(b"R", struct.pack("!i", 0)) + said + message(b"Z", b"I"))
             silent(secure)
 
     return postgres_server
@@ -108,6 +110,30 @@ def test_a_query_to_a_dead_server_is_a_failure_and_no_crash(authority: Authority
     with pytest.raises(Unanswered, match=r"did not answer: .*Connection refused"):
         facet.rows("select 1")
     assert facet.attempt().error is not None
+
+
+def test_the_primary_is_looked_for_at_every_declared_server(authority: Authority) -> None:
+    near = PostgresPooler(host="near.example.test", port=6, address="127.0.0.2", mode="transaction")
+    far = PostgresPooler(host="far.example.test", port=7, mode="transaction")
+    alone = Place(5, authority.ca)
+    assert postgres.wherever(alone) == {}
+    assert postgres.wherever(Place(5, authority.ca, standbys={"near": near, "far": far})) == {
+        "host": "pg.example.test,near.example.test,far.example.test",
+        "hostaddr": "127.0.0.1,127.0.0.2,",
+        "port": "5,6,7",
+        "target_session_attrs": "primary",
+    }
+
+
+def test_where_no_primary_is_found_the_declared_server_is_asked(
+    serve: Serve, authority: Authority, scope: Build
+) -> None:
+    server = serve(frozen(authority, server_version="16.14", in_hot_standby="on", default_transaction_read_only="off"))
+    gone = PostgresPooler(host="pg.example.test", port=1, address="127.0.0.1", mode="transaction")
+    facet = ObservePg(scope(postgres=Place(server.port, authority.ca, standbys={"gone": gone})))
+    with pytest.raises(Unanswered, match=r"no answer within 0\.2 s"):
+        facet.rows("select 1", timeout_s=0.2)
+    assert server.connections == 2
 
 
 def test_an_attempt_at_the_pooler_goes_there_and_nowhere_else(serve: Serve, authority: Authority, scope: Build) -> None:

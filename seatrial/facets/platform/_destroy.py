@@ -9,7 +9,7 @@ from seatrial.scope import Scope
 
 
 class DestroyPlatform(DisruptPlatform):
-    """Takes revisions of the live schema back, and with them what they hold; lets go of archived log."""
+    """Takes revisions of the live schema back, and with them what they hold; lets go of archived log and of servers."""
 
     def migrate_to(self, revision: str | None, *, back_to: str) -> dict[str, Any]:
         """Move the live schema up or down to a revision, None for the release's newest; {applied, reverted, head}.
@@ -18,6 +18,12 @@ class DestroyPlatform(DisruptPlatform):
         """
         self._strike("migrate_to", revision=back_to)
         return self._client.migrate(to=revision)
+
+    def lose(self, part: str) -> None:
+        """Lose a member of the database's cluster with its data; one without any takes its place. The inverse waits until it is filled."""
+        pid = self._keep_primary(part).pid
+        self._strike("recover", part=part, pid=pid)
+        self._client.lose(part)
 
     def lose_log(self) -> None:
         """Announce that a part of the log is about to be lost; the inverse makes a base backup, for no restore gets past the gap."""

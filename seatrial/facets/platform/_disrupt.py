@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from seatrial.errors import EnvironmentFault, HarnessError
+from seatrial.eventually import eventually
 from seatrial.facets.platform._observe import ExercisePlatform, platform_client
 from seatrial.inverses import inverse
-from seatrial.platform import Deployed, Part, Patch, Previous, Restarted, Rotated, Settings
+from seatrial.platform import Deployed, Part, Patch, Previous, Restarted, Rotated, Settings, Switched
 from seatrial.scope import Scope
 
 RECOVER_S = 60.0
@@ -79,6 +80,19 @@ class DisruptPlatform(ExercisePlatform):
         else:
             self._strike("recover", part=part, pid=None if child else now.pid)
         self._client.kill(part, signal, child, stay_down=stay_down)
+
+    def switchover(self, to: str) -> Switched:
+        """Make a member of the database's cluster the primary in order; the inverse makes the one of now primary again."""
+        before = self._client.cluster().primary
+        if before is None:
+            raise EnvironmentFault("the cluster has no primary to switch over from")
+        self._strike("primary", part=before)
+        return self._client.switchover(to)
+
+    def maintenance(self) -> None:
+        """Keep the database's failover manager from acting; the inverse lets it act again."""
+        self._strike("act_again")
+        self._client.maintenance(on=True)
 
     def migrate_through(self, part: str) -> dict[str, Any]:
         """Migrate the live database to head through a part; at head it changes nothing, and needs no inverse."""
@@ -187,15 +201,6 @@ def _restart(scope: Scope, *, part: str, settings: dict[str, Any], release: str 
         raise EnvironmentFault(f"{part} did not become ready with its settings of before: it is {back.state}")
 
 
-@inverse("platform.again")
-def _again(scope: Scope, *, part: str) -> None:
-    """Restart a part as it is; the inverse of a strike from outside after which it must be made anew."""
-    client = platform_client(scope)
-    back = client.restart(part, dict(client.status().part(part).settings))
-    if not back.ready:
-        raise EnvironmentFault(f"{part} did not become ready again: it is {back.state}")
-
-
 @inverse("platform.recover")
 def _recover(scope: Scope, *, part: str, pid: int | None) -> None:
     """Wait for another process than `pid`; one that is ready all the same after a while was never killed."""
@@ -220,7 +225,23 @@ def _start(scope: Scope, *, part: str) -> None:
 
 @inverse("platform.primary")
 def _primary(scope: Scope, *, part: str) -> None:
-    platform_client(scope).switchover(part)
+    """Make the part the primary again, unless it is, and wait until each standby is in sync with its primary."""
+    client = platform_client(scope)
+    if client.switchover(part).previous == part:
+        return
+    standbys = [each.name for each in client.status().parts.values() if each.role == "standby"]
+
+    def in_sync() -> bool:
+        cluster = client.cluster()
+        return all(cluster.in_sync(name) for name in standbys)
+
+    if standbys:
+        eventually(in_sync, within_s=RECOVER_S, what=f"{', '.join(standbys)} in sync with the primary")
+
+
+@inverse("platform.act_again")
+def _act_again(scope: Scope) -> None:
+    platform_client(scope).maintenance(on=False)
 
 
 @inverse("platform.resume")

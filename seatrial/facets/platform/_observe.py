@@ -9,6 +9,7 @@ from seatrial.errors import HarnessError, Invalid
 from seatrial.platform import (
     Archived,
     Change,
+    Cluster,
     Listeners,
     PlatformClient,
     Process,
@@ -75,6 +76,10 @@ class ObservePlatform:
     def releases(self) -> tuple[Change, ...]:
         """Return what was deployed and rolled back, newest first."""
         return self._client.releases()
+
+    def cluster(self) -> Cluster:
+        """Return the database's servers as its failover manager knows them."""
+        return self._client.cluster()
 
     def secrets(self) -> tuple[Strength, ...]:
         """Return how strong each of the environment's own secrets is, and which are the same."""

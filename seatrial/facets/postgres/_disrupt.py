@@ -47,7 +47,8 @@ class DisruptPg(ExercisePg):
 def _session(scope: Scope, credential: str, name: str) -> psycopg.Connection[DictRow]:
     own = scope.credentials(credential)
     scope.meter.add(connections=1)
-    return postgres.connect(place(scope), own.user, own.password, {"application_name": name})
+    where = place(scope)
+    return postgres.connect(where, own.user, own.password, {"application_name": name, **postgres.wherever(where)})
 
 
 @inverse("pg.end_session")

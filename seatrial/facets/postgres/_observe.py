@@ -1,5 +1,6 @@
 """PostgreSQL as a handle offers it: reading, and attempts to connect."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -151,18 +152,28 @@ class ObservePg:
         return postgres.attempt(where, user, password or "", extra)
 
     def _connection(self) -> psycopg.Connection[DictRow]:
+        """Give a session at the primary, wherever it is; where none is found, one at the declared place, to say what it is instead."""
+        read_only = self._scope.level >= Level.DISRUPT
+        where = place(self._scope, self._standby)
+        options: dict[str, object] = {"options": "-c default_transaction_read_only=on"} if read_only else {}
+        if elsewhere := postgres.wherever(where):
+            with contextlib.suppress(psycopg.OperationalError):
+                return self._kept("primary", where, options | elsewhere)
+        try:
+            return self._kept(self._standby, where, options)
+        except psycopg.OperationalError as error:
+            raise Unanswered(postgres.explain(error), self._name) from None
+
+    def _kept(
+        self, which: str | None, where: PostgresPlace, options: Mapping[str, object]
+    ) -> psycopg.Connection[DictRow]:
         own = self._scope.credentials("postgres")
-        key = ("pg", self._standby, own.user, self._scope.level >= Level.DISRUPT)
+        key = ("pg", which, own.user, self._scope.level >= Level.DISRUPT)
         kept: psycopg.Connection[DictRow] | None = self._scope.clients.get(key)
         if kept is not None and not kept.closed:
             return kept
-        read_only = {"options": "-c default_transaction_read_only=on"} if key[-1] else None
         self._scope.meter.add(connections=1)
-        try:
-            made = postgres.connect(place(self._scope, self._standby), own.user, own.password, read_only)
-        except psycopg.OperationalError as error:
-            raise Unanswered(postgres.explain(error), self._name) from None
-        self._scope.clients[key] = made
+        self._scope.clients[key] = made = postgres.connect(where, own.user, own.password, options)
         return made
 
     def _run(

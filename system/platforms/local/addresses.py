@@ -16,6 +16,11 @@ _OFFSETS: dict[str, tuple[str, int]] = {
     "pgbouncer": ("127.77.0.12", 8),
     "backups": ("127.77.0.13", 7),
     "autoscaler": ("127.77.0.14", 10),
+    "postgres-manager": ("127.77.0.10", 15),
+    "postgres-standby-manager": ("127.77.0.11", 16),
+    "postgres-vote": ("127.77.0.10", 17),
+    "postgres-standby-vote": ("127.77.0.11", 18),
+    "arbiter": ("127.77.0.15", 19),
     "redis": ("127.77.0.20", 2),
     "redis-replica": ("127.77.0.21", 25),
     "sentinel-1": ("127.77.0.22", 26),
@@ -44,6 +49,8 @@ _WEED = ("s3", "s3-master", "s3-volume", "s3-filer")
 _WEED_GRPC_OFFSET = 10000
 _SCRATCH_FIRST, _SCRATCH_LAST = 101, 180
 MAX_BASE_PORT = 65535 - _WEED_GRPC_OFFSET - 6
+# The PostgreSQL cluster; the first one is the primary as shipped.
+MEMBERS = ("postgres", "postgres-standby")
 INSTANCES = ("api-1", "api-2", "edge-1", "edge-2", "frontend-1", "worker-1")
 # Where instances of a service may run; the last one is kept free for a new release to be tried in.
 SLOTS = {
@@ -104,8 +111,10 @@ class Addresses:
         """List what each part listens on, by part name; nothing else may listen."""
         parts = {"ingress": [self.endpoint("https"), self.endpoint("http")]}
         redis = ("redis", "redis-replica", "sentinel-1", "sentinel-2", "sentinel-3")
-        for name in ("postgres", "postgres-standby", "pgbouncer", "backups", "autoscaler", *redis, "dns"):
+        for name in ("pgbouncer", "arbiter", "backups", "autoscaler", *redis, "dns"):
             parts[name] = [self.endpoint(name)]
+        for name in MEMBERS:
+            parts[name] = [self.endpoint(each) for each in (name, f"{name}-manager", f"{name}-vote")]
         parts |= {name: [self.endpoint(name)] for slots in SLOTS.values() for name in slots}
         s3 = [self.endpoint(name) for name in _WEED]
         parts["s3"] = [*s3, *(Endpoint(each.address, each.port + _WEED_GRPC_OFFSET) for each in s3)]

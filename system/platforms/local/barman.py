@@ -17,9 +17,10 @@ from typing import Any
 
 from psycopg import conninfo
 
-from system.platforms.local.addresses import DEFAULT_BASE_PORT
+from system.platforms.local.addresses import DEFAULT_BASE_PORT, MEMBERS
 from system.platforms.local.ca import Authority
 from system.platforms.local.layout import DEFAULT_STATE, PROJECT, Layout
+from system.platforms.local.parts.postgres import places
 from system.platforms.local.parts.s3_identities import BACKUPS
 from system.platforms.local.parts.seaweedfs import REGION
 from system.platforms.local.secret_files import SecretFiles
@@ -107,12 +108,9 @@ def _environment(layout: Layout) -> dict[str, str]:
 
 
 def database(layout: Layout) -> str:
-    """Give the connection string of the role that backs up, without its password."""
-    endpoint = layout.addresses.endpoint("postgres")
+    """Give the connection string to the primary of the role that backs up, without its password."""
     return conninfo.make_conninfo(
-        host="pg.seatrial.internal",
-        hostaddr=endpoint.address,
-        port=endpoint.port,
+        **places(layout.addresses.endpoint(each) for each in MEMBERS),
         user=ROLE,
         dbname="postgres",
         sslmode="verify-full",

@@ -12,8 +12,6 @@ from system.platforms.local.progress import Progress
 from system.platforms.local.redis_primary import SERVERS
 from system.platforms.local.serving import wait_serving
 
-_STREAMING_DEADLINE_S = 20.0
-
 
 async def boot(instance: Instance, progress: Progress) -> None:
     """Start everything; raises PartFailed for the first part that does not come up."""
@@ -21,6 +19,7 @@ async def boot(instance: Instance, progress: Progress) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             steps = (
+                start.votes,
                 start.database,
                 start.redis,
                 start.s3,
@@ -50,10 +49,21 @@ class _Start:
         self._serves = asyncio.Event()
         self._buckets_ready = asyncio.Event()
 
+    async def votes(self) -> None:
+        await asyncio.gather(self._part("arbiter"), self._instance.cluster.configure())
+
     async def database(self) -> None:
-        postgres = self._instance.postgres
-        await self._part("postgres")
-        dsns = postgres.admin_dsn("postgres"), postgres.admin_dsn(DATABASE)
+        """Start the first member, and the second one only where it is not the first one's standby: it may be ahead, or all there is."""
+        cluster, first, standby = self._instance.cluster, self._instance.postgres, self._instance.standby
+        self._instance.follow()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._part("postgres"))
+            if standby.data.exists() and not (standby.follows and first.data.exists()):
+                group.create_task(self._part(standby.name))
+        if first.follows:
+            await self._step("switched back", cluster.switch("postgres"))
+        await self._step("primary", cluster.found())
+        dsns = cluster.admin_dsn("postgres"), cluster.admin_dsn(DATABASE)
         await self._step("roles", bootstrap(*dsns, self._instance.secrets))
         self._roles_ready.set()
         await self._step("migrations", self._instance.migrate())
@@ -99,9 +109,10 @@ class _Start:
         await self._serves.wait()
         await self._part("autoscaler")
         await self._part("postgres-standby")
-        await self._step("streaming", asyncio.wait_for(self._instance.standby.streaming(), _STREAMING_DEADLINE_S))
         await self._buckets_ready.wait()
-        await self._part("backups")
+        await asyncio.gather(
+            self._step("in sync", self._instance.cluster.in_sync("postgres-standby")), self._part("backups")
+        )
 
     async def _accounts(self) -> None:
         await self._migrated.wait()

@@ -12,6 +12,7 @@ from system.platforms.local.base_backup import back_up
 from system.platforms.local.certificates import replace_certificate
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.instance import Instance
+from system.platforms.local.members import lose, restart
 from system.platforms.local.previous import build_previous
 from system.platforms.local.recover import recover
 from system.platforms.local.rollout import Rollout
@@ -48,6 +49,7 @@ class Calls:
             ("GET", "config"): self._config,
             ("GET", "secrets"): self._secrets,
             ("GET", "releases"): self._releases,
+            ("GET", "cluster"): self._cluster,
             ("POST", "scan"): self._scan,
             ("POST", "restart"): self._restart,
             ("POST", "kill"): self._kill,
@@ -55,7 +57,9 @@ class Calls:
             ("POST", "resume"): self._resume,
             ("POST", "stop"): self._stop_part,
             ("POST", "start"): self._start_part,
+            ("POST", "lose"): self._lose,
             ("POST", "switchover"): self._switchover,
+            ("POST", "maintenance"): self._maintenance,
             ("POST", "deploy"): self._deploy,
             ("POST", "previous"): self._previous,
             ("POST", "rollback"): self._rollback,
@@ -138,16 +142,12 @@ class Calls:
             if release is not None:
                 self._instance.releases.path(release)
                 self._instance.service(name).release = release
-            await keeper.stop()
             keeper.part.settings = settings
-            keeper.start()
-            if at_once:
-                return {"part": name, "ready": False, "state": keeper.state}
             try:
-                await keeper.wait_ready()
+                await restart(self._instance, keeper, at_once=at_once)
             except PartFailed as error:
                 return {"part": name, "ready": False, "state": keeper.state, "reason": error.reason}
-        return {"part": name, "ready": True, "state": keeper.state}
+        return {"part": name, "ready": not at_once, "state": keeper.state}
 
     async def _kill(self, arguments: Arguments) -> Answer:
         name, signum = arguments.text("part"), arguments.choice("signal", _SIGNALS, "KILL")
@@ -157,13 +157,31 @@ class Calls:
         if not stay_down:
             return {"part": name, "pids": keeper.kill(_SIGNALS[signum], child)}
         if child is not None:
-            raise BadRequest("only a whole part stays down, not a child of it")
+            raise BadRequest("a part stays down as a whole, not a child of it")
         async with self._instance.changing:
             if keeper.pid is None:
                 raise PartFailed(name, f"is {keeper.state}, there is nothing to kill")
             pid = keeper.pid
             await keeper.stop(_SIGNALS[signum])
         return {"part": name, "pids": [pid]}
+
+    async def _lose(self, arguments: Arguments) -> Answer:
+        name = arguments.text("part")
+        arguments.finish()
+        async with self._instance.changing:
+            await lose(self._instance, name)
+        return {"part": name, "state": self._instance.keeper(name).state}
+
+    async def _cluster(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        return await self._instance.cluster.state()
+
+    async def _maintenance(self, arguments: Arguments) -> Answer:
+        on = arguments.flag("on")
+        arguments.finish()
+        async with self._instance.changing:
+            await self._instance.cluster.maintenance(on=on)
+        return {"on": on}
 
     async def _pause(self, arguments: Arguments) -> Answer:
         name = arguments.text("part")
@@ -197,12 +215,14 @@ class Calls:
         return {"part": name, "state": keeper.state}
 
     async def _switchover(self, arguments: Arguments) -> Answer:
-        name, started = arguments.text("to"), time.monotonic()
+        to, started = arguments.text("to"), time.monotonic()
         arguments.finish()
-        self._instance.keeper(name)
+        self._instance.keeper(to)
         async with self._instance.changing:
-            previous = await self._instance.redis.switch_to(name)
-        return {"primary": name, "previous": previous, "seconds": round(time.monotonic() - started, 3)}
+            if to not in self._instance.redis.servers:
+                return await self._instance.cluster.switch(to)
+            previous = await self._instance.redis.switch_to(to)
+        return {"primary": to, "previous": previous, "seconds": round(time.monotonic() - started, 3)}
 
     async def _deploy(self, arguments: Arguments) -> Answer:
         edits, services = arguments.edits("patch"), arguments.names("services")

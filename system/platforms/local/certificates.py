@@ -31,7 +31,8 @@ async def replace_certificate(
     pinned = bool(names) or days <= 0 or self_signed
     if keeper.state is State.READY and keeper.pid is not None:
         if name == "postgres":
-            processes.send([keeper.pid], signal.SIGHUP)
+            server = instance.postgres.postmaster()
+            processes.send([server] if server else [], signal.SIGHUP)
         else:
             await instance.redis.servers[name].reload_certificate()
     return {"part": name, "names": names or proper, "proper": not pinned}

@@ -7,33 +7,36 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from system.platforms.local.addresses import SLOTS, Endpoint
+from system.platforms.local.addresses import MEMBERS, SLOTS, Endpoint
 from system.platforms.local.barman import shell_command
 from system.platforms.local.bootstrap_postgres import DATABASE
 from system.platforms.local.ca import Authority
 from system.platforms.local.children import Children, Command
-from system.platforms.local.errors import BadRequest
+from system.platforms.local.cluster import Cluster
+from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.history import History
 from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import Listener
+from system.platforms.local.parts.arbiter import Arbiter
 from system.platforms.local.parts.autoscaler import Autoscaler
 from system.platforms.local.parts.backups import Backups
 from system.platforms.local.parts.ingress import Ingress
+from system.platforms.local.parts.member import Member
 from system.platforms.local.parts.nameserver import NameServer
 from system.platforms.local.parts.pgbouncer import PgBouncer
 from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.parts.seaweedfs import SeaweedFS
 from system.platforms.local.parts.services import Service, configuration, database_variables, instances
-from system.platforms.local.parts.standby import Standby
 from system.platforms.local.programs import Programs
 from system.platforms.local.redis_group import RedisGroup
 from system.platforms.local.releases import Edit, Releases
 from system.platforms.local.rotating_files import settle
 from system.platforms.local.secret_files import SecretFiles
 
-_DATABASES = ("postgres", "pgbouncer", "redis")
+_DATABASES = ("pgbouncer", "redis")
 _LAST = ("s3", "ingress")  # PostgreSQL archives through both while it stops
+_MAINTENANCE_WITHIN_S = 5.0
 
 
 @dataclass
@@ -83,6 +86,7 @@ class Instance:
     keepers: dict[str, Keeper] = field(default_factory=dict)
     changing: asyncio.Lock = field(default_factory=asyncio.Lock)
     _migrating: set[str] = field(default_factory=set)
+    _following: asyncio.Task[None] | None = None
 
     def __post_init__(self) -> None:
         self.secrets = SecretFiles(self.layout.secrets)
@@ -94,9 +98,12 @@ class Instance:
         self.release = self.releases.build((), configuration(self.layout, self.programs))
         self.history = History(self.layout.history)
         archive = shell_command(self.layout, "wal-archive", "%p")
-        self.postgres = Postgres(self.layout, self.programs, self.children, self.secrets, archive_command=archive)
-        self.standby = Standby(self.postgres, self.children)
-        self.pooler = PgBouncer(self.postgres, DATABASE)
+        self.postgres, self.standby = (
+            Member(self.layout, self.programs, self.children, self.secrets, name, archive) for name in MEMBERS
+        )
+        self.arbiter = Arbiter(self.layout, self.programs, self.secrets)
+        self.pooler = PgBouncer(self.layout, self.programs, self.secrets, DATABASE, self.postgres.endpoint)
+        self.cluster = Cluster((self.postgres, self.standby), self.pooler, self.tell)
         self.redis = RedisGroup(self.layout, self.programs, self.secrets)
         self.s3 = SeaweedFS(self.layout, self.programs, self.secrets)
         self.backups = Backups(self.layout, self.programs)
@@ -107,6 +114,7 @@ class Instance:
         parts = (
             self.postgres,
             self.standby,
+            self.arbiter,
             self.pooler,
             *self.redis.parts.values(),
             self.s3,
@@ -131,12 +139,39 @@ class Instance:
         return self.timings.ready_s is not None and all(keeper.state is State.READY for keeper in self.keepers.values())
 
     async def stop(self) -> None:
-        """Stop everything: first what serves, then the databases, then what they archive to."""
+        """Stop everything: first what serves, then the databases, the primary after its standby, then what they archive to."""
         last = [self.keepers[name] for name in _LAST]
+        members = [self.keepers[name] for name in (*MEMBERS, self.arbiter.name)]
         databases = [each for each in self.keepers.values() if each.part.service in _DATABASES]
-        serving = [each for each in self.keepers.values() if each not in (*databases, *last)]
-        for group in (serving, databases, last):
-            await asyncio.gather(*(keeper.stop() for keeper in group))
+        serving = [each for each in self.keepers.values() if each not in (*databases, *members, *last)]
+        if self._following is not None:
+            self._following.cancel()
+        await asyncio.gather(*(keeper.stop() for keeper in serving))
+        await asyncio.gather(*(keeper.stop() for keeper in databases), self._stop_cluster())
+        await asyncio.gather(*(keeper.stop() for keeper in last))
+
+    def follow(self) -> None:
+        """Have the pooler follow the primary from now on."""
+        self._following = asyncio.create_task(self.cluster.follow())
+
+    async def _stop_cluster(self) -> None:
+        """Stop both members, so that neither takes the other's place, and the third vote last."""
+        followers_first = sorted((self.postgres, self.standby), key=lambda each: not each.follows)
+        keepers = [self.keepers[each.name] for each in followers_first]
+        if all(keeper.pid is not None for keeper in keepers) and await self._in_maintenance():
+            await asyncio.gather(*(keeper.stop() for keeper in keepers))
+        else:
+            for keeper in keepers:
+                await keeper.stop()
+        await self.keepers[self.arbiter.name].stop()
+
+    async def _in_maintenance(self) -> bool:
+        try:
+            async with asyncio.timeout(_MAINTENANCE_WITHIN_S):
+                await self.cluster.maintenance(on=True)
+        except (PartFailed, TimeoutError):
+            return False
+        return True
 
     async def run_release(
         self, name: str, arguments: list[str], environment: dict[str, str], stdin: bytes = b""
@@ -151,11 +186,12 @@ class Instance:
     async def migrate(
         self, server: Postgres | None = None, through: Endpoint | None = None, action: Sequence[str] = ("up",)
     ) -> str:
-        """Move a server's schema as `migrator`, directly or through a pooler; gives the runner's JSON line."""
-        server = server or self.postgres
-        environment = database_variables(through or server.endpoint, self.layout.ca, "migrator")
+        """Move the schema of the primary, or of a server, as `migrator`, directly or through a pooler; gives the runner's JSON line."""
+        secrets = server.secrets if server else self.secrets
+        door = through or (server.endpoint if server else None)
+        environment = database_variables(door or self.cluster.endpoints, self.layout.ca, "migrator")
         del environment["DATABASE_PASSWORD"]
-        environment["DATABASE_PASSWORD_FILE"] = str(server.secrets.path("postgres-migrator"))
+        environment["DATABASE_PASSWORD_FILE"] = str(secrets.path("postgres-migrator"))
         # Two at once must not read each other's lines, so each has a log of its own.
         numbered = (f"migrations-{number}" if number > 1 else "migrations" for number in itertools.count(1))
         name = next(each for each in numbered if each not in self._migrating)
@@ -183,9 +219,9 @@ class Instance:
         self.services = [each for each in self.services if each.name != name]
         self.keepers = {each: keeper for each, keeper in self.keepers.items() if each != name}
 
-    def _old_releases(self, server: Postgres) -> list[str]:
+    def _old_releases(self, server: Postgres | None) -> list[str]:
         """List the releases that serve with this server, besides the one of now."""
-        if server is not self.postgres:
+        if server is not None:
             return []
         serving = {each.release for each in self.services if self.keepers[each.name].state is not State.STOPPED}
         return sorted(serving - {self.release})

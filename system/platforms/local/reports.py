@@ -7,6 +7,7 @@ from system.platforms.local import listeners as kernel
 from system.platforms.local.addresses import PUBLIC_ADDRESS
 from system.platforms.local.errors import BadRequest
 from system.platforms.local.instance import Instance
+from system.platforms.local.parts.member import Member
 from system.platforms.local.parts.services import SECRET, SECRET_VARIABLES
 from system.platforms.local.processes import Process, table
 
@@ -25,6 +26,7 @@ def status(instance: Instance, calls: list[str]) -> dict[str, Any]:
             "role": keeper.part.role,
             "restarts": keeper.restarts,
             "settings": {key: _masked(key, value) for key, value in keeper.part.settings.items()},
+            **({"role": "standby" if keeper.part.follows else "primary"} if isinstance(keeper.part, Member) else {}),
         }
         for name, keeper in instance.keepers.items()
     ]

@@ -88,7 +88,7 @@ class Rotation:
         new = self._files.read(f"{name}.new")
         self._files.write(name, f"{self._files.read(f'{name}.old')}\n{new}")
         self._since[name] = await self._marker(name)
-        change = set_password(self._instance.postgres.admin_dsn("postgres"), name.partition("-")[2], new)
+        change = set_password(self._instance.cluster.admin_dsn("postgres"), name.partition("-")[2], new)
         if self._instance.keepers["pgbouncer"].pid is None:  # it reads them when it starts
             await change
         else:
@@ -142,7 +142,7 @@ class Rotation:
     async def _marker(self, name: str) -> Any:
         """Give what a session of the store is compared with to tell whether it was opened before now."""
         if name.startswith("postgres-"):
-            return await self._instance.postgres.now()
+            return await self._instance.cluster.now()
         if name.startswith("redis-"):
             return await self._instance.redis.newest_clients()
         return None
@@ -152,7 +152,7 @@ class Rotation:
         user, since = name.partition("-")[2], self._since.pop(name, None)
         sessions: Callable[[bool], Awaitable[int]]
         if name.startswith("postgres-"):
-            sessions = lambda end: self._instance.postgres.sessions(user, since, end=end)  # noqa: E731
+            sessions = lambda end: self._instance.cluster.sessions(user, since, end=end)  # noqa: E731
         elif name.startswith("redis-"):
             sessions = lambda end: self._instance.redis.sessions(user, since, end=end)  # noqa: E731
         else:

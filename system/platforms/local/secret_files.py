@@ -48,7 +48,8 @@ class SecretFiles:
             self._make_pair(f"s3-{identity}")
         for name in _S3_INTERNAL:
             self._keep(name, secrets.token_hex(32))
-        self.make("pgbouncer-console")
+        for name in ("pgbouncer-console", "patroni-rest", "patroni-votes"):
+            self.make(name)
         self.make("jwt")
         self._keep("links", json.dumps({"active": "k1", "keys": {"k1": secrets.token_hex(32)}}))
         for number in range(1, len(ACCOUNTS) + 1):

@@ -1,6 +1,7 @@
-"""PgBouncer: what the services reach PostgreSQL through; a connection of the server is lent for one transaction."""
+"""PgBouncer: what the services reach the primary through; a connection of the server is lent for one transaction."""
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,14 +9,19 @@ from pathlib import Path
 
 import psycopg
 
+from system.platforms.local.addresses import Endpoint
 from system.platforms.local.ca import Authority
 from system.platforms.local.children import Command
+from system.platforms.local.layout import Layout
 from system.platforms.local.part import Part
-from system.platforms.local.parts.postgres import Postgres, unprivileged
+from system.platforms.local.parts.postgres import unprivileged
+from system.platforms.local.programs import Programs
+from system.platforms.local.secret_files import SecretFiles
 
 NAME = "pgbouncer"
 CONSOLE = "console"  # a user of the pooler alone, which the server does not know
 _ROLES = ("api", "worker")
+_KNOCKS, _KNOCK_EVERY_S = 20, 0.15
 _HOLD_S = 0.5  # callers give a connection 0.8 s to prove itself
 # Fewer than the server takes: the rest is for migrations, backups, and people (INF-PG-04 adds it up).
 _SETTINGS = {
@@ -44,19 +50,24 @@ _SETTINGS = {
 
 
 class PgBouncer(Part):
-    """The pooler in front of one server.
+    """The pooler in front of the primary, whichever server that is.
 
     Args:
-        server: where it connects to, with the passwords that the services give to it.
+        layout: directories and addresses.
+        programs: the programs to run.
+        secrets: holds the passwords that the services give to it.
         database: the one database that it serves.
+        server: where it connects to until it is told to follow another one.
     """
 
     dies_by = ""
 
-    def __init__(self, server: Postgres, database: str) -> None:
-        layout = server.layout
-        super().__init__(layout, server.programs, NAME, NAME, layout.addresses.endpoint(NAME))
-        self._server = server
+    def __init__(
+        self, layout: Layout, programs: Programs, secrets: SecretFiles, database: str, server: Endpoint
+    ) -> None:
+        super().__init__(layout, programs, NAME, NAME, layout.addresses.endpoint(NAME))
+        self.server = server
+        self._secrets = secrets
         self._database = database
         self._authority = Authority(layout.ca)
         self._ini = layout.run / "pgbouncer.ini"
@@ -64,8 +75,31 @@ class PgBouncer(Part):
 
     async def prepare(self) -> None:
         """Write the configuration and the users' passwords."""
+        self._write_settings()
+        self._write_users()
+
+    async def follow(self, server: Endpoint) -> None:
+        """Connect to another server from now on; what is under way at the one before ends with its transaction.
+
+        Raises psycopg.OperationalError when the pooler could not be told; it reads it at its next start all the same.
+        """
+        self.server = server
+        self._write_settings()
+        await self._console("RELOAD")
+        await self._console("RECONNECT")
+        for role in _ROLES:
+            await self._knock(role)
+
+    async def _knock(self, role: str) -> None:
+        """Come as a client: after a login that failed one is refused, and has a new one tried for whoever comes next."""
+        for _ in range(_KNOCKS):
+            with contextlib.suppress(psycopg.OperationalError):
+                await (await self._client(self._database, role, f"postgres-{role}")).close()
+                return
+            await asyncio.sleep(_KNOCK_EVERY_S)
+
+    def _write_settings(self) -> None:
         leaf = self._authority.ensure_leaf(NAME, self.endpoint)
-        server = self._server.endpoint
         settings = {
             **self.config(),
             "listen_addr": self.endpoint.address,
@@ -76,10 +110,10 @@ class PgBouncer(Part):
             "server_tls_ca_file": str(self._authority.root_certificate),
         }
         del settings["users"]
-        database = f"{self._database} = host={server.address} port={server.port} dbname={self._database}"
+        address, _, port = settings.pop("server").rpartition(":")
+        database = f"{self._database} = host={address} port={port} dbname={self._database}"
         lines = ["[databases]", database, "[pgbouncer]", *(f"{name} = {value}" for name, value in settings.items())]
         _write(self._ini, lines)
-        self._write_users()
 
     def command(self) -> Command:
         """Run it; like PostgreSQL it refuses root."""
@@ -104,8 +138,8 @@ class PgBouncer(Part):
         return ""
 
     def config(self) -> dict[str, str]:
-        """Give the settings; `users` are the roles that it lets in."""
-        known = {**_SETTINGS, "users": ",".join(_ROLES)}
+        """Give the settings; `users` are the roles that it lets in, `server` is the primary unless a restart has set it."""
+        known = {**_SETTINGS, "users": ",".join(_ROLES), "server": str(self.server)}
         return {**known, **{name: str(value) for name, value in self.settings.items()}}
 
     @asynccontextmanager
@@ -134,20 +168,23 @@ class PgBouncer(Part):
                     await self._console(f"RESUME {self._database}")
 
     async def _console(self, command: str) -> None:
-        async with await psycopg.AsyncConnection.connect(
+        async with await self._client("pgbouncer", CONSOLE, "pgbouncer-console") as connection:
+            await connection.execute(command.encode())
+
+    async def _client(self, database: str, user: str, secret: str) -> psycopg.AsyncConnection[tuple[object, ...]]:
+        return await psycopg.AsyncConnection.connect(
             host=self.endpoint.address,
             port=self.endpoint.port,
-            dbname="pgbouncer",
-            user=CONSOLE,
-            password=self._server.secrets.read("pgbouncer-console"),
+            dbname=database,
+            user=user,
+            password=self._secrets.read(secret).splitlines()[-1],
             sslmode="require",
             connect_timeout=2,
             autocommit=True,
-        ) as connection:
-            await connection.execute(command.encode())
+        )
 
     def _write_users(self) -> None:
-        secrets = self._server.secrets
+        secrets = self._secrets
         names = {f"postgres-{role}": role for role in (*self.config()["users"].split(","), "observer")}
         names["pgbouncer-console"] = CONSOLE
         # In the middle of a rotation a file holds two passwords, of which the server takes the last.

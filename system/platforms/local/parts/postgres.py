@@ -1,13 +1,12 @@
-"""PostgreSQL: one server with TLS, SCRAM and checksums."""
+"""PostgreSQL: one server by itself with TLS, SCRAM and checksums; the two of the cluster are members."""
 
-import datetime as dt
 import os
 import signal
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
 from system.platforms.local import processes
 from system.platforms.local.addresses import Endpoint
@@ -21,6 +20,7 @@ from system.platforms.local.secret_files import SecretFiles
 
 ADMIN = "admin"
 REPLICATOR = "replicator"
+HOST = "pg.seatrial.internal"
 _SETTINGS = {
     "ssl": "on",
     "ssl_min_protocol_version": "TLSv1.2",
@@ -63,11 +63,11 @@ class Postgres(Part):
         endpoint: where it listens.
         data: its data directory; made by initdb when it is not there.
         durable: whether initdb waits for the disk.
-        archive_command: what archives a segment of the write-ahead log; empty for none.
     """
 
     stop_signal = signal.SIGINT  # fast shutdown
     dies_by = ""
+    not_the_servers: tuple[str, ...] = ("hba",)  # settings of a restart that go elsewhere
 
     def __init__(
         self,
@@ -80,7 +80,6 @@ class Postgres(Part):
         endpoint: Endpoint | None = None,
         data: Path | None = None,
         durable: bool = True,
-        archive_command: str = "",
     ) -> None:
         super().__init__(layout, programs, name, "postgres", endpoint or layout.addresses.endpoint("postgres"))
         self.authority = Authority(layout.ca)
@@ -88,29 +87,18 @@ class Postgres(Part):
         self._children = children
         self.secrets = secrets
         self._durable = durable
-        self._archive_command = archive_command
 
     async def prepare(self) -> None:
         """Make the cluster at the first start; write its configuration before each."""
-        await self._make()
-        leaf = self._leaf()
-        settings = {
-            **_SETTINGS,
-            **self._own_settings(),
-            "listen_addresses": self.endpoint.address,
-            "port": str(self.endpoint.port),
-            "ssl_cert_file": str(leaf.certificate),
-            "ssl_key_file": str(leaf.key),
-        }
-        quoted = (f"{name} = {conf_literal(value)}\n" for name, value in settings.items())
-        (self.data / "postgresql.conf").write_text("".join(quoted))
-        (self.data / "pg_hba.conf").write_text(self.settings.get("hba", "") + _HBA)
+        if not self.data.exists():
+            await self._make()
+        self._write_settings()
+        (self.data / "pg_hba.conf").write_text(self._hba_text())
         self._forget_stale_pid()
 
     def command(self) -> Command:
         """Run the server; overrides go on the command line, which beats postgresql.conf and ALTER SYSTEM."""
-        overrides = [part for name, value in self._overrides().items() for part in ("-c", f"{name}={value}")]
-        server: list[str | Path] = [self.programs.postgres / "postgres", "-D", self.data, *overrides]
+        server: list[str | Path] = [self.programs.postgres / "postgres", "-D", self.data, *self._overrides()]
         return Command([*unprivileged(), "setpriv", "--pdeathsig=QUIT", "--", *server], self._environment(), self.data)
 
     async def probe(self) -> str:
@@ -130,7 +118,7 @@ class Postgres(Part):
         """Give the connection string of the superuser."""
         return psycopg.conninfo.make_conninfo(
             hostaddr=self.endpoint.address,
-            host="pg.seatrial.internal",
+            host=HOST,
             port=self.endpoint.port,
             dbname=database,
             user=ADMIN,
@@ -139,40 +127,41 @@ class Postgres(Part):
             sslmode="require",
         )
 
-    async def now(self) -> dt.datetime:
-        """Give the server's clock, which sessions' starts are compared with."""
-        async with await psycopg.AsyncConnection.connect(self.admin_dsn("postgres"), autocommit=True) as connection:
-            row = await (await connection.execute("SELECT clock_timestamp()")).fetchone()
-        if row is None:
-            raise PlatformError("postgres did not say what time it is")
-        moment: dt.datetime = row[0]
-        return moment
-
-    async def sessions(self, role: str, before: dt.datetime | None, *, end: bool) -> int:
-        """Count a role's sessions that began before a moment (None: all), and end them if asked to."""
-        query = sql.SQL(
-            "SELECT {} FROM pg_stat_activity WHERE usename = %s AND backend_start < coalesce(%s, clock_timestamp())"
-        ).format(sql.SQL("pg_terminate_backend(pid)" if end else "pid"))
-        async with await psycopg.AsyncConnection.connect(self.admin_dsn("postgres"), autocommit=True) as connection:
-            return len(await (await connection.execute(query, (role, before))).fetchall())
-
-    def _overrides(self) -> dict[str, str]:
-        return {name: str(value) for name, value in self.settings.items() if name != "hba"}
+    def _overrides(self) -> list[str]:
+        """Give the server's options for the settings that a restart has set."""
+        chosen = {name: value for name, value in self.settings.items() if name not in self.not_the_servers}
+        return [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
 
     def _own_settings(self) -> dict[str, str]:
         """Give what this server has beside the settings that all share."""
-        if not self._archive_command:
-            return {}
-        return {"archive_mode": "on", "archive_timeout": "120s", "archive_command": self._archive_command}
+        return {}
+
+    def _all_settings(self) -> dict[str, str]:
+        leaf = self._leaf()
+        return {
+            **_SETTINGS,
+            **self._own_settings(),
+            "ssl_cert_file": str(leaf.certificate),
+            "ssl_key_file": str(leaf.key),
+        }
+
+    def _write_settings(self) -> None:
+        place = {"listen_addresses": self.endpoint.address, "port": str(self.endpoint.port)}
+        lines = (f"{name} = {conf_literal(value)}\n" for name, value in (self._all_settings() | place).items())
+        (self.data / "postgresql.conf").write_text("".join(lines))
+
+    def _hba_text(self) -> str:
+        return str(self.settings.get("hba", "")) + _HBA
 
     def _leaf(self) -> LeafFiles:
         return self.authority.ensure_leaf("postgres", self.layout.addresses.endpoint("postgres"))
 
     async def _make(self) -> None:
-        """Make the data directory unless it is there."""
-        if self.data.exists():
-            return
-        options = [
+        """Make the data directory: first elsewhere, and put it in its place once it is whole."""
+        building = self.data.with_name(f".{self.data.name}.building")
+        options: list[str | Path] = [
+            "-D",
+            building,
             "--auth=scram-sha-256",
             f"--username={ADMIN}",
             f"--pwfile={self.secrets.path('postgres-admin')}",
@@ -181,15 +170,10 @@ class Postgres(Part):
             "--data-checksums",
             *([] if self._durable else ["--no-sync"]),
         ]
-        await self._build("initdb", self.programs.postgres / "initdb", options, self._environment())
-
-    async def _build(self, what: str, program: Path, options: list[str], environment: dict[str, str]) -> None:
-        """Have a program fill a new directory, and put it in the place of the data directory once it is whole."""
-        building = self.data.with_name(f".{self.data.name}.building")
         script = f'rm -rf {building.name} && exec "$@"'
-        line: list[str | Path] = ["sh", "-c", script, "sh", program, "-D", building, *options]
-        command = Command([*unprivileged(), *line], environment, self.data.parent)
-        await self._children.run(self.name, command, self.layout.log(f"{self.name}-{what}"))
+        line = ["sh", "-c", script, "sh", self.programs.postgres / "initdb", *options]
+        command = Command([*unprivileged(), *line], self._environment(), self.data.parent)
+        await self._children.run(self.name, command, self.layout.log(f"{self.name}-initdb"))
         building.rename(self.data)
 
     def _environment(self) -> dict[str, str]:
@@ -203,6 +187,20 @@ class Postgres(Part):
             holder = processes.find(int(pid)) if pid.isdigit() else None
             if holder is None or holder.state == "Z" or "postgres" not in holder.command:
                 file.unlink()
+
+
+def places(endpoints: Iterable[Endpoint]) -> dict[str, str]:
+    """Give the keywords by which libpq finds the primary among servers.
+
+    "read-write" would pass by a primary that was made read-only, and so keep out whoever is to mend that.
+    """
+    found = list(endpoints)
+    return {
+        "host": ",".join(HOST for _ in found),
+        "hostaddr": ",".join(each.address for each in found),
+        "port": ",".join(str(each.port) for each in found),
+        "target_session_attrs": "primary",
+    }
 
 
 def conf_literal(value: str) -> str:

@@ -1,6 +1,7 @@
 """The product's own services, each instance a process of an immutable release with that release's configuration."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from system.platforms.local import http_probe
@@ -110,10 +111,13 @@ def instances(layout: Layout, programs: Programs, secrets: SecretFiles, release:
     return [Service(layout, programs, secrets, name, release) for name in INSTANCES]
 
 
-def database_variables(endpoint: Endpoint, ca: Path, role: str) -> dict[str, str]:
-    """Give the variables of a PostgreSQL client."""
+def database_variables(door: Endpoint | Sequence[Endpoint], ca: Path, role: str) -> dict[str, str]:
+    """Give the variables of a PostgreSQL client, which takes the primary where there are several servers."""
     root = Authority(ca).root_certificate
-    url = f"postgresql://{role}@{endpoint}/{DATABASE}?sslmode=verify-full&sslrootcert={root}"
+    places, which = (
+        (door, "") if isinstance(door, Endpoint) else (",".join(map(str, door)), "&target_session_attrs=primary")
+    )
+    url = f"postgresql://{role}@{places}/{DATABASE}?sslmode=verify-full&sslrootcert={root}{which}"
     return {"DATABASE_URL": url, "DATABASE_PASSWORD": SECRET}
 
 

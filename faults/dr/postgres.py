@@ -1,0 +1,143 @@
+"""What keeps a database from surviving the loss of a server, or its clients from noticing where it is now."""
+
+from seatrial import Destroy, Observe, fault
+
+PRIMARY, STANDBY, POOLER = "postgres", "postgres-standby", "pgbouncer"
+REPLICATOR = "replicator"
+NO_SERVICE_HBA = "hostssl seatrial api,worker 127.0.0.1/32 reject\n"
+
+
+@fault(
+    "failover-in-maintenance",
+    kind="live state",
+    caught_by={"DR-PG-01": "not reached: another server holds the lock"},
+    takes_s=150.0,
+)
+class FailoverInMaintenance:
+    """Maintenance was begun for an update and not ended: the failover manager looks on.
+
+    Source: https://patroni.readthedocs.io/en/latest/pause.html (pause: Patroni does not fail over automatically)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Begin it."""
+        destroy.platform.maintenance()
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask the failover manager."""
+        return observe.platform.cluster().maintenance
+
+
+@fault(
+    "standby-not-to-fail-over-to",
+    kind="configuration",
+    caught_by={"DR-PG-01": "not reached: another server holds the lock"},
+    takes_s=150.0,
+)
+class NotToFailOverTo:
+    """The only standby is marked as one that must not be promoted, as for a reporting server.
+
+    Source: https://patroni.readthedocs.io/en/latest/yaml_configuration.html#tags (nofailover)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with the mark."""
+        destroy.platform.restart(STANDBY, {"nofailover": "true"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask the failover manager what it knows of it."""
+        found = observe.platform.cluster().members.get(STANDBY)
+        return found is not None and found.nofailover
+
+
+@fault(
+    "pooler-keeps-to-one-server",
+    kind="network",
+    caught_by={
+        "DR-PG-01": "not reached: the pooler is pointed at it",
+        "DR-PG-02": "not reached: the pooler is pointed at it",
+    },
+    takes_s=240.0,
+)
+class PoolerKeepsToOneServer:
+    """The pooler has the first server's address for good, and clients meet a server that is gone, or takes no writes.
+
+    Source: https://www.pgbouncer.org/config.html (a database's host; PgBouncer does not ask who is the primary)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with the address of now."""
+        place = destroy.profile.postgres
+        if place is None:
+            raise ValueError("the profile names no [postgres]")
+        destroy.platform.restart(POOLER, {"server": f"{place.address or place.host}:{place.port}"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the address among its overrides."""
+        return "server" in observe.platform.status().part(POOLER).settings
+
+
+@fault(
+    "standby-lets-no-service-in",
+    kind="configuration",
+    caught_by={"DR-PG-01": "not reached: a write is acknowledged again", "DR-PG-02": "not reached: a write is"},
+    takes_s=240.0,
+)
+class StandbyLetsNoServiceIn:
+    """The standby's own list of who may connect was forgotten when the primary's was changed: it is not replicated.
+
+    Source: https://www.postgresql.org/docs/16/auth-pg-hba-conf.html (a file of each server, read by that server alone)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with a line against the services' roles."""
+        destroy.platform.restart(STANDBY, {"hba": NO_SERVICE_HBA})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the line in what the standby reads."""
+        rows = observe.pg.standby(STANDBY).rows(
+            "select 1 from pg_hba_file_rules where auth_method = 'reject' and 'api' = any(user_name)"
+        )
+        return bool(rows)
+
+
+@fault(
+    "replicator-may-not-sign-in",
+    kind="live state",
+    caught_by={"DR-PG-05": "not reached: the new standby answers"},
+    takes_s=240.0,
+)
+class ReplicatorMayNotSignIn:
+    """The role that copies lost its right to sign in: a standby that streams goes on, a new one cannot begin.
+
+    Source: https://www.postgresql.org/docs/16/app-pgbasebackup.html (the role needs REPLICATION and must be let in)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Take it."""
+        destroy.pg.alter_role(REPLICATOR, "NOLOGIN")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it in the older view of roles, which lists those that may sign in."""
+        return not observe.pg.rows("select 1 from pg_user where usename = %s", (REPLICATOR,))
+
+
+@fault(
+    "one-sender",
+    kind="configuration",
+    caught_by={"DR-PG-05": "not reached: the new standby answers"},
+    takes_s=240.0,
+)
+class OneSender:
+    """The primary may have one sender of its log, which is enough for the standby that it has; a copy takes two.
+
+    Source: https://www.postgresql.org/docs/16/app-pgbasebackup.html (-X stream: max_wal_senders must be high enough for two)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with one."""
+        destroy.platform.restart(PRIMARY, {"max_wal_senders": "1"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask a session under way."""
+        return bool(observe.pg.rows("show max_wal_senders")[0]["max_wal_senders"] == "1")
