@@ -14,7 +14,7 @@ import redis.asyncio
 import redis.exceptions
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, TooManyRequests
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
@@ -109,13 +109,44 @@ def _refused(error: psycopg.OperationalError) -> bool:
     return "authentication failed" in str(error)
 
 
+class _Bounded(AsyncConnectionPool[AsyncConnection[DictRow]]):
+    """A pool that turns callers away once `most_waiting` wait.
+
+    Its own bound counts those who have given up as well, and is asked before it tries to connect: once its tries have ended in
+    an outage, a full queue of the departed would keep it from ever trying again.
+    """
+
+    def __init__(self, conninfo: str, *, most_waiting: int, **options: Any) -> None:
+        super().__init__(conninfo, reconnect_failed=_forget_departed, **options)
+        self._most_waiting, self._callers = most_waiting, 0
+
+    async def getconn(self, timeout: float | None = None) -> AsyncConnection[DictRow]:  # noqa: ASYNC109 - the pool's own
+        """Lend a connection; raises TooManyRequests at once where too many wait for one."""
+        if self._callers >= self._most_waiting:
+            raise TooManyRequests(f"{self._callers} wait for a connection of {self.name} already")
+        self._callers += 1
+        try:
+            return await super().getconn(timeout)
+        finally:
+            self._callers -= 1
+
+
+def _forget_departed(pool: Pool) -> None:
+    """Drop who waits no more; the pool itself does so with its next connection, which an outage may keep from it for hours."""
+    waiting = pool._waiting  # noqa: SLF001 - the pool has no other way
+    for _ in range(len(waiting)):
+        client = waiting.popleft()
+        if client.conn is None and client.error is None:
+            waiting.append(client)
+
+
 def postgres_pool(settings: DatabaseSettings, *, name: str, max_size: int, wait_s: float = 2.0) -> Pool:
-    """Make a pool, not yet opened; waiting longer than `wait_s` for a connection raises PoolTimeout.
+    """Make a pool, not yet opened; waiting longer than `wait_s` for a connection raises PoolTimeout, or at once TooManyRequests.
 
     Connections are in autocommit mode: statements that belong together go into `async with connection.transaction()`.
     No prepared statements and no session state, so that it works through a pooler in transaction mode.
     """
-    return AsyncConnectionPool(
+    return _Bounded(
         settings.url,
         connection_class=_Connection,
         kwargs={
@@ -130,7 +161,7 @@ def postgres_pool(settings: DatabaseSettings, *, name: str, max_size: int, wait_
         },
         min_size=1,
         max_size=max_size,
-        max_waiting=8 * max_size,
+        most_waiting=8 * max_size,
         timeout=wait_s,
         max_idle=60,
         max_lifetime=1800,
