@@ -20,7 +20,8 @@ class ReplayPaused:
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Pause it, and let the primary go on writing."""
+        """Pause it in a maintenance, for the failover manager would have it go on, and let the primary go on writing."""
+        destroy.platform.maintenance()
         destroy.pg.pause_replay(STANDBY)
         destroy.pg.write_wal(MORE_THAN_THE_BUDGET_BYTES)
 

@@ -218,8 +218,11 @@ class Calls:
         to, started = arguments.text("to"), time.monotonic()
         arguments.finish()
         self._instance.keeper(to)
+        members, servers = self._instance.cluster.members, self._instance.redis.servers
+        if to not in (*members, *servers):
+            raise BadRequest(f"only {', '.join((*members, *servers))} can be a primary, not {to!r}")
         async with self._instance.changing:
-            if to not in self._instance.redis.servers:
+            if to in members:
                 return await self._instance.cluster.switch(to)
             previous = await self._instance.redis.switch_to(to)
         return {"primary": to, "previous": previous, "seconds": round(time.monotonic() - started, 3)}

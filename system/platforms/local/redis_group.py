@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 
-from system.platforms.local.errors import BadRequest, PartFailed
+from system.platforms.local.errors import PartFailed
 from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import Layout
 from system.platforms.local.parts.redis import Redis, RedisProgram
@@ -88,8 +88,6 @@ class RedisGroup:
 
         Writes are refused meanwhile, for two seconds or so. Raises PartFailed.
         """
-        if name not in self.servers:
-            raise BadRequest(f"only {' and '.join(SERVERS)} can be the primary, not {name!r}")
         target = self.servers[name]
         leader = self.servers[primary(self._layout)]
         if leader is not target:
