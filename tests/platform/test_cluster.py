@@ -41,13 +41,18 @@ def ask(running: Running, part: str, query: str, user: str = "admin", **options:
 
 
 def shipped(running: Running) -> bool:
-    """Say whether the first member is the primary and the second one in sync with it."""
+    """Say whether the first member is the primary and the second one in sync with it: by themselves, for Patroni may be behind."""
     members = {each["name"]: each for each in running.get("cluster")["members"]}
-    return (
-        members.keys() == set(MEMBERS)
-        and members[FIRST]["role"] == "primary"
-        and (members[SECOND]["role"], members[SECOND]["state"]) == ("sync_standby", "streaming")
-    )
+    if members.keys() != set(MEMBERS) or (members[FIRST]["role"], members[SECOND]["role"]) != (
+        "primary",
+        "sync_standby",
+    ):
+        return False
+    try:
+        sent = ask(running, FIRST, "select application_name, state, sync_state from pg_stat_replication")
+    except psycopg.OperationalError:
+        return False
+    return (SECOND, "streaming", "sync") in sent
 
 
 def primary_through_the_pooler(running: Running) -> str | None:
