@@ -1,4 +1,4 @@
-"""A platform with one part, a listening port: serves the control protocol, so that trials can be tried in a second.
+"""A platform with a listening port and a lamp: serves the control protocol, so that trials can be tried in a second.
 
 python tiny_platform.py STATE PORT up [--lifeline FD] | down
 """
@@ -8,6 +8,7 @@ import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -17,11 +18,13 @@ from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
 from typing import Any
 
-CALLS = ["status", "start", "stop"]
+from tests.harness import journal
+
+CALLS = ["status", "start", "stop", "restart"]
 
 
 class Port:
-    """The one part."""
+    """The part that listens."""
 
     def __init__(self, port: int) -> None:
         self.port = port
@@ -37,7 +40,7 @@ class Port:
             self.socket = None
 
     def status(self) -> dict[str, Any]:
-        part = {
+        return {
             "name": "port",
             "service": "port",
             "pid": os.getpid(),
@@ -45,22 +48,57 @@ class Port:
             "port": self.port,
             "state": "ready" if self.socket else "stopped",
         }
+
+
+class Lamp:
+    """The part that is nothing but its settings."""
+
+    def __init__(self) -> None:
+        self.settings: dict[str, Any] = {"colour": "white"}
+
+    def status(self) -> dict[str, Any]:
+        return {"name": "lamp", "service": "lamp", "state": "ready", "settings": self.settings}
+
+
+class Parts:
+    """All that the platform runs."""
+
+    def __init__(self, port: int) -> None:
+        self.port, self.lamp = Port(port), Lamp()
+
+    def status(self) -> dict[str, Any]:
         return {
             "environment": "tiny",
-            "ready": self.socket is not None,
+            "ready": self.port.socket is not None,
             "release": "r1",
             "public_address": "127.0.0.1",
             "calls": CALLS,
-            "parts": [part],
+            "parts": [self.port.status(), self.lamp.status()],
             "declared_ports": [],
             "timings": {},
         }
 
+    def act(self, call: str, asked: dict[str, Any]) -> None:
+        if (call, asked["part"]) == ("start", "port"):
+            self.port.start()
+        elif (call, asked["part"]) == ("stop", "port"):
+            self.port.stop()
+        elif (call, asked["part"]) == ("restart", "lamp"):
+            self.lamp.settings = asked["settings"]
+        else:
+            raise ValueError(f"no {call} of {asked['part']}")
+
+
+def caller(connection: socket.socket) -> int:
+    """Return the process at the other end."""
+    peer = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+    return int(struct.unpack("3i", peer)[0])
+
 
 def serve(state: Path, number: int, lifeline: int | None) -> None:
     """Serve until killed, or until the lifeline closes."""
-    port = Port(number)
-    port.start()
+    parts = Parts(number)
+    parts.port.start()
 
     class Handler(BaseHTTPRequestHandler):
         def address_string(self) -> str:
@@ -70,12 +108,16 @@ def serve(state: Path, number: int, lifeline: int | None) -> None:
             """Say nothing."""
 
         def do_GET(self) -> None:
-            self.answer(port.status())
+            if not journal.step(state, "status asked", caller(self.connection)):
+                self.answer(parts.status())
 
         def do_POST(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            {"start": port.start, "stop": port.stop}[self.path.rpartition("/")[2]]()
-            self.answer({})
+            call, asked = self.path.rpartition("/")[2], json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            what = f"{call} {asked['part']}"
+            if not journal.step(state, f"{what} asked", caller(self.connection)):
+                parts.act(call, asked)
+                if not journal.step(state, f"{what} done", caller(self.connection)):
+                    self.answer({})
 
         def answer(self, data: dict[str, Any]) -> None:
             body = json.dumps(data).encode()
