@@ -51,6 +51,8 @@ def test_recovery_to_a_moment_has_all_of_before_and_nothing_of_after(running: Ru
         assert server.answer["at"] <= kept.isoformat()
         ((ours,),) = live(running, "select ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int")
         assert server.answer["timeline"] == ours + 1, "its own, beside the live server's"
+        for log in (server.answer["id"], f"{server.answer['id']}-fetch"):  # the runbooks have people read them
+            assert running.get(f"logs?part={log}&lines=5")["lines"]
 
 
 def test_without_a_moment_everything_that_was_archived_is_there(running: Running, kept: dt.datetime) -> None:
