@@ -7,7 +7,7 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
-from seatrial.outcome import Level
+from seatrial.outcome import Level, Outcome, Result
 from seatrial.registry import Plan
 
 
@@ -36,6 +36,10 @@ def tell(drill: Planned, environment: str, console: Console) -> None:
         "run": f"seatrial drill {drill.id}"
         + (f" --arm {drill.level}={environment}" if drill.level >= Level.DISRUPT else ""),
     }
+    if plan.answered_by:
+        lines["instead"] = (
+            f"seatrial gate {' '.join(plan.answered_by)}: whether it would recover, as far as can be said"
+        )
     console.print(f"{drill.id}  {drill.title}", markup=False, soft_wrap=True, style="bold")
     for name, text in lines.items():
         console.print(f"    {name:<8} {text}", markup=False, soft_wrap=True)
@@ -57,7 +61,34 @@ def table(
     """
     shown = Table("drill", "level", "last took", "in this run", box=SIMPLE)
     for drill in drills:
-        why = not_applicable.get(drill.id) or refuses(drill.level)
+        why = refuses(drill.level)
+        if why and drill.plan.answered_by:
+            why += f"; answered without a strike by {', '.join(drill.plan.answered_by)}"
+        why = not_applicable.get(drill.id) or why
         took = f"{took_s[drill.id] / 60:.1f} min" if drill.id in took_s else "?"
         shown.add_row(drill.id, str(drill.level), took, why or f"rehearsed: {drill.plan.strikes}")
+    console.print(shown)
+
+
+def answers(drills: Sequence[Planned], results: Mapping[str, Result], console: Console) -> None:
+    """Print what a run has said of each drill: its own outcome, or those of the checks that answer for it, or why nothing can.
+
+    Args:
+        results: of the drills, and of the checks that answer for them, by id.
+    """
+    shown = Table("drill", "in this run", box=SIMPLE)
+    for drill in drills:
+        result = results[drill.id]
+        if result.outcome is not Outcome.NOT_RUN:
+            shown.add_row(drill.id, f"rehearsed: {result.outcome}")
+            continue
+        told = [results[name] for name in drill.plan.answered_by if name in results]
+        lines = [
+            f"answered without a strike: {each.id} {each.outcome}"
+            for each in told
+            if each.outcome is not Outcome.NOT_RUN
+        ]
+        lines = lines or [f"not possible: {result.reason}"]
+        lines += [f"{each.id} {each.outcome}: {each.reason}" for each in told if each.outcome is Outcome.NOT_RUN]
+        shown.add_row(drill.id, "\n".join(lines))
     console.print(shown)

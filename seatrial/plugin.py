@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from rich.console import Console
 
-from seatrial import conclude, plans
+from seatrial import answers, conclude, expected, plans
 from seatrial.environment import Arming, Environment
 from seatrial.errors import HarnessError, Invalid, SeatrialError
 from seatrial.impact import HANDLES, Observe
@@ -45,6 +45,8 @@ class State:
         self.results_file = results
         self.collected: dict[str, pytest.Item] = {}
         self.results: dict[str, Result] = {}
+        self.drills: list[Planned] = []
+        self.answering: list[expected.Row] = []
         self.problems: list[str] = []
         self.locks = contextlib.ExitStack()
 
@@ -126,7 +128,7 @@ def _environment(config: pytest.Config) -> Environment:
 
 
 @pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Open the environment if there are checks, refuse what cannot be trusted, and order by stage."""
     checks = [item for item in items if check_of(item)]
     if not checks:
@@ -140,24 +142,40 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     state = _open(config)
     for item in checks:
         _register(state, item)
+    if state.rules and not _is_parallel(config):
+        items += _answers(session, state)
     wanted = {"all": (False, True), "parallel": (False,), "serial": (True,)}[state.stage]
     items[:] = sorted(
         (item for item in items if _serial(item) in wanted), key=lambda item: (_serial(item), level_of(item) or 0)
     )
 
 
+def _answers(session: pytest.Session, state: State) -> list[pytest.Item]:
+    """Let the checks that answer for drills which may not be struck join the run, and its scope."""
+    planned = {drill: item for item in state.collected.values() if (drill := _planned(item))}
+    state.drills = [*planned]
+    if not (refused := answers.refused(planned, state.environment)):
+        return []
+    first = planned[refused[0]]
+    try:
+        state.answering = answers.rows_for(refused, expected.read(expected.root_of(first.path)), state.collected)
+    except SeatrialError as error:
+        raise pytest.UsageError(str(error)) from None
+    items = answers.collect(session, first, state.answering)
+    for item in items:
+        _register(state, item)
+    return items
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Before drills of a raw call: say which are rehearsed here, and why the others are not."""
     state = session.config.stash.get(STATE, None)
-    if state is None or not state.rules or _is_parallel(session.config):
-        return
-    drills = [planned for item in session.items if (planned := _planned(item))]
-    if drills:
+    if state is not None and state.drills:
         environment = state.environment
         earlier = conclude.earlier(environment)
         took_s = {row["id"]: row["duration_s"] for row in earlier if row["outcome"] != Outcome.NOT_RUN}
         not_applicable = environment.profile.expect.not_applicable
-        plans.table(drills, environment.refuses, not_applicable, took_s, Console(highlight=False))
+        plans.table(state.drills, environment.refuses, not_applicable, took_s, Console(highlight=False))
 
 
 def _planned(item: pytest.Item) -> Planned | None:
@@ -380,6 +398,8 @@ def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
         return
     problems = [*state.problems, *conclude.filters(session.config)]
+    if state.answering:
+        scope = expected.Scope(f"{scope.label}, answered without a strike", (*scope.rows, *state.answering))
     verdict = conclude.conclude(state.environment, state.results.values(), scope, problems)
     session.config.stash[VERDICT] = verdict
     session.exitstatus = {0: pytest.ExitCode.OK, 1: pytest.ExitCode.TESTS_FAILED}.get(
@@ -391,4 +411,8 @@ def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Write the reports and make the verdict the last line."""
     if verdict := config.stash.get(VERDICT, None):
-        conclude.publish(config.stash[STATE].environment, verdict)
+        state = config.stash[STATE]
+        ended = [drill for drill in state.drills if drill.id in state.results]
+        if answers.refused(ended, state.environment):
+            plans.answers(ended, state.results, Console(highlight=False))
+        conclude.publish(state.environment, verdict)

@@ -30,12 +30,14 @@ class Plan:
         noticed: who would notice, and what of.
         undone: what its undo does.
         undo_s: how long the undo takes at most.
+        answered_by: ids of the checks that say, without touching anything, whether what is to recover is in place.
     """
 
     strikes: str
     noticed: str
     undone: str
     undo_s: float
+    answered_by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

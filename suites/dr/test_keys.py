@@ -16,6 +16,7 @@ from suites.security._proofs import SECRETS, Proof, proof_of
         noticed="everybody: links and sessions die, people sign in again",
         undone="completes a rotation that was begun; the old values never come back",
         undo_s=30,
+        answered_by=("SEC-SEC-01", "SEC-SEC-03", "SEC-SEC-05"),
     ),
 )
 def test_after_a_compromise_everything_is_replaced(disrupt: Disrupt) -> None:

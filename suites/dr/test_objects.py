@@ -27,6 +27,7 @@ RESTORE_KEY = "restore"
         noticed="nobody",
         undone="its objects are removed once their lock has ended",
         undo_s=LOCK_S + 15.0,
+        answered_by=("INF-S3-01", "INF-S3-03"),
     ),
 )
 def test_deleted_and_overwritten_objects_come_back_and_locked_masters_cannot_go(exercise: Exercise) -> None:

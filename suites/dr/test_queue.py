@@ -22,6 +22,7 @@ GAVE_UP = "gave up after {} attempts"
         noticed="whoever waits for a preview: it comes later by the lease",
         undone="restores keys that have not been made anew",
         undo_s=10,
+        answered_by=("INF-RD-04", "INF-RD-05", "DEP-HLT-01"),
     ),
 )
 def test_an_emptied_queue_is_rebuilt(destroy: Destroy) -> None:
@@ -93,6 +94,7 @@ def test_an_emptied_queue_is_rebuilt(destroy: Destroy) -> None:
         noticed="nobody; its job takes a worker's time for three attempts",
         undone="removes the upload",
         undo_s=10,
+        answered_by=("INF-RD-05", "DEP-HLT-01"),
     ),
 )
 def test_a_poison_job_is_put_aside(exercise: Exercise) -> None:

@@ -22,6 +22,7 @@ PLAN = Plan(
     noticed="nobody; the machine reads a backup and runs another server for some seconds",
     undone="the recovered server is dropped",
     undo_s=10.0,
+    answered_by=("INF-PG-07",),
 )
 # An upload with its preview leaves a row in each, so that there is something to compare.
 FILLED = ("public.accounts", "public.assets", "public.jobs", "public.outbox")

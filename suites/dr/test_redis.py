@@ -40,6 +40,7 @@ where assets.title like %(mine)s order by assets.title
         noticed="jobs and progress wait for some seconds, rate limits begin anew; uploads go on",
         undone="it is started, and is the primary again once it has a copy of everything",
         undo_s=30.0,
+        answered_by=("INF-RD-07",),
     ),
 )
 def test_a_lost_primary_of_redis_is_replaced(destroy: Destroy) -> None:

@@ -23,6 +23,7 @@ GRACE_S = 2.0
         noticed="whoever waits for that preview: it comes later by the lease and a second attempt",
         undone="waits until the worker is back",
         undo_s=60,
+        answered_by=("INF-RD-05", "DEP-HLT-01"),
     ),
 )
 def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
@@ -97,6 +98,7 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
         noticed="whoever waits for a preview; uploads are accepted all the same",
         undone="starts the workers",
         undo_s=40,
+        answered_by=("INF-RD-05", "DEP-HLT-01"),
     ),
 )
 def test_the_queue_holds_while_all_workers_are_gone(disrupt: Disrupt) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from seatrial import expected, inventory
 from seatrial.inventory import Listed
+from seatrial.outcome import Level
 from seatrial.registry import KINDS, Fault, load_faults
 from seatrial.report.pages import render_all
 
@@ -82,6 +83,23 @@ def test_every_check_has_its_section_in_the_runbook_of_its_suite(checks: list[Li
 
 def test_drills_and_nothing_else_come_with_a_plan(checks: list[Listed]) -> None:
     offenders = [check.expected.id for check in checks if (check.plan is not None) != (check.expected.suite == "dr")]
+    assert offenders == []
+
+
+def test_every_drill_that_strikes_is_answered_by_checks_that_strike_nothing(checks: list[Listed]) -> None:
+    levels = {check.expected.id: check.expected.level for check in checks}
+    offenders = [
+        f"{check.expected.id}: {name}"
+        for check in checks
+        if check.plan
+        for name in check.plan.answered_by
+        if levels.get(name, Level.DESTROY) > Level.EXERCISE or name == check.expected.id
+    ]
+    offenders += [
+        f"{check.expected.id}: no check answers for it"
+        for check in checks
+        if check.plan and check.expected.level >= Level.DISRUPT and not check.plan.answered_by
+    ]
     assert offenders == []
 
 
