@@ -19,7 +19,10 @@ def _policy(effect: str, actions: list[str], bucket: str) -> dict[str, Any]:
 
 
 @fault(
-    "versions-suspended", kind="cloud objects", caught_by={"DR-S3-01": "versioning enabled on backups"}, takes_s=30.0
+    "versions-suspended",
+    kind="cloud objects",
+    caught_by=dict.fromkeys(("DR-S3-01", "INF-S3-07"), "versioning enabled on backups"),
+    takes_s=30.0,
 )
 class Suspended:
     """Somebody stopped the bucket's versioning to save space: from then on an overwritten object is gone.
@@ -37,7 +40,10 @@ class Suspended:
 
 
 @fault(
-    "versions-expire-early", kind="configuration", caught_by={"DR-S3-01": "versions of backups kept for"}, takes_s=30.0
+    "versions-expire-early",
+    kind="configuration",
+    caught_by=dict.fromkeys(("DR-S3-01", "INF-S3-07"), "versions of backups kept for"),
+    takes_s=30.0,
 )
 class ExpireEarly:
     """A rule drops versions after a day: what was deleted on Friday night cannot be had back on Monday.

@@ -191,7 +191,7 @@ class CorsAtTheRoot:
 @fault(
     "s3-no-default-retention",
     kind="cloud objects",
-    caught_by={"INF-S3-03": "default retention COMPLIANCE", "DR-S3-01": "default retention COMPLIANCE"},
+    caught_by=dict.fromkeys(("INF-S3-03", "INF-S3-07", "DR-S3-01"), "default retention COMPLIANCE"),
 )
 class NoDefaultRetention:
     """The bucket can lock, and locks nothing by itself: what is written without a date has no protection.

@@ -1,8 +1,8 @@
-"""Objects of a check's own in a bucket with versions, and how long the bucket keeps those."""
+"""Objects of a check's own in a bucket with versions."""
 
 import datetime as dt
 from dataclasses import dataclass, field
-from math import ceil, inf
+from math import ceil
 from typing import Any
 
 from seatrial import Exercise, Failure, Invalid, eventually, require
@@ -110,24 +110,6 @@ class Probe:
             lock = {"ObjectLockMode": "COMPLIANCE", "ObjectLockRetainUntilDate": self.until}
         answer = self.writer.call("put_object", Bucket=self.bucket, Key=self.key, Body=body, **lock)
         return _done(answer, f"{self.writer.service} to write {self.bucket}/{self.key}")
-
-
-def kept_days(exercise: Exercise, bucket: str) -> float:
-    """Return after how many days the bucket's rules drop a version at the soonest; infinite when none does."""
-    answer = exercise.s3.call("get_bucket_lifecycle_configuration", Bucket=bucket)
-    require(answer.ok or answer.code == "NoSuchLifecycleConfiguration", "the bucket's rules to be read", answer, bucket)
-    rules = answer.data.get("Rules", []) if answer.ok else []
-    return soonest(rules)
-
-
-def soonest(rules: list[dict[str, Any]]) -> float:
-    """Return the smallest number of days after which a rule in force drops a version that is not the current one."""
-    days = [
-        rule.get("NoncurrentVersionExpiration", {}).get("NoncurrentDays")
-        for rule in rules
-        if rule.get("Status") == "Enabled"
-    ]
-    return min((each for each in days if each), default=inf)
 
 
 def _done(answer: S3Answer, what: str) -> S3Answer:

@@ -8,7 +8,8 @@ from seatrial.errors import EnvironmentFault
 from seatrial.facets.s3 import ServiceKey
 from seatrial.platform import Recovered
 from seatrial.registry import Plan
-from suites.dr._versions import Probe, kept_days
+from suites.dr._versions import Probe
+from suites.infra._versions import kept_days, require_default_lock, versioning
 
 # Whose key writes to a bucket, and may remove versions of what a check has written there.
 WRITERS = {"masters": "api", "backups": "backup"}
@@ -27,7 +28,7 @@ RESTORE_KEY = "restore"
         noticed="nobody",
         undone="its objects are removed once their lock has ended",
         undo_s=LOCK_S + 15.0,
-        answered_by=("INF-S3-01", "INF-S3-03"),
+        answered_by=("INF-S3-07",),
     ),
 )
 def test_deleted_and_overwritten_objects_come_back_and_locked_masters_cannot_go(exercise: Exercise) -> None:
@@ -56,12 +57,12 @@ def test_deleted_and_overwritten_objects_come_back_and_locked_masters_cannot_go(
         raise Invalid(f"nobody is known to write to {', '.join(unknown)}")
     with exercise.cases(at_least=9 * len(buckets) + 3) as cases:
         with cases("locked by default"):
-            _require_default_lock(exercise)
+            require_default_lock(exercise)
         for bucket in buckets:
-            versioning = exercise.s3.call("get_bucket_versioning", Bucket=bucket)
-            on = versioning.data.get("Status") == "Enabled"
+            state = versioning(exercise, bucket)
+            on = state == "Enabled"
             with cases(f"versions of {bucket}"):
-                require(on, f"versioning enabled on {bucket}", versioning.data.get("Status") or str(versioning), bucket)
+                require(on, f"versioning enabled on {bucket}", state, bucket)
             with cases(f"versions of {bucket} are kept"):
                 least, kept = int(exercise.target("versions_kept_days")), kept_days(exercise, bucket)
                 require(kept >= least, f"versions of {bucket} kept for {least} days", f"{kept} days", bucket)
@@ -121,11 +122,3 @@ def _whole_second_after(exercise: Exercise, written: dt.datetime) -> dt.datetime
 
     eventually(over, within_s=5.0, every_s=0.1, what="a later second by the store's clock", where="s3")
     return second
-
-
-def _require_default_lock(exercise: Exercise) -> None:
-    mode, days = str(exercise.target("masters_lock_mode")), int(exercise.target("masters_lock_days"))
-    lock = exercise.s3.call("get_object_lock_configuration", Bucket="masters").data.get("ObjectLockConfiguration", {})
-    default = lock.get("Rule", {}).get("DefaultRetention", {})
-    seen = (default.get("Mode"), default.get("Days"))
-    require(seen == (mode, days), f"default retention {mode} for {days} days on masters", f"{seen}", "masters")

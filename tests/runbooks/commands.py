@@ -53,7 +53,7 @@ ALONE = {
     **dict.fromkeys(("TIME", "bgsave", "bgrewriteaof"), Kind.REDIS),
     **dict.fromkeys(("\\du", "\\password"), Kind.PSQL),
     **dict.fromkeys(("get-bucket-acl", "get-bucket-cors", "get-bucket-encryption", "get-bucket-policy"), Kind.S3),
-    **dict.fromkeys(("get-bucket-lifecycle-configuration", "put-object-retention"), Kind.S3),
+    **dict.fromkeys(("get-bucket-lifecycle-configuration", "get-bucket-versioning", "put-object-retention"), Kind.S3),
     **dict.fromkeys(("abort-multipart-upload", "list-multipart-uploads"), Kind.S3),
 }
 # Of logs, settings and pages; and options of the command that was named just before.

@@ -11,7 +11,7 @@ from faults._backups import cut_before, flipped, of_cluster
 from seatrial.errors import HarnessError
 from suites.dr._callers import HARMED, LAST, harm
 from suites.dr._restored import Known, differences
-from suites.dr._versions import soonest
+from suites.infra._versions import soonest
 
 KNOWN = Known(
     dt.datetime(2026, 5, 10, tzinfo=dt.UTC),
