@@ -1,6 +1,8 @@
 """The commands of the runbooks, tried on a running system: those that only read are run, the others are understood and no more."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ pytestmark = pytest.mark.xdist_group("platform")
 
 # What of our own command line only reads; gate and drill do more, and take minutes.
 READS = ("status", "logs")
+PATRONI_READS = ("list", "show-config")
 # The server that a restore makes, and its logs: tests/platform/test_restore.py reads them, while there is one.
 BESIDE = re.compile(r"scratch-\d+(-fetch)?")
 # Places in what COMMAND INFO says of a command.
@@ -84,6 +87,17 @@ def test_what_reads_of_the_platforms_commands_works(running: Running) -> None:
         offenders += [f"{words}: exit {done.returncode}: {done.stderr}"] if done.returncode else []
     assert offenders == []
     assert ran >= 3
+
+
+def test_what_reads_of_the_orders_to_patroni_works(running: Running) -> None:
+    configuration = running.layout.run / "postgres.patroni.json"
+    asked = [words for words in distinct(Kind.PATRONI) if words[1] in PATRONI_READS]
+
+    for _, *order in asked:
+        program = Path(sys.executable).with_name("patronictl")
+        done = subprocess.run([program, "-c", configuration, *order], capture_output=True, text=True, check=False)
+        assert (done.returncode, bool(done.stdout)) == (0, True), f"{order}: {done.stderr}"
+    assert asked
 
 
 def test_every_statement_is_one_of_this_database(running: Running) -> None:

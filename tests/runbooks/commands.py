@@ -27,6 +27,7 @@ class Kind(Enum):
     GIT = "git"
     SQL = "SQL"
     PSQL = "psql's own"
+    PATRONI = "patronictl"
     REDIS = "Redis"
     S3 = "S3"
     FOREIGN = "a program of whoever is on call"
@@ -39,9 +40,10 @@ FIRST_WORDS = {
     "python": Kind.MODULE,
     "curl": Kind.CURL,
     "make": Kind.MAKE,
+    "patronictl": Kind.PATRONI,
     "git": Kind.GIT,
     "aws": Kind.S3,
-    **dict.fromkeys(("select", "update", "alter", "revoke"), Kind.SQL),
+    **dict.fromkeys(("select", "show", "update", "alter", "revoke"), Kind.SQL),
     **dict.fromkeys(("\\du", "\\dp", "\\password"), Kind.PSQL),
     **dict.fromkeys(("acl", "bgrewriteaof", "bgsave", "client", "config", "info", "object", "replicaof"), Kind.REDIS),
     **dict.fromkeys(("sentinel", "time", "type", "unlink"), Kind.REDIS),

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import boto3
+import click
 import jsonschema
 import pytest
+from patroni.ctl import ctl
 
 from seatrial import cli, inventory
 from seatrial.errors import SeatrialError
@@ -175,6 +177,19 @@ def test_every_call_of_the_object_store_is_one_of_s3s() -> None:
     names = {str(each): each.words[2] if each.words[0] == "aws" else each.words[0] for each in of_kind(Kind.S3)}
 
     assert [place for place, name in names.items() if not hasattr(client, name.replace("-", "_"))] == []
+
+
+def test_every_order_to_patroni_is_one_that_it_takes() -> None:
+    offenders = []
+    for command in of_kind(Kind.PATRONI):
+        name, *arguments = command.words[3:] if command.words[1] == "-c" else command.words[1:]
+        order = ctl.commands.get(name)
+        try:
+            assert order, "no such order"
+            order.make_context(name, arguments, parent=click.Context(ctl, obj={"__config": {}}))
+        except (AssertionError, click.ClickException) as error:
+            offenders.append(f"{command}: {error}")
+    assert offenders == []
 
 
 def test_git_shows_what_it_is_asked_for() -> None:
