@@ -5,7 +5,7 @@ PROFILE ?= local
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt test gate prove drill report checklist docs bench lock clean
+.PHONY: help setup check fmt test scan gate prove drill report checklist docs bench lock clean
 
 help:            ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -27,7 +27,7 @@ setup: .venv/.ready .cache/clips-package/.ready  ## install everything into .ven
 
 # Scanners have an environment of their own: what they need contradicts what we need.
 .cache/scanners/.ready: requirements-scanners.lock .venv/.ready
-	@echo "setup: scanners for the tests (wapiti, sqlmap)"
+	@echo "setup: scanners (wapiti, sqlmap)"
 	@$(BIN)/python -m venv --clear .cache/scanners
 	@.cache/scanners/bin/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-scanners.lock
 	@touch $@
@@ -42,8 +42,11 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-test: setup .cache/scanners/.ready  ## pass the project's own tests
-	@$(BIN)/python -m pytest tests -q -n 3 --dist loadgroup
+test: setup      ## pass the project's own tests
+	@$(BIN)/python -m pytest tests -q -n 3 --dist loadgroup -m "not scan"
+
+scan: setup .cache/scanners/.ready  ## have other people's scanners look: testssl.sh, wapiti, sqlmap
+	@$(BIN)/python -m pytest tests -q -m scan
 
 gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"), print the verdict, write reports/out/
 	@$(BIN)/seatrial gate $(SUITES) --profile $(PROFILE) --arm destroy=$(PROFILE)

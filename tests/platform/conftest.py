@@ -1,4 +1,7 @@
-"""One real instance for all tests that only talk to it; each begins when the one before has been got over."""
+"""One real instance for all tests that only talk to it; each begins when the one before has been got over.
+
+There is one in each of the three workers of `make test`; the files are shared out among them by their `xdist_group`.
+"""
 
 import tempfile
 from collections.abc import Iterator

@@ -15,7 +15,7 @@ import redis
 from system.platforms.local.addresses import INSTANCES
 from tests.platform.bench import Running, schema, wait_for
 
-pytestmark = pytest.mark.xdist_group("platform")
+pytestmark = pytest.mark.xdist_group("calls")
 SCHEMA = schema()
 
 

@@ -11,7 +11,7 @@ import pytest
 from system.platforms.local import leaks
 from tests.platform.bench import Running, schema
 
-pytestmark = pytest.mark.xdist_group("platform")
+pytestmark = pytest.mark.xdist_group("calls")
 
 
 def scan(running: Running, **asked: object) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import pytest
 from system.platforms.local.layout import PROJECT, Layout
 from tests.platform.bench import Running, assert_all_gone, command, pids, run, upping, wait_for
 
-pytestmark = pytest.mark.xdist_group("platform")
+pytestmark = pytest.mark.xdist_group("life")
 
 
 def test_up_is_said_to_be_up_already(running: Running) -> None:

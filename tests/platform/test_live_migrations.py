@@ -8,7 +8,7 @@ import pytest
 from tests.platform.bench import Running
 from tests.platform.stored import backups, live
 
-pytestmark = pytest.mark.xdist_group("platform")
+pytestmark = pytest.mark.xdist_group("recovery")
 
 
 def revisions(running: Running) -> list[str]:

@@ -12,7 +12,7 @@ from seatrial.outcome import Level
 from seatrial.profile import load
 from tests.platform.bench import Running, profile
 
-pytestmark = pytest.mark.xdist_group("platform")
+pytestmark = pytest.mark.xdist_group("calls")
 
 TABLE, KEY = "accounts", {"email": "trial1@example.test"}
 

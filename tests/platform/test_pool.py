@@ -15,7 +15,7 @@ from system.platforms.local.addresses import Endpoint
 from system.platforms.local.parts.services import database_variables
 from tests.platform.bench import Running
 
-pytestmark = pytest.mark.xdist_group("platform")
+pytestmark = pytest.mark.xdist_group("life")
 WITHIN_S = 30.0
 CALLERS = 20
 

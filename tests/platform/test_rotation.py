@@ -18,7 +18,7 @@ from system.platforms.local.layout import Layout
 from system.platforms.local.rotating_files import NAMES, PAIRS, RINGS
 from tests.platform.bench import Running, booted, run, schema, wait_for
 
-pytestmark = pytest.mark.xdist_group("platform")
+pytestmark = pytest.mark.xdist_group("calls")
 
 
 def secret(running: Running, name: str) -> str:

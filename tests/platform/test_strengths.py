@@ -8,7 +8,7 @@ import pytest
 
 from tests.platform.bench import Running, schema
 
-pytestmark = pytest.mark.xdist_group("platform")
+pytestmark = pytest.mark.xdist_group("calls")
 NONCE = "0123456789abcdef"
 EXAMPLE = "changeme" * 4
 
