@@ -139,11 +139,15 @@ class Cluster:
         await self._until(reached, _IN_SYNC_WITHIN_S, f"{name} in sync")
 
     async def configure(self) -> None:
-        """Have the members agree on what is shipped, and end the maintenance in which they were stopped."""
+        """Have the members agree on what is shipped, and end the maintenance in which they were stopped.
+
+        A member writes nothing that is equal to what it knows, and just after its start it may not know of that maintenance yet.
+        """
+        wanted = CONSENSUS | {"begun": dt.datetime.now(dt.UTC).isoformat()}
         while True:
             for manager in self._managers.values():
                 with contextlib.suppress(ManagerSilent):
-                    status, _ = await manager.ask("PUT", "/config", CONSENSUS)
+                    status, _ = await manager.ask("PUT", "/config", wanted)
                     if status == 200:
                         return
             await asyncio.sleep(_POLL_S)
