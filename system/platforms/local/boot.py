@@ -108,6 +108,7 @@ class _Start:
         """Make standby and backup once the services serve, one after the other: copying takes what their start needs."""
         await self._serves.wait()
         await self._part("autoscaler")
+        await self._instance.cluster.holder()  # a member without data that finds none would begin a cluster of its own
         await self._part("postgres-standby")
         await self._buckets_ready.wait()
         await asyncio.gather(

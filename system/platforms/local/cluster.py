@@ -129,6 +129,17 @@ class Cluster:
                     return _state(known)
         raise PartFailed("postgres", "no member's Patroni answers")
 
+    async def holder(self) -> str:
+        """Wait until a member holds the lock, and give its name."""
+        found: list[str] = []
+
+        async def held() -> bool:
+            found[:] = [each for each in [(await self.state())["primary"]] if each]
+            return bool(found)
+
+        await self._until(held, _SWITCHED_WITHIN_S, "a member that holds the lock")
+        return found[0]
+
     async def in_sync(self, name: str) -> None:
         """Wait until whatever is acknowledged is with that member, too; raises PartFailed when it takes too long."""
 
@@ -171,10 +182,10 @@ class Cluster:
     async def switch(self, to: str) -> dict[str, Any]:
         """Make a member the primary in order, once it is in sync; gives who it was before, and the seconds it took."""
         started = time.monotonic()
-        before = await self._holder()
+        before = await self.holder()
         if before != to:
             await self.in_sync(to)
-            before = await self._holder()
+            before = await self.holder()
             asked = {"leader": before, "candidate": to}
             status, said = await self._any("POST", "/switchover", asked, timeout_s=_SWITCHED_WITHIN_S)
             if status != 200:
@@ -194,17 +205,6 @@ class Cluster:
         except ManagerSilent as error:
             return str(error)
         return "" if status == 200 else str(said)
-
-    async def _holder(self) -> str:
-        """Wait until a member holds the lock, and give its name."""
-        found: list[str] = []
-
-        async def held() -> bool:
-            found[:] = [each for each in [(await self.state())["primary"]] if each]
-            return bool(found)
-
-        await self._until(held, _SWITCHED_WITHIN_S, "a member that holds the lock")
-        return found[0]
 
     async def _any(self, method: str, path: str, body: Any, timeout_s: float = 3.0) -> tuple[int, Any]:
         """Ask whichever member's Patroni answers, and wait for one that is only just starting."""
