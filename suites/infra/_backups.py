@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from seatrial import Failure, Observe, require
 
 _INFO = re.compile(r"/base/([^/]+)/backup\.info$")
-_SEGMENT = re.compile(r"/wals/[0-9A-F]{16}/([0-9A-F]{24})(?:\.[a-z0-9]+)?$")
+_COMPRESSED = r"(?:\.(?!partial$)[a-z0-9]+)?$"
+_SEGMENT = re.compile(rf"/wals/[0-9A-F]{{16}}/([0-9A-F]{{24}}){_COMPRESSED}")
 _LOG_BYTES = 1 << 32  # segments are numbered anew in each logical log file of 4 GiB
 
 
@@ -63,6 +64,16 @@ def backup_names(keys: Iterable[str]) -> dict[str, str]:
 def archived(modified: Mapping[str, dt.datetime]) -> dict[str, dt.datetime]:
     """Find the segments among keys: when each was stored, by its name; labels and histories are none."""
     return {found[1]: when for key, when in modified.items() if (found := _SEGMENT.search(key))}
+
+
+def is_stored(name: str, keys: Iterable[str]) -> bool:
+    """Say whether what the server calls archived is among keys, compressed or not.
+
+    Right after a failover that is no whole segment: the new primary archives the old timeline's last one as NAME.partial, and
+    the history of its own as TIMELINE.history (https://www.postgresql.org/docs/16/continuous-archiving.html).
+    """
+    wanted = re.compile(rf"/wals/(?:[0-9A-F]{{16}}/)?{re.escape(name)}{_COMPRESSED}")
+    return any(wanted.search(key) for key in keys)
 
 
 def number(segment: str, segment_bytes: int) -> int:

@@ -2,7 +2,7 @@ import datetime as dt
 
 import pytest
 
-from suites.infra._backups import Backup, archived, backup_names, chain, number, obsolete
+from suites.infra._backups import Backup, archived, backup_names, chain, is_stored, number, obsolete
 
 SEGMENT_BYTES = 16 << 20
 NOW = dt.datetime(2026, 5, 10, tzinfo=dt.UTC)
@@ -90,3 +90,24 @@ def test_the_slack_gives_a_clean_up_its_time() -> None:
 def test_a_backup_that_failed_is_no_reason_to_drop_another() -> None:
     failed = Backup("failed", "1", None, "", "", 1)
     assert obsolete([failed, backup(9, "only")], NOW, 7 * DAY, dt.timedelta()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "stored"),
+    [
+        ("000000010000000000000004", True),
+        ("000000010000000000000005", False),
+        ("000000010000000000000005.partial", True),
+        ("00000002.history", True),
+        ("00000003.history", False),
+        ("000000010000000000000003.00000028.backup", True),
+    ],
+)
+def test_what_the_server_calls_archived_is_looked_for_under_its_own_name(name: str, stored: bool) -> None:
+    keys = [
+        "postgres/seatrial/wals/0000000100000000/000000010000000000000003.00000028.backup",
+        "postgres/seatrial/wals/0000000100000000/000000010000000000000004.gz",
+        "postgres/seatrial/wals/0000000100000000/000000010000000000000005.partial",
+        "postgres/seatrial/wals/00000002.history",
+    ]
+    assert is_stored(name, keys) is stored
