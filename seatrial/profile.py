@@ -46,15 +46,15 @@ class Service(Section):
     version: str = "/version"
 
 
-class PostgresDoor(Section):
-    """Another server of the same database; `address` overrides what `host` resolves to."""
+class Door(Section):
+    """Another server behind the same place, such as a standby or a Sentinel; `address` overrides what `host` resolves to."""
 
     host: str
     port: int = Field(ge=1, le=65535)
     address: Address | None = None
 
 
-class PostgresPooler(PostgresDoor):
+class PostgresPooler(Door):
     """The pooler between the services and the database; `mode` is its word: session, transaction or statement."""
 
     mode: str
@@ -75,15 +75,7 @@ class PostgresEndpoint(Section):
     ca: Path
     address: Address | None = None
     pooler: PostgresPooler | None = None
-    standbys: dict[str, PostgresDoor] = Field(default_factory=dict)
-
-
-class RedisDoor(Section):
-    """Another server of the same Redis, or a Sentinel of it; `address` overrides what `host` resolves to."""
-
-    host: str
-    port: int = Field(ge=1, le=65535)
-    address: Address | None = None
+    standbys: dict[str, Door] = Field(default_factory=dict)
 
 
 class RedisEndpoint(Section):
@@ -99,8 +91,8 @@ class RedisEndpoint(Section):
     tls: bool = True
     ca: Path | None = None
     address: Address | None = None
-    replicas: dict[str, RedisDoor] = Field(default_factory=dict)
-    sentinels: dict[str, RedisDoor] = Field(default_factory=dict)
+    replicas: dict[str, Door] = Field(default_factory=dict)
+    sentinels: dict[str, Door] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _sentinels_watch_replicas(self) -> "RedisEndpoint":

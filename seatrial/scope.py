@@ -50,8 +50,8 @@ class Meter:
         return self._footprint
 
 
-class PostgresDoor(Protocol):
-    """Another server of the same database; `address` overrides what `host` resolves to."""
+class Door(Protocol):
+    """Another server behind the same place, such as a standby or a Sentinel; `address` overrides what `host` resolves to."""
 
     @property
     def host(self) -> str: ...  # noqa: D102
@@ -65,7 +65,7 @@ class PostgresPlace(Protocol):
     """Where the profile says that the database answers; `standbys` are by the name under which each replicates."""
 
     @property
-    def pooler(self) -> PostgresDoor | None: ...  # noqa: D102
+    def pooler(self) -> Door | None: ...  # noqa: D102
 
     @property
     def host(self) -> str: ...  # noqa: D102
@@ -78,37 +78,25 @@ class PostgresPlace(Protocol):
     @property
     def address(self) -> str | None: ...  # noqa: D102
     @property
-    def standbys(self) -> Mapping[str, PostgresDoor]: ...  # noqa: D102
+    def standbys(self) -> Mapping[str, Door]: ...  # noqa: D102
 
 
-class RedisDoor(Protocol):
-    """Another server of the same Redis, or a Sentinel of it; `address` overrides what `host` resolves to."""
+class RedisServer(Door, Protocol):
+    """One server of Redis, or a Sentinel, to connect to."""
 
-    @property
-    def host(self) -> str: ...  # noqa: D102
-    @property
-    def port(self) -> int: ...  # noqa: D102
-    @property
-    def address(self) -> str | None: ...  # noqa: D102
-
-
-class RedisPlace(Protocol):
-    """Where the profile says that Redis answers; replicas and sentinels are by name."""
-
-    @property
-    def host(self) -> str: ...  # noqa: D102
-    @property
-    def port(self) -> int: ...  # noqa: D102
     @property
     def tls(self) -> bool: ...  # noqa: D102
     @property
     def ca(self) -> Path | None: ...  # noqa: D102
+
+
+class RedisPlace(RedisServer, Protocol):
+    """Where the profile says that Redis answers; replicas and sentinels are by name."""
+
     @property
-    def address(self) -> str | None: ...  # noqa: D102
+    def replicas(self) -> Mapping[str, Door]: ...  # noqa: D102
     @property
-    def replicas(self) -> Mapping[str, RedisDoor]: ...  # noqa: D102
-    @property
-    def sentinels(self) -> Mapping[str, RedisDoor]: ...  # noqa: D102
+    def sentinels(self) -> Mapping[str, Door]: ...  # noqa: D102
 
 
 class S3Place(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
@@ -14,25 +14,10 @@ from redis.connection import Connection, SSLConnection
 from redis.retry import Retry
 
 from seatrial.probes.text import describe, one_line
-from seatrial.scope import RedisDoor, RedisPlace
+from seatrial.scope import Door, RedisPlace, RedisServer
 
 TIMEOUT_S = 5.0
 SENTINEL_TIMEOUT_S = 1.0
-
-
-class Server(Protocol):
-    """One server to connect to."""
-
-    @property
-    def host(self) -> str: ...  # noqa: D102
-    @property
-    def port(self) -> int: ...  # noqa: D102
-    @property
-    def tls(self) -> bool: ...  # noqa: D102
-    @property
-    def ca(self) -> Path | None: ...  # noqa: D102
-    @property
-    def address(self) -> str | None: ...  # noqa: D102
 
 
 @dataclass(frozen=True)
@@ -46,7 +31,7 @@ class Node:
     address: str | None
 
     @classmethod
-    def at(cls, door: RedisDoor, place: RedisPlace) -> "Node":
+    def at(cls, door: Door, place: RedisPlace) -> "Node":
         """Make one of a door."""
         return cls(door.host, door.port, place.tls, place.ca, door.address)
 
@@ -87,7 +72,7 @@ class _Addressed:
     address: str | None = None
 
     def __init__(
-        self, *, address: str | None = None, find: Callable[[], Server] | None = None, **arguments: Any
+        self, *, address: str | None = None, find: Callable[[], RedisServer] | None = None, **arguments: Any
     ) -> None:
         self.address = address
         self.find = find
@@ -119,7 +104,7 @@ class _Tls(_Addressed, SSLConnection):
 
 
 def connect(
-    place: Server,
+    place: RedisServer,
     user: str | None,
     password: str | None,
     *,
@@ -127,7 +112,7 @@ def connect(
     decode: bool = True,
     retries: int = 1,
     timeout_s: float = TIMEOUT_S,
-    find: Callable[[], Server] | None = None,
+    find: Callable[[], RedisServer] | None = None,
 ) -> redis.Redis:
     """Return a lazily connecting client, RESP2; without user and password it sends no AUTH.
 
@@ -163,7 +148,7 @@ def follow(place: RedisPlace, user: str, password: str, *, decode: bool = True) 
     return connect(place, user, password, decode=decode, find=find)
 
 
-def primary(place: RedisPlace, user: str, password: str) -> Server:
+def primary(place: RedisPlace, user: str, password: str) -> RedisServer:
     """Return the primary that the first Sentinel names which answers; the declared one when none does.
 
     Raises redis.ConnectionError when it is none of the servers that the profile names.
@@ -173,7 +158,7 @@ def primary(place: RedisPlace, user: str, password: str) -> Server:
             seen = watched(place, door, user, password)
         except (redis.ConnectionError, redis.TimeoutError):
             continue
-        servers: list[Server] = [place, *(Node.at(each, place) for each in place.replicas.values())]
+        servers: list[RedisServer] = [place, *(Node.at(each, place) for each in place.replicas.values())]
         for server in servers:
             if f"{server.address or server.host}:{server.port}" == seen.primary:
                 return server
@@ -181,7 +166,7 @@ def primary(place: RedisPlace, user: str, password: str) -> Server:
     return place
 
 
-def watched(place: RedisPlace, door: RedisDoor, user: str, password: str) -> Watched:
+def watched(place: RedisPlace, door: Door, user: str, password: str) -> Watched:
     """Ask a Sentinel what it says of the primary; raises redis.ConnectionError when it watches none, or several."""
     client = connect(Node.at(door, place), user, password, retries=0, timeout_s=SENTINEL_TIMEOUT_S)
     try:
@@ -203,7 +188,7 @@ def watched(place: RedisPlace, door: RedisDoor, user: str, password: str) -> Wat
     )
 
 
-def attempt(place: Server, user: str | None, password: str | None, *, tls: bool | None = None) -> RedisAnswer:
+def attempt(place: RedisServer, user: str | None, password: str | None, *, tls: bool | None = None) -> RedisAnswer:
     """Connect, authenticate if credentials are given, PING, close; a refusal is an answer with its error."""
     started = time.monotonic()
     client = connect(place, user, password, tls=tls, retries=0)

@@ -10,7 +10,7 @@ from seatrial.errors import Invalid, Unanswered
 from seatrial.facets.postgres import ObservePg
 from seatrial.probes import postgres
 from seatrial.profile import PostgresPooler
-from seatrial.scope import PostgresDoor, Scope
+from seatrial.scope import Door, Scope
 from tests.probes.conftest import Authority, Serve, silent
 
 Build = Callable[..., Scope]
@@ -23,8 +23,8 @@ class Place:
     host: str = "pg.example.test"
     database: str = "seatrial"
     address: str | None = "127.0.0.1"
-    pooler: PostgresDoor | None = None
-    standbys: dict[str, PostgresDoor] = field(default_factory=dict)
+    pooler: Door | None = None
+    standbys: dict[str, Door] = field(default_factory=dict)
 
 
 def message(kind: bytes, body: bytes) -> bytes:

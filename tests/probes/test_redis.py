@@ -9,7 +9,7 @@ from seatrial.errors import HarnessError, Unanswered
 from seatrial.facets.redis import ObserveRedis
 from seatrial.facets.redis._destroy import acl_rules
 from seatrial.probes import redis
-from seatrial.scope import RedisDoor, Scope
+from seatrial.scope import Door, Scope
 from tests.probes.conftest import Authority, Serve, silent
 
 
@@ -20,8 +20,8 @@ class Place:
     tls: bool = False
     host: str = "redis.example.test"
     address: str | None = "127.0.0.1"
-    replicas: Mapping[str, RedisDoor] = field(default_factory=dict)
-    sentinels: Mapping[str, RedisDoor] = field(default_factory=dict)
+    replicas: Mapping[str, Door] = field(default_factory=dict)
+    sentinels: Mapping[str, Door] = field(default_factory=dict)
 
 
 def saying(*replies: bytes) -> Callable[[socket.socket], None]:

@@ -14,7 +14,7 @@ from seatrial.errors import HarnessError, Invalid, Unanswered
 from seatrial.outcome import Level
 from seatrial.probes import postgres
 from seatrial.probes.postgres import PgAnswer
-from seatrial.scope import PostgresDoor, PostgresPlace, Scope
+from seatrial.scope import Door, PostgresPlace, Scope
 
 REFUSALS = (
     psycopg.OperationalError,
@@ -35,8 +35,8 @@ class _Place:
     database: str
     ca: Path
     address: str | None
-    pooler: PostgresDoor | None = None
-    standbys: Mapping[str, PostgresDoor] = field(default_factory=dict)
+    pooler: Door | None = None
+    standbys: Mapping[str, Door] = field(default_factory=dict)
 
 
 def place(scope: Scope, standby: str | None = None) -> PostgresPlace:
@@ -51,7 +51,7 @@ def place(scope: Scope, standby: str | None = None) -> PostgresPlace:
     return _door(primary, primary.standbys[standby], primary.database)
 
 
-def _door(primary: PostgresPlace, door: PostgresDoor, database: str) -> PostgresPlace:
+def _door(primary: PostgresPlace, door: Door, database: str) -> PostgresPlace:
     return _Place(door.host, door.port, database, primary.ca, door.address)
 
 

@@ -9,7 +9,7 @@ import redis as driver
 from seatrial.errors import HarnessError, Invalid, Unanswered
 from seatrial.probes import redis
 from seatrial.probes.redis import RedisAnswer, Watched
-from seatrial.scope import RedisDoor, RedisPlace, Scope
+from seatrial.scope import Door, RedisPlace, Scope
 
 # What `read` sends: commands that change nothing, containers by subcommand. The server's ACL is the real guard at
 # `observe`; this list keeps a stronger handle from writing without an inverse.
@@ -61,7 +61,7 @@ def own_client(scope: Scope, *, decode: bool = True, at: str | None = None) -> A
     return scope.clients[key]
 
 
-def _door(scope: Scope, name: str) -> RedisDoor:
+def _door(scope: Scope, name: str) -> Door:
     """Return where a replica or a Sentinel answers; raises HarnessError naming those there are."""
     doors = {**place(scope).replicas, **place(scope).sentinels}
     if name not in doors:
