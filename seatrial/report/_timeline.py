@@ -46,7 +46,9 @@ def timeline(value: Any) -> Timeline | None:
     """Return the picture of `{"events": [[s, what], ...], "calls": {name: [[due s, took s, good], ...]}}`, else None."""
     if not isinstance(value, dict) or value.keys() != {"events", "calls"} or not value["events"]:
         return None
-    events: list[tuple[float, str]] = sorted((float(at), str(what)) for at, what in value["events"])
+    events: list[tuple[float, str]] = sorted(
+        ((float(at), str(what)) for at, what in value["events"]), key=lambda event: event[0]
+    )
     times: list[float] = [at for at, _ in events] + [call[0] for calls in value["calls"].values() for call in calls]
     low, high = min(times), max(*times, min(times) + 1.0)
 

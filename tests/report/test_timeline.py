@@ -22,6 +22,13 @@ def test_events_are_numbered_by_time_and_calls_stand_where_they_fell_due() -> No
     assert row.told == "2 calls, 1 failed or without an answer"
 
 
+def test_what_happened_in_the_same_moment_stays_in_its_order() -> None:
+    drawn = timeline({"events": [[0.0, "struck"], [2.0, "whole"], [2.0, "audited"]], "calls": {}})
+
+    assert drawn is not None
+    assert [what for _, _, _, what in drawn.marks] == ["struck", "whole", "audited"]
+
+
 def test_a_single_moment_has_a_place_too() -> None:
     drawn = timeline({"events": [[0.0, "struck"]], "calls": {}})
 
