@@ -10,7 +10,7 @@ NO_SERVICE_HBA = "hostssl seatrial api,worker 127.0.0.1/32 reject\n"
 @fault(
     "failover-in-maintenance",
     kind="live state",
-    caught_by={"DR-PG-01": "not reached: another server holds the lock"},
+    caught_by={"DR-PG-01": "not reached: another server holds the lock", "INF-PG-10": "maintenance is on"},
     takes_s=150.0,
 )
 class FailoverInMaintenance:
@@ -31,7 +31,7 @@ class FailoverInMaintenance:
 @fault(
     "standby-not-to-fail-over-to",
     kind="configuration",
-    caught_by={"DR-PG-01": "not reached: another server holds the lock"},
+    caught_by={"DR-PG-01": "not reached: another server holds the lock", "INF-PG-10": "not to be promoted"},
     takes_s=150.0,
 )
 class NotToFailOverTo:

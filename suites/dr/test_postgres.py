@@ -29,7 +29,7 @@ LATE_S, LATE_SHARE = 0.5, 0.03
         noticed="whoever writes, for targets.postgres_failover_s at the most",
         undone="starts it, has it follow the new primary, and switches back to it",
         undo_s=120.0,
-        answered_by=("INF-PG-06",),
+        answered_by=("INF-PG-06", "INF-PG-10"),
     ),
 )
 def test_a_lost_primary_is_replaced_by_itself(destroy: Destroy) -> None:
@@ -75,7 +75,7 @@ def test_a_lost_primary_is_replaced_by_itself(destroy: Destroy) -> None:
         noticed="whoever writes, for targets.postgres_switchover_s at the most",
         undone="exchanges them again",
         undo_s=90.0,
-        answered_by=("INF-PG-06",),
+        answered_by=("INF-PG-06", "INF-PG-10"),
     ),
 )
 def test_a_planned_switchover_is_a_short_pause(disrupt: Disrupt) -> None:
@@ -128,7 +128,7 @@ def test_a_planned_switchover_is_a_short_pause(disrupt: Disrupt) -> None:
         noticed="whoever writes, for targets.postgres_standby_lost_s at the most",
         undone="waits until the new standby is filled",
         undo_s=60.0,
-        answered_by=("INF-PG-06", "INF-PG-07"),
+        answered_by=("INF-PG-06", "INF-PG-07", "INF-PG-10"),
     ),
 )
 def test_a_lost_standby_is_rebuilt_by_itself(destroy: Destroy) -> None:
