@@ -161,6 +161,11 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("certificate", part=part)
         self._client.certificate(part, **how)
 
+    def clock(self, part: str, seconds: int) -> None:
+        """Have the clock of a service's instance be so many seconds ahead, behind where negative; the inverse sets it right."""
+        self._strike("clock", part=part)
+        self._client.clock(part, seconds)
+
     def rotate(self, secret: str) -> Rotated:
         """Bring a new value of a secret into use beside the old one; the inverse ends the old one.
 
@@ -286,3 +291,8 @@ def _replace_secret(scope: Scope, *, secret: str) -> None:
 @inverse("platform.certificate")
 def _certificate(scope: Scope, *, part: str) -> None:
     platform_client(scope).certificate(part)
+
+
+@inverse("platform.clock")
+def _clock(scope: Scope, *, part: str) -> None:
+    platform_client(scope).clock(part, 0)
