@@ -14,6 +14,7 @@ from seatrial.platform import (
     PlatformClient,
     Process,
     Recovered,
+    RegionPlan,
     Restored,
     Scan,
     Scratch,
@@ -60,6 +61,10 @@ class ObservePlatform:
     def logs(self, part: str, lines: int = 200) -> list[str]:
         """Return the last lines of a part's log, oldest first."""
         return self._client.logs(part, lines)
+
+    def plan(self) -> RegionPlan:
+        """Return what is kept for a rebuild of the environment."""
+        return self._client.plan()
 
     def processes(self) -> tuple[Process, ...]:
         """Return every process of the environment."""
