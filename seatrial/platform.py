@@ -73,6 +73,7 @@ CHANGE_TIMEOUT_S = 240.0
 PIECE, OVERLAP = 150_000, 4096
 
 Settings = Mapping[str, Mapping[str, str | None]]
+LinkMode = Literal["open", "latency", "partition"]
 
 
 class PlatformClient:
@@ -214,6 +215,11 @@ class PlatformClient:
     def lose(self, part: str) -> None:
         """Kill a member of the database's cluster, and replace it by one without data; nobody waits until it is filled."""
         self._ask("POST", "lose", {"part": part})
+
+    def link(self, part: str, mode: LinkMode) -> int:
+        """Slow the link into a part down, cut it, or open it again; return how many sockets that changed."""
+        data = self._ask("POST", "link", {"part": part, "mode": mode})
+        return shaped("link", lambda: int(data["sockets"]))
 
     def switchover(self, to: str) -> Switched:
         """Make a part the primary of its kind in order, once it has all that the one of now has."""
