@@ -10,9 +10,9 @@ WITHIN_S = 12.0  # a standby that has just come back counts as asynchronous for 
 ARBITER = "arbiter"
 FEWEST_VOTES = 3
 
-SENDERS = """
-select state, sync_state, current_setting('synchronous_standby_names') as waited_for
-from pg_stat_replication where application_name = %s
+SENDERS = "select state, sync_state from pg_stat_replication where application_name = %s"
+ITSELF = """
+select not pg_is_in_recovery() as primary, host(inet_server_addr()) as address, inet_server_port() as port
 """
 COMMITS = "select current_setting('synchronous_standby_names') as waited_for"
 
@@ -25,9 +25,9 @@ def test_a_standby_could_take_over(observe: Observe) -> None:
     marked as one that must not be promoted, a vote that is missing, commits that wait for no standby any more. It is noticed on
     the day the primary dies.
 
-    How it is measured: the failover manager is asked who its members are: all servers that the profile declares, one of them
-    the primary, and that one must take writes by its own word; maintenance must be off. Of the standbys one must be allowed to
-    become the primary, and be in sync by the manager's word. The primary itself must wait for it: it stands in
+    How it is measured: the failover manager is asked who its members are: every standby that the profile declares, and one
+    primary, which must be the server that takes writes; maintenance must be off. Of the standbys one must be allowed to become
+    the primary, and be in sync by the manager's word. The primary itself must wait for it: it stands in
     synchronous_standby_names and streams as sync (pg_stat_replication). Each member and the arbiter must be ready, three
     votes at the least, so that two are left when one is lost.
 
@@ -46,9 +46,7 @@ def test_a_standby_could_take_over(observe: Observe) -> None:
                 not cluster.maintenance, "no maintenance", "maintenance is on: nobody would be promoted", "postgres"
             )
         with cases("one primary"):
-            require(cluster.primary is not None, "a member that holds the lock", "none does", "postgres")
-            itself = observe.pg.rows("select not pg_is_in_recovery() as primary")[0]
-            require(itself["primary"], f"{cluster.primary} takes writes", "it is in recovery", str(cluster.primary))
+            _require_primary(observe, cluster)
         for name in place.standbys:
             with cases(f"{name} is a member"):
                 require(name in cluster.members, f"{name} among the members", ", ".join(cluster.members), name)
@@ -60,6 +58,16 @@ def test_a_standby_could_take_over(observe: Observe) -> None:
             eventually(partial(_waited_for, observe), within_s=WITHIN_S, what=what, where="postgres")
         with cases("a vote to spare"):
             _require_votes(observe, cluster)
+
+
+def _require_primary(observe: Observe, cluster: Cluster) -> None:
+    """Demand that the server which takes writes is the one that the manager calls the primary."""
+    require(cluster.primary is not None, "a member that holds the lock", "none does", "postgres")
+    part = observe.platform.status().part(str(cluster.primary))
+    row = observe.pg.rows(ITSELF)[0]
+    require(row["primary"], f"{part.name} takes writes", "it is in recovery", part.name)
+    expected, seen = f"{part.address}:{part.port}", f"{row['address']}:{row['port']}"
+    require(seen == expected, f"{part.name} at {expected} takes writes", f"{seen} does", part.name)
 
 
 def _fit(observe: Observe) -> bool:
