@@ -31,7 +31,8 @@ def test_a_standby_could_take_over(observe: Observe) -> None:
     synchronous_standby_names and streams as sync (pg_stat_replication). Each member and the arbiter must be ready, three
     votes at the least, so that two are left when one is lost.
 
-    Not covered: whether a failover works, and how long it takes (DR-PG-01); how far behind a standby is (INF-PG-06).
+    Not covered: whether a failover works, and how long it takes (DR-PG-01); how far behind a standby is (INF-PG-06);
+    a manager that hangs, before its time to live is over (20 s locally) and the others forget it.
     """
     place = observe.profile.postgres
     if place is None or not place.standbys:
