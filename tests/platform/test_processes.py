@@ -10,12 +10,13 @@ import textwrap
 from collections.abc import Awaitable, Callable
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from system.platforms.local import processes
 from system.platforms.local.addresses import DEFAULT_BASE_PORT, Endpoint
-from system.platforms.local.children import Children, Command
+from system.platforms.local.children import Child, Children, Command
 from system.platforms.local.errors import PartFailed
 from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import PROJECT, Layout
@@ -212,3 +213,25 @@ def test_a_failing_run_names_code_and_last_line(tmp_path: Path) -> None:
 def test_a_run_beyond_its_deadline_is_killed(tmp_path: Path) -> None:
     with pytest.raises(PartFailed, match=r"job: not finished after 0.1 s"):
         running(tmp_path, "exec sleep 60", deadline_s=0.1)
+
+
+def test_a_run_that_is_cancelled_as_it_ends_does_not_go_on(tmp_path: Path) -> None:
+    class Seen(Children):
+        def spawn(self, *arguments: Any, **options: Any) -> Child:
+            self.last = super().spawn(*arguments, **options)
+            return self.last
+
+    async def main() -> bool:
+        children = Seen()
+        command = Command(["sleep", "60"], ENVIRONMENT, tmp_path)
+        job = asyncio.create_task(children.run("job", command, tmp_path / "job.log"))
+        await until(lambda: hasattr(children, "last"))
+        os.kill(children.last.pid, signal.SIGKILL)
+        children.last.exited.set_result(0)  # as on a SIGCHLD
+        await asyncio.sleep(0)
+        job.cancel()
+        await asyncio.wait({job})
+        await until(lambda: processes.find(children.last.pid) is None)
+        return job.cancelled()
+
+    assert asyncio.run(main())

@@ -84,7 +84,8 @@ class Children:
         before = _size(log)
         child = self.spawn(command, log, stdin=stdin)
         try:
-            code = await asyncio.wait_for(asyncio.shield(child.exited), deadline_s)
+            async with asyncio.timeout(deadline_s):  # Python 3.11's wait_for forgets a cancellation that meets the end
+                code = await asyncio.shield(child.exited)
         except TimeoutError:
             raise PartFailed(name, f"not finished after {deadline_s:g} s") from None
         finally:

@@ -21,6 +21,7 @@ from system.platforms.local.programs import Programs
 from system.platforms.local.progress import CallerGone, Progress
 
 _LAST_LINES = 15
+_ORDERLY_S = 25.0  # as the guardian's, which may be gone; less than `down` waits
 
 
 def main(arguments: list[str]) -> int:
@@ -73,7 +74,13 @@ async def _run(options: argparse.Namespace) -> int:
             await stop.wait()
     finally:
         tell("stopping")
-        await instance.stop()
+        try:
+            async with asyncio.timeout(_ORDERLY_S):
+                await instance.stop()
+        except TimeoutError:
+            tell(f"not stopped in order within {_ORDERLY_S:g} s: killing what is left")
+            kill_descendants()
+            os._exit(1)
         await server.stop()
         await instance.children.kill_orphans()
     return 1 if failed else 0
