@@ -11,5 +11,6 @@ draining = asyncio.Event()
 async def wait_or_draining(seconds: float) -> bool:
     """Wait, but no longer than until the drain begins; tell whether it has."""
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(draining.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await draining.wait()
     return draining.is_set()
