@@ -1,17 +1,13 @@
 """The one client of the control protocol that every platform serves: HTTP and JSON on a unix socket."""
 
 import secrets
-import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
-import httpx2
-
-from seatrial.errors import EnvironmentFault
 from seatrial.platform_answers import (
     Archived,
     Change,
@@ -40,7 +36,8 @@ from seatrial.platform_answers import (
     scratch_of,
     shaped,
 )
-from seatrial.probes.text import describe, one_line
+from seatrial.platform_scan import added, batches, scan_of
+from seatrial.platform_socket import PlatformSocket
 
 __all__ = [
     "Archived",
@@ -67,26 +64,11 @@ __all__ = [
     "Switched",
 ]
 
-READ_TIMEOUT_S = 15.0
-CHANGE_TIMEOUT_S = 240.0
-# A control server takes a body of a megabyte, and a character may be six in JSON. No secret is longer than the overlap.
-PIECE, OVERLAP = 150_000, 4096
-
 Settings = Mapping[str, Mapping[str, str | None]]
 
 
-class PlatformClient:
-    """Speaks to the control socket; a refusal or silence of the platform is an EnvironmentFault with its line."""
-
-    def __init__(self, path: Path) -> None:
-        self.socket = path
-        self._http = httpx2.Client(
-            transport=httpx2.HTTPTransport(uds=str(path)), base_url="http://platform", trust_env=False
-        )
-
-    def close(self) -> None:
-        """Close the connection."""
-        self._http.close()
+class PlatformClient(PlatformSocket):
+    """Every call of the protocol, with its answer typed."""
 
     def offers(self, call: str) -> bool:
         """Say whether the platform offers the call ("kill")."""
@@ -161,9 +143,9 @@ class PlatformClient:
         Texts of any length are handed over in pieces that overlap, so that nothing is missed where they are cut.
         """
         if not texts:
-            return _scan_of(self._ask("POST", "scan", {"canaries": list(canaries)}))
-        batches = [self._ask("POST", "scan", {"texts": each, "canaries": list(canaries)}) for each in _batches(texts)]
-        return reduce(_both, map(_scan_of, batches))
+            return scan_of(self._ask("POST", "scan", {"canaries": list(canaries)}))
+        answers = [self._ask("POST", "scan", {"texts": each, "canaries": list(canaries)}) for each in batches(texts)]
+        return reduce(added, map(scan_of, answers))
 
     def restart(
         self,
@@ -332,81 +314,3 @@ class PlatformClient:
     def drop_scratch(self, scratch_id: str) -> None:
         """Remove a scratch server; one that is gone already is fine."""
         self._ask("DELETE", f"scratch/{scratch_id}", missing_ok=True)
-
-    def _knock(self, call: str) -> None:
-        # httpcore2 leaves its socket open when a unix socket cannot be connected, so that is tried first.
-        with socket.socket(socket.AF_UNIX) as door:
-            try:
-                door.connect(str(self.socket))
-            except OSError as error:
-                raise EnvironmentFault(
-                    f"platform {call}: {describe(error)} ({self.socket}); is the platform up?"
-                ) from None
-
-    def _ask(
-        self,
-        method: str,
-        call: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        params: Mapping[str, str] | None = None,
-        missing_ok: bool = False,
-    ) -> dict[str, Any]:
-        limit_s = READ_TIMEOUT_S if method == "GET" else CHANGE_TIMEOUT_S
-        self._knock(call)
-        try:
-            answer = self._http.request(method, f"/v1/{call}", json=body, params=params, timeout=limit_s)
-        except httpx2.TimeoutException:
-            raise EnvironmentFault(f"platform {call}: no answer within {limit_s:g} s ({self.socket})") from None
-        except httpx2.HTTPError as error:
-            raise EnvironmentFault(f"platform {call}: {describe(error)} ({self.socket})") from None
-        if missing_ok and answer.status_code == httpx2.codes.NOT_FOUND:
-            return {}
-        return _object(call, answer)
-
-
-def _batches(texts: Mapping[str, str]) -> Iterator[dict[str, str]]:
-    """Cut texts into bodies that a platform takes; a piece keeps the name, with its number where there are several."""
-    batch: dict[str, str] = {}
-    for name, text in texts.items():
-        for number, start in enumerate(range(0, max(len(text), 1), PIECE - OVERLAP)):
-            if sum(map(len, batch.values())) + min(len(text) - start, PIECE) > PIECE:
-                yield batch
-                batch = {}
-            batch[f"{name} ({number + 1})" if number else name] = text[start : start + PIECE]
-    yield batch
-
-
-def _scan_of(data: Mapping[str, Any]) -> Scan:
-    return shaped(
-        "scan",
-        lambda: Scan(
-            data["secrets"],
-            {kind: dict(seen) for kind, seen in data["looked"].items()},
-            tuple(Sighting(**each) for each in data["found"]),
-            tuple(Sighting(**each) for each in data["canaries"]),
-        ),
-    )
-
-
-def _both(one: Scan, other: Scan) -> Scan:
-    looked = {
-        kind: {
-            what: one.looked.get(kind, {}).get(what, 0) + other.looked.get(kind, {}).get(what, 0)
-            for what in ("places", "bytes")
-        }
-        for kind in {*one.looked, *other.looked}
-    }
-    return Scan(min(one.secrets, other.secrets), looked, one.found + other.found, one.canaries + other.canaries)
-
-
-def _object(call: str, answer: httpx2.Response) -> dict[str, Any]:
-    try:
-        data = answer.json() if answer.content else {}
-    except ValueError:
-        data = None
-    if not isinstance(data, dict):
-        raise EnvironmentFault(f"platform {call}: {answer.status_code}, not a JSON object: {one_line(answer.text)!r}")
-    if answer.is_error:
-        raise EnvironmentFault(f"platform {call}: {one_line(data.get('error') or answer.status_code)}")
-    return data

@@ -13,7 +13,8 @@ from seatrial.errors import EnvironmentFault, HarnessError, Invalid
 from seatrial.facets.platform import DestroyPlatform, DisruptPlatform, ExercisePlatform, ObservePlatform
 from seatrial.inverses import INVERSES, invert
 from seatrial.outcome import Level
-from seatrial.platform import OVERLAP, PIECE, PlatformClient
+from seatrial.platform import PlatformClient
+from seatrial.platform_scan import OVERLAP, PIECE
 from seatrial.scope import Scope
 
 Build = Callable[..., Scope]
