@@ -13,7 +13,7 @@ from suites.client.instances import HOSTS, SERVICES
 RED_WITHIN_S = 5.0  # a probe may take a second, its answer may be as old, and the next question comes a little later
 DEPENDENCIES = {
     "api": {"postgres", "redis", "s3"},
-    "worker": {"postgres", "redis", "s3", "ffmpeg"},
+    "worker": {"postgres", "redis", "s3", "ffmpeg", "disk"},
     "edge": {"s3", "cache"},
     "frontend": {"api"},
 }
@@ -109,7 +109,7 @@ def test_ready_tells_of_a_lost_dependency(disrupt: Disrupt) -> None:
     answer 503 and name that dependency, and no other, as lost; live must be 200 all the while, and both within
     targets.answer_s. When the part is back, ready must be 200 again within targets.ready_s.
 
-    Not covered: slow or lossy networks (DR-NET-01); the cache and FFmpeg, which are inside the instance.
+    Not covered: slow or lossy networks (DR-NET-01); the cache, FFmpeg and the worker's disk, which are inside the instance (DR-DSK-01).
     """
     within_s, budget_s = float(disrupt.target("ready_s")), float(disrupt.target("answer_s"))
     took: dict[str, Any] = {}

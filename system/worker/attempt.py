@@ -15,7 +15,7 @@ from system.common.queue import progress_key
 from system.worker import metrics
 from system.worker.backoff import Backoff
 from system.worker.encoder import Encoder
-from system.worker.errors import LeaseLostError, OutageError
+from system.worker.errors import DiskFullError, LeaseLostError, OutageError
 from system.worker.jobs import Job, Jobs
 from system.worker.preview import make_preview
 from system.worker.source import Limits
@@ -49,6 +49,13 @@ class Attempts:
     ) -> None:
         self._jobs, self._stream, self._storage, self._redis = jobs, stream, storage, redis
         self._workspace, self._ffmpeg, self._limits = workspace, ffmpeg, limits
+
+    async def require_room(self) -> None:
+        """Raise DiskFullError while an attempt would have no room to work in."""
+        try:
+            await asyncio.to_thread(self._workspace.require_room)
+        except OSError as error:
+            raise DiskFullError(f"the disk is full: {error}") from error
 
     async def run(self, job: Job, entry: Entry, encoder: Encoder) -> None:
         """Take the job to its visible end; raise what `errors` lists when it does not get there.

@@ -14,7 +14,7 @@ from system.worker import metrics
 from system.worker.attempt import Attempts
 from system.worker.backoff import Backoff
 from system.worker.encoder import Encoder
-from system.worker.errors import BadInputError, LeaseLostError, OutageError, PipelineError
+from system.worker.errors import BadInputError, DiskFullError, LeaseLostError, OutageError, PipelineError
 from system.worker.jobs import Job, Jobs, NoClaim
 from system.worker.stream import Entry, JobStream
 
@@ -27,7 +27,7 @@ log = get_logger("consumer")
 
 
 class Consumer:
-    """Consume until the drain begins; an outage of any dependency is waited out."""
+    """Consume until the drain begins; an outage of any dependency is waited out, and so is a full disk: nothing is taken then."""
 
     def __init__(self, jobs: Jobs, stream: JobStream, attempts: Attempts) -> None:
         self._jobs, self._stream, self._attempts = jobs, stream, attempts
@@ -42,6 +42,7 @@ class Consumer:
                 if not grouped:
                     await self._stream.ensure_group()
                     grouped = True
+                await self._attempts.require_room()
                 entry = await self._next()
                 if entry is not None:
                     await self._handle(entry, encoder)
@@ -118,6 +119,12 @@ class Consumer:
                 metrics.attempts.labels("bad_input").inc()
                 metrics.previews.labels("failed").inc()
             await self._stream.end(entry)
+        except DiskFullError as error:
+            log.warning("job put back: the disk is full", extra={**about, "reason": str(error)})
+            # Not handed back: this worker would take it again at once, and those that need less room would wait behind it.
+            await self._jobs.release(job, str(error), forgive=True)
+            metrics.attempts.labels("outage").inc()
+            raise
         except OutageError as error:
             await self._put_back(job, entry, "outage", str(error))
             raise

@@ -1,6 +1,6 @@
 """What can end an attempt, sorted by what the worker does about it."""
 
-__all__ = ["BadInputError", "LeaseLostError", "OutageError", "PipelineError"]
+__all__ = ["BadInputError", "DiskFullError", "LeaseLostError", "OutageError", "PipelineError"]
 
 
 class BadInputError(Exception):
@@ -13,6 +13,10 @@ class PipelineError(Exception):
 
 class OutageError(Exception):
     """Something that every job needs does not answer; the job is not to blame and its attempt is not counted."""
+
+
+class DiskFullError(OutageError):
+    """The disk of the worker itself has no room; another worker may have some."""
 
 
 class LeaseLostError(Exception):

@@ -62,7 +62,13 @@ class WorkerService:
 
     def probes(self) -> dict[str, Probe]:
         """Give the readiness probes; `ffmpeg` also stands for an encoder that works."""
-        return {"postgres": self._postgres, "redis": self._redis.ping, "s3": self._s3, "ffmpeg": self._encodes}
+        return {
+            "postgres": self._postgres,
+            "redis": self._redis.ping,
+            "s3": self._s3,
+            "ffmpeg": self._encodes,
+            "disk": self._room,
+        }
 
     async def start(self) -> None:
         """Start the loops; what is not reachable yet is waited for by them."""
@@ -145,6 +151,11 @@ class WorkerService:
     async def _encodes(self) -> None:
         if self._encoder is None or not os.access(self._ffmpeg, os.X_OK):
             raise PipelineError("no encoder works")
+
+    async def _room(self) -> None:
+        if self._workspace is None:
+            raise PipelineError("no workspace yet")
+        await asyncio.to_thread(self._workspace.require_room)
 
 
 async def _every(interval_s: float, step: Callable[[], Awaitable[object]]) -> None:

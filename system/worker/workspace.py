@@ -1,4 +1,7 @@
-"""Give each job a directory that is gone afterwards, whatever happened; sweep up what a killed worker left."""
+"""Give each job a directory that is gone afterwards, whatever happened; sweep up what a killed worker left.
+
+Nothing that goes wrong on a full disk is a job's fault.
+"""
 
 import contextlib
 import fcntl
@@ -8,9 +11,13 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from system.common.disk import NO_ROOM, require_room
+from system.worker.errors import BadInputError, DiskFullError, PipelineError
+
 __all__ = ["Workspace"]
 
 PREFIX = "seatrial-worker-"
+LEAST_FREE_BYTES = 16 << 20  # with less than that no job is begun
 
 
 class Workspace:
@@ -24,19 +31,39 @@ class Workspace:
 
     @contextlib.contextmanager
     def directory(self, name: str) -> Iterator[Path]:
-        """Make a directory for one job and remove it afterwards."""
+        """Make a directory for one job and remove it afterwards.
+
+        Raises DiskFullError for whatever goes wrong while the disk is full, also where it does not name the disk: a
+        program that could not write all of a file, or read too little back, says many things.
+        """
         path = self.root / name
-        path.mkdir()
         try:
+            path.mkdir()
             yield path
+        except (OSError, PipelineError, BadInputError) as error:
+            if isinstance(error, OSError) and error.errno in NO_ROOM:
+                raise DiskFullError(f"the disk is full: {error}") from error
+            self._require_room_after(error)
+            raise
         finally:
-            shutil.rmtree(path)
+            if path.exists():
+                shutil.rmtree(path)
+
+    def require_room(self) -> None:
+        """Raise OSError unless there is room to begin a job."""
+        require_room(self.root, LEAST_FREE_BYTES)
 
     def close(self) -> None:
         """Remove this process's directory."""
         shutil.rmtree(self.root)
         if self._lock is not None:
             os.close(self._lock)
+
+    def _require_room_after(self, failure: Exception) -> None:
+        try:
+            self.require_room()
+        except OSError as error:
+            raise DiskFullError(f"the disk is full: {error}; {failure}") from failure
 
     def _sweep(self) -> int:
         swept = 0

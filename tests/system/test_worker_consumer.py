@@ -12,7 +12,7 @@ from system.worker import consumer as module
 from system.worker.attempt import Attempts
 from system.worker.consumer import Consumer
 from system.worker.encoder import X264, Encoder
-from system.worker.errors import BadInputError, LeaseLostError, OutageError, PipelineError
+from system.worker.errors import BadInputError, DiskFullError, LeaseLostError, OutageError, PipelineError
 from system.worker.jobs import Claim, Job, Jobs, NoClaim
 from system.worker.stream import Entry, JobStream
 
@@ -31,6 +31,9 @@ class Recorder:
 
     async def ensure_group(self) -> None:
         self.log.append("group")
+
+    async def require_room(self) -> None:
+        return
 
     async def claim_stale(self) -> Entry | None:
         return None
@@ -131,6 +134,28 @@ def test_the_last_failed_attempt_is_buried(draining: asyncio.Event) -> None:
 
 def test_an_outage_is_not_the_jobs_fault(draining: asyncio.Event) -> None:
     assert consume(draining, JOB, OutageError("S3: refused")) == ["release: S3: refused, forgiven", "hand back"]
+
+
+def test_a_full_disk_is_not_the_jobs_fault_and_whoever_has_room_takes_it_after_a_lease(draining: asyncio.Event) -> None:
+    assert consume(draining, JOB, DiskFullError("the disk is full")) == ["release: the disk is full, forgiven"]
+
+
+def test_a_worker_without_room_takes_nothing_until_there_is_some(draining: asyncio.Event) -> None:
+    class Full(Recorder):
+        refused = 0
+
+        async def require_room(self) -> None:
+            if self.refused < 2:
+                self.refused += 1
+                assert self._entries, "taken without room"
+                raise DiskFullError("the disk is full")
+
+    async def attempt() -> None:
+        return
+
+    recorder = Full(draining, JOB, attempt)
+    assert run(recorder) == ["end"]
+    assert recorder.refused == 2
 
 
 def test_a_lost_lease_changes_nothing_of_the_other_owners_job(draining: asyncio.Event) -> None:

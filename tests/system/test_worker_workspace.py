@@ -1,10 +1,13 @@
 """Nothing of a job stays on the disk: not of a failed one, not of a killed worker."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
+from system.worker import workspace as module
+from system.worker.errors import BadInputError, DiskFullError, PipelineError
 from system.worker.workspace import Workspace
 
 
@@ -20,6 +23,36 @@ def test_a_job_directory_is_gone_after_success_and_after_failure(tmp_path: Path)
 
     with pytest.raises(RuntimeError, match="as jobs do"):
         fail()
+    assert list(workspace.root.iterdir()) == []
+    workspace.close()
+
+
+def attempt(workspace: Workspace, failure: Exception) -> None:
+    with workspace.directory("job") as directory:
+        (directory / "source").write_bytes(b"x")
+        raise failure
+
+
+def test_what_the_disk_refuses_is_the_disks_fault(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    with pytest.raises(DiskFullError, match="the disk is full"):
+        attempt(workspace, OSError(errno.ENOSPC, "No space left on device"))
+    with pytest.raises(FileNotFoundError):
+        attempt(workspace, FileNotFoundError(errno.ENOENT, "No such file or directory"))
+    assert list(workspace.root.iterdir()) == []
+    workspace.close()
+
+
+@pytest.mark.parametrize("failure", [PipelineError("FFmpeg ended with 1"), BadInputError("the file is cut short")])
+def test_nothing_that_goes_wrong_on_a_full_disk_is_the_jobs_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    workspace = Workspace(tmp_path)
+    with pytest.raises(type(failure)):
+        attempt(workspace, failure)
+    monkeypatch.setattr(module, "LEAST_FREE_BYTES", 1 << 60)
+    with pytest.raises(DiskFullError, match=str(failure)):
+        attempt(workspace, failure)
     assert list(workspace.root.iterdir()) == []
     workspace.close()
 
