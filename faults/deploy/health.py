@@ -48,7 +48,7 @@ class AlwaysGreen(PatchedRelease):
     Source: https://aws.amazon.com/builders-library/implementing-health-checks/ (shallow checks miss lost dependencies)
     """
 
-    patch: ClassVar = [Patch(file=HEALTH, find=" and not any(self._results.values())", replace="")]
+    patch: ClassVar = [Patch(file=HEALTH, find=" and not any(needed)", replace="")]
 
 
 @fault(

@@ -92,7 +92,7 @@ class GateOff(PatchedRelease):
     ready)
     """
 
-    patch: ClassVar = [Patch(file=HEALTH, find=" and not any(self._results.values())", replace="")]
+    patch: ClassVar = [Patch(file=HEALTH, find=" and not any(needed)", replace="")]
 
 
 @fault("traffic-to-the-unready", kind="configuration", caught_by={"DEP-ROLL-02": "no answer from the bad release"})

@@ -2,8 +2,9 @@
 
 import asyncio
 import logging
+import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,24 +30,31 @@ class ReadinessReport:
 
 
 class Readiness:
-    """Run named probes; a probe succeeds when it returns, and fails by raising or by taking over `timeout_s`."""
+    """Run named probes; a probe succeeds when it returns, and fails by raising or by taking over `timeout_s`.
 
-    def __init__(self, probes: Mapping[str, Probe], timeout_s: float = PROBE_TIMEOUT_S) -> None:
-        self._probes, self._timeout_s = probes, timeout_s
+    What is lost of `spared` is named and no reason to be called not ready: the service does its work without it.
+    """
+
+    def __init__(
+        self, probes: Mapping[str, Probe], timeout_s: float = PROBE_TIMEOUT_S, *, spared: Collection[str] = ()
+    ) -> None:
+        self._probes, self._timeout_s, self._spared = probes, timeout_s, spared
         self._lock = asyncio.Lock()
         self._results: dict[str, str] = {}
         self._running: dict[str, asyncio.Future[object]] = {}
         self._taken_s = float("-inf")
 
     async def report(self) -> ReadinessReport:
-        """Give 200 when every dependency answered and the process is not draining, else 503 naming the lost ones."""
+        """Give 200 when every dependency that is needed answered and the process is not draining, else 503; the lost ones are named."""
         async with self._lock:
             if time.monotonic() - self._taken_s > MAX_AGE_S:
                 details = await asyncio.gather(*(self._run(name, probe) for name, probe in self._probes.items()))
                 self._results = dict(zip(self._probes, details, strict=True))
                 self._taken_s = time.monotonic()
-        ready = not draining.is_set() and not any(self._results.values())
-        status = "ok" if ready else "draining" if draining.is_set() else "unavailable"
+        needed = [detail for name, detail in self._results.items() if name not in self._spared]
+        ready = not draining.is_set() and not any(needed)
+        whole = ready and not any(self._results.values())
+        status = "ok" if whole else "degraded" if ready else "draining" if draining.is_set() else "unavailable"
         dependencies = {name: {"ok": not detail, "detail": detail} for name, detail in self._results.items()}
         return ReadinessReport(200 if ready else 503, {"status": status, "dependencies": dependencies})
 
@@ -76,4 +84,10 @@ class Readiness:
         error = task.exception()
         if error is not None:
             log.debug("probe failed", extra={"dependency": name, "reason": str(error)})
-        return type(error).__name__ if error else ""
+        return _named(error) if error else ""
+
+
+def _named(error: BaseException) -> str:
+    """Name an error without its text, which may hold addresses; what the kernel says of it holds none."""
+    said = f" ({os.strerror(error.errno)})" if type(error) is OSError and error.errno else ""
+    return f"{type(error).__name__}{said}"

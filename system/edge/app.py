@@ -51,10 +51,11 @@ def make_app(settings: EdgeSettings) -> ASGIApp:
         yield
         store.close()
 
+    probes = {"s3": store_answers, "cache": cache.probe}
     app = Starlette(
         routes=[
             Route("/verdict/v/{asset_id}/{variant}", Verdict(play)),
-            *probe_routes(settings.service, Readiness({"s3": store_answers, "cache": cache.probe})),
+            *probe_routes(settings.service, Readiness(probes, spared=("cache",))),
         ],
         middleware=[Middleware(RequestContext, headers=HEADERS)],
         lifespan=lifespan,

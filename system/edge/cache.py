@@ -1,7 +1,8 @@
 """Keep objects on the local disk, within a bound, and notice when the store's version changed.
 
 An object is cached under a file name that carries its entity tag, so that a restart finds it again. Files are filled
-under a temporary name and renamed when their size and checksum are right; an open descriptor survives eviction.
+under a temporary name and renamed when their size and checksum are right; an open descriptor survives eviction. A
+disk that takes nothing costs the cache, and no play: objects are read from the store meanwhile.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from system.common.disk import require_room
 from system.common.logging import get_logger
 from system.common.s3 import StoreUnavailableError
 from system.edge import metrics
@@ -24,6 +26,7 @@ __all__ = ["CachedObject", "DiskCache"]
 
 RECHECK_S = 10.0
 RETRY_S = 2.0
+WRITE_AGAIN_S = 5.0
 TEMPORARY = ".part-"
 
 _HITS = metrics.cache_requests.labels("hit")
@@ -45,7 +48,7 @@ class ObjectSource(Protocol):
 class CachedObject:
     """One object: what it is, where its file is, and when the store was last asked.
 
-    Without a path it is not in the cache, for want of room, and is to be read from the store.
+    Without a path it is not in the cache, for want of room or of a disk that takes it, and is to be read from the store.
     """
 
     head: ObjectHead
@@ -63,7 +66,7 @@ class DiskCache:
         self._bytes = 0
         self._filling_bytes = 0
         self._flights: dict[str, asyncio.Task[CachedObject]] = {}
-        self._store_down_until_s = 0.0
+        self._store_down_until_s = self._unwritable_until_s = 0.0
 
     def load(self) -> None:
         """Take over the files of an earlier run, oldest use first, and remove what was never finished."""
@@ -107,9 +110,7 @@ class DiskCache:
 
     async def probe(self) -> None:
         """Raise OSError unless a file can be written to the cache's directory."""
-        path = self.directory / f"{TEMPORARY}{secrets.token_hex(8)}"
-        await asyncio.to_thread(path.write_bytes, b"probe")
-        path.unlink()
+        await asyncio.to_thread(require_room, self.directory)
 
     def _landed(self, key: str, flight: asyncio.Task[CachedObject]) -> None:
         del self._flights[key]
@@ -152,7 +153,7 @@ class DiskCache:
             return cached
         metrics.cache_requests.labels("miss" if cached is None else "replaced").inc()
         self.forget(key)
-        if self._filling_bytes + head.size > self.max_bytes:
+        if self._filling_bytes + head.size > self.max_bytes or time.monotonic() < self._unwritable_until_s:
             return CachedObject(head, None, time.monotonic())
         return await self._fill(key, head)
 
@@ -165,7 +166,10 @@ class DiskCache:
             await self._source.fetch(key, head, part)
             part.replace(path)
         except OSError as error:
-            raise StoreUnavailableError(f"the cache cannot be written: {error}") from error
+            self._unwritable_until_s = time.monotonic() + WRITE_AGAIN_S
+            metrics.cache_unwritten.inc()
+            log.warning("cache cannot be written, the store is read instead", extra={"reason": str(error)})
+            return CachedObject(head, None, time.monotonic())
         finally:
             self._filling_bytes -= head.size
             part.unlink(missing_ok=True)

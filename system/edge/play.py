@@ -20,7 +20,7 @@ from system.edge import metrics
 from system.edge.body import file_chunks, read_whole, send_body
 from system.edge.cache import CachedObject, DiskCache
 from system.edge.conditions import Full, NotModified, Part, PreconditionFailed, Unsatisfiable, select
-from system.edge.errors import ObjectMissingError
+from system.edge.errors import ObjectChangedError, ObjectMissingError
 from system.edge.origin import Origin
 from system.edge.settings import EdgeSettings
 
@@ -166,7 +166,7 @@ class Play:
         chunks = self._chunks(wanted.key, opened, start, stop)
         try:
             first = await anext(chunks)
-        except (ObjectMissingError, StoreUnavailableError):
+        except (ObjectChangedError, ObjectMissingError, StoreUnavailableError):
             await self._unavailable()(scope, receive, send)
             return
         await send(start_message)

@@ -1,6 +1,7 @@
 """The cache fills once, stays within its bound, notices changes, and outlives the store and itself."""
 
 import asyncio
+import errno
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -217,6 +218,31 @@ def test_a_restart_with_a_smaller_bound_evicts(tmp_path: Path, clock: Clock) -> 
 
     play(tmp_path, fill)
     play(tmp_path, shrunk, max_bytes=50)
+
+
+def test_a_disk_that_takes_nothing_costs_the_cache_and_no_play(tmp_path: Path, clock: Clock) -> None:
+    class Full(MemorySource):
+        full = True
+
+        async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
+            await super().fetch(key, head, path)
+            if self.full:
+                raise OSError(errno.ENOSPC, "No space left on device")
+
+    async def scenario() -> None:
+        source = Full()
+        source.objects = {"a": b"a" * 40}
+        cache = DiskCache(tmp_path, 100, source)
+        for _ in range(3):
+            assert (await cache.get("a")).path is None
+        assert (files(tmp_path), source.calls["fetch"]) == (0, 1)
+        source.full = False
+        clock.now_s += 4.9
+        assert (await cache.get("a")).path is None
+        clock.now_s += 0.2
+        assert await content(cache, "a") == b"a" * 40
+
+    asyncio.run(scenario())
 
 
 def test_a_directory_that_cannot_be_written_fails_the_probe(tmp_path: Path, clock: Clock) -> None:

@@ -1,6 +1,7 @@
 """Readiness: names what is lost, in time, and never with an old answer."""
 
 import asyncio
+import errno
 
 import pytest
 
@@ -35,6 +36,19 @@ def test_names_every_dependency_with_its_state() -> None:
                 "c": {"ok": False, "detail": "no answer within 0.05 s"},
             },
         }
+
+    asyncio.run(scenario())
+
+
+def test_what_the_service_can_spare_is_named_and_does_not_make_it_unready() -> None:
+    async def full() -> None:
+        raise OSError(errno.ENOSPC, "somewhere")
+
+    async def scenario() -> None:
+        report = await Readiness({"a": fine, "b": full}, spared=("b",)).report()
+        assert (report.status_code, report.body["status"]) == (200, "degraded")
+        assert report.body["dependencies"]["b"] == {"ok": False, "detail": "OSError (No space left on device)"}
+        assert (await Readiness({"a": broken, "b": full}, spared=("b",)).report()).status_code == 503
 
     asyncio.run(scenario())
 
