@@ -18,6 +18,7 @@ from seatrial.platform_answers import (
     Listeners,
     Part,
     Patch,
+    Place,
     Previous,
     Process,
     Recovered,
@@ -49,6 +50,7 @@ __all__ = [
     "Listeners",
     "Part",
     "Patch",
+    "Place",
     "PlatformClient",
     "Previous",
     "Process",
@@ -262,6 +264,17 @@ class PlatformClient(PlatformSocket):
         """Make or reset an account and return the file with its password."""
         data = self._ask("POST", "account", {"email": email})
         return shaped("account", lambda: Path(data["password_file"]))
+
+    def disks(self) -> Mapping[str, Place]:
+        """Return where services keep their working files, by part."""
+        data = self._ask("GET", "disk")
+        return shaped(
+            "disk", lambda: {row["part"]: Place(**{**row, "files": frozenset(row["files"])}) for row in data["places"]}
+        )
+
+    def disk(self, part: str, *, full: bool) -> None:
+        """Leave no byte free where a part keeps its working files, or give the room back."""
+        self._ask("POST", "disk", {"part": part, "full": full})
 
     def migrate(
         self,

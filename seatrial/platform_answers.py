@@ -105,6 +105,25 @@ class Cluster:
 
 
 @dataclass(frozen=True)
+class Place:
+    """Where a service keeps its working files.
+
+    Attributes:
+        part: "worker-1".
+        size_bytes: what it may hold now.
+        free_bytes: what of it is free.
+        full: it was filled, and its room has not been given back.
+        files: paths of the service's files and directories in it.
+    """
+
+    part: str
+    size_bytes: int
+    free_bytes: int
+    full: bool
+    files: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Switched:
     """Who is the primary after a switchover, who was it before, and the seconds between."""
 

@@ -7,6 +7,7 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import jsonschema
 import psycopg
 import pytest
@@ -44,7 +45,8 @@ def test_the_schema_is_a_schema_and_each_call_refers_to_what_is_there() -> None:
 
 def test_status_offers_exactly_the_calls_of_the_schema(running: Running) -> None:
     status = fits("status_answer", running.get("status"))
-    assert set(status["calls"]) == {call["call"] for call in SCHEMA["x-calls"]}
+    every = {call["call"] for call in SCHEMA["x-calls"]}
+    assert set(status["calls"]) | {"disk"} == every, "disk is offered where a file system may be mounted"
     assert status["ready"]
     assert {part["name"] for part in status["parts"]} >= {"postgres", "redis", "s3", "ingress", *INSTANCES}
     assert status["timings"]["serving_s"] <= status["timings"]["ready_s"]
@@ -83,6 +85,24 @@ def test_config_shows_no_secret(running: Running) -> None:
     assert not [secret for secret in secrets if secret in text]
     assert config["api-1"]["DATABASE_PASSWORD"] == "<secret>"
     assert config["api-1"]["INSTANCE"] == "api-1"
+
+
+def test_a_disk_is_filled_under_the_feet_of_its_service_and_freed(running: Running) -> None:
+    if "disk" not in running.get("status")["calls"]:
+        assert running.ask("GET", "disk").status_code == 404
+        return
+    before = fits("disks_answer", running.get("disk"))["places"]
+    assert [each["part"] for each in before] == ["edge-1", "edge-2", "worker-1"]
+    ready = f"http://{running.layout.addresses.endpoint('worker-1')}/readyz"
+    try:
+        filled = fits("place", running.post("disk", {"part": "worker-1", "full": True}))
+        assert (filled["full"], filled["free_bytes"]) == (True, 0)
+        wait_for(lambda: httpx2.get(ready).status_code == 503, 5)
+        assert not httpx2.get(ready).json()["dependencies"]["disk"]["ok"]
+    finally:
+        freed = fits("place", running.post("disk", {"part": "worker-1", "full": False}))
+    assert not freed["full"]
+    wait_for(lambda: httpx2.get(ready).status_code == 200, 5)
 
 
 def test_no_secret_stands_in_a_command_line(running: Running) -> None:

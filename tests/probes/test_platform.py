@@ -41,11 +41,13 @@ class FakePlatform:
         self.patched: list[str] = []
         self.primary = "pg-1"
         self.maintained = False
+        self.full = False
         self.others = {
             "switchover": self.switchover,
             "maintenance": self.maintenance,
             "rotate": self.rotate,
             "scan": self.scan,
+            "disk": self.disk,
         }
 
     def answer(self, call: str, asked: dict[str, Any]) -> tuple[int, bytes]:
@@ -101,6 +103,11 @@ class FakePlatform:
 
     def rotate(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
+
+    def disk(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        self.full = asked.get("full", self.full)
+        place = {"part": "api-1", "size_bytes": 9, "free_bytes": 0, "full": self.full, "files": ["a", "b"]}
+        return self.say(**place) if asked else self.say(places=[place])
 
     def scan(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         """Look for the one secret that this platform has."""
@@ -274,6 +281,21 @@ def test_a_primary_gets_its_role_back_after_everything_else(
     assert len(log) == 2
     invert(*log[0], inside)
     assert fake.acts[-1] == ("switchover", {"to": "api-1"})
+
+
+def test_a_filled_disk_gets_its_room_back_however_often_that_is_asked(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any], bool]] = []
+    inside = scope(Level.DESTROY, undo=lambda do, args: log.append((do, args, fake.full)), platform_socket=path)
+    DisruptPlatform(inside).fill("api-1")
+    assert log == [("platform.disk", {"part": "api-1"}, False)], "written down before it acts"
+    assert DisruptPlatform(inside).disks()["api-1"].full
+    for _ in range(2):
+        invert(*log[0][:2], inside)
+    place = DisruptPlatform(inside).disks()["api-1"]
+    assert (place.full, place.free_bytes, place.files) == (False, 0, frozenset({"a", "b"}))
 
 
 def test_a_part_that_is_to_stay_down_is_started_by_the_inverse(

@@ -161,6 +161,11 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("certificate", part=part)
         self._client.certificate(part, **how)
 
+    def fill(self, part: str) -> None:
+        """Leave no byte free where a part keeps its working files; the inverse gives the room back."""
+        self._strike("disk", part=part)
+        self._client.disk(part, full=True)
+
     def rotate(self, secret: str) -> Rotated:
         """Bring a new value of a secret into use beside the old one; the inverse ends the old one.
 
@@ -281,6 +286,11 @@ def _replace_secret(scope: Scope, *, secret: str) -> None:
     client = platform_client(scope)
     for step in ("begin", "complete"):
         client.rotate(secret, step)
+
+
+@inverse("platform.disk")
+def _disk(scope: Scope, *, part: str) -> None:
+    platform_client(scope).disk(part, full=False)
 
 
 @inverse("platform.certificate")

@@ -11,6 +11,7 @@ from seatrial.platform import (
     Change,
     Cluster,
     Listeners,
+    Place,
     PlatformClient,
     Process,
     Recovered,
@@ -80,6 +81,10 @@ class ObservePlatform:
     def cluster(self) -> Cluster:
         """Return the database's servers as its failover manager knows them."""
         return self._client.cluster()
+
+    def disks(self) -> Mapping[str, Place]:
+        """Return where services keep their working files, by part: how large, how full, and with which files."""
+        return self._client.disks()
 
     def secrets(self) -> tuple[Strength, ...]:
         """Return how strong each of the environment's own secrets is, and which are the same."""

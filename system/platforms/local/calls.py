@@ -78,6 +78,8 @@ class Calls:
             ("DELETE", "scratch"): self._scratch_drop,
             ("POST", "down"): self._down,
         }
+        if not instance.places.refusal:
+            self._table |= {("GET", "disk"): self._disks, ("POST", "disk"): self._disk}
 
     async def run(self, method: str, path: str, arguments: dict[str, Any]) -> tuple[int, Answer]:
         """Run one call; gives the HTTP status and the answer, raises PlatformError."""
@@ -325,6 +327,18 @@ class Calls:
         arguments.finish()
         await self._scratch.drop(name)
         return {"id": name}
+
+    async def _disks(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        places = self._instance.places
+        kept = [name for name in self._instance.keepers if places.has(name)]
+        return {"places": [await asyncio.to_thread(places.look, name) for name in kept]}
+
+    async def _disk(self, arguments: Arguments) -> Answer:
+        name, full, places = arguments.text("part"), arguments.flag("full"), self._instance.places
+        arguments.finish()
+        await asyncio.to_thread(places.fill if full else places.free, name)
+        return await asyncio.to_thread(places.look, name)
 
     async def _down(self, arguments: Arguments) -> Answer:
         arguments.finish()

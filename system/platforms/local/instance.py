@@ -28,6 +28,7 @@ from system.platforms.local.parts.pgbouncer import PgBouncer
 from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.parts.seaweedfs import SeaweedFS
 from system.platforms.local.parts.services import Service, configuration, database_variables, instances
+from system.platforms.local.places import Places
 from system.platforms.local.programs import Programs
 from system.platforms.local.redis_group import RedisGroup
 from system.platforms.local.releases import Edit, Releases
@@ -69,6 +70,7 @@ class Instance:
         tell: takes one line for the platform's log.
         timings: see Timings.
         before: listeners that were there before us.
+        places: where the services keep their working files.
         release: what all services run, or will once a deploy is through.
         patched: edits of the source that every later release is built with.
         keepers: by part name.
@@ -81,6 +83,7 @@ class Instance:
     tell: Callable[[str], None]
     timings: Timings
     before: list[Listener]
+    places: Places
     release: str = ""
     patched: list[Edit] = field(default_factory=list)
     keepers: dict[str, Keeper] = field(default_factory=dict)

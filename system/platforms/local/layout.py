@@ -64,6 +64,10 @@ class Layout:
         """What the stores keep."""
         return self.state / "data"
 
+    def work(self, part: str) -> Path:
+        """Give the directory of a service's working files; see `places`."""
+        return self.state / "work" / part / "files"
+
     @property
     def control_socket(self) -> Path:
         """The socket of the control protocol."""
@@ -102,6 +106,6 @@ class Layout:
         self.state.mkdir(parents=True, exist_ok=True)
         for path in (self.logs, self.releases):
             path.mkdir(exist_ok=True)
-        for path in (self.secrets, self.ca, self.data, self.run):
+        for path in (self.secrets, self.ca, self.data, self.run, self.state / "work"):
             path.mkdir(mode=0o700, exist_ok=True)
             path.chmod(0o700)

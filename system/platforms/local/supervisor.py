@@ -16,6 +16,7 @@ from system.platforms.local.history import Change
 from system.platforms.local.instance import Instance, Timings
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import listeners
+from system.platforms.local.places import Places
 from system.platforms.local.processes import become_subreaper, die_with_parent, kill_descendants
 from system.platforms.local.programs import Programs
 from system.platforms.local.progress import CallerGone, Progress
@@ -36,6 +37,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--alive", type=int, required=True)
     parser.add_argument("--stay", action="store_true", help="go on reporting after the start")
     options = parser.parse_args(arguments)
+    places = Places(Layout.of(options.state, options.base_port))
+    places.mount()
     become_subreaper()
     die_with_parent(signal.SIGTERM)
     if os.getppid() != options.parent:
@@ -43,12 +46,12 @@ def main(arguments: list[str]) -> int:
     for descriptor in (options.lock, options.alive):
         os.set_inheritable(descriptor, False)
     try:
-        return asyncio.run(_run(options))
+        return asyncio.run(_run(options, places))
     finally:
         kill_descendants()  # what the orderly way has left; the guardian may be gone
 
 
-async def _run(options: argparse.Namespace) -> int:
+async def _run(options: argparse.Namespace, places: Places) -> int:
     layout = Layout.of(options.state, options.base_port)
     progress = Progress(options.progress)
     stop = asyncio.Event()
@@ -63,7 +66,7 @@ async def _run(options: argparse.Namespace) -> int:
             stop.set()
 
     present = listeners()
-    instance = Instance(layout, Programs.find(), Children(), tell, Timings(options.started), present)
+    instance = Instance(layout, Programs.find(), Children(), tell, Timings(options.started), present, places)
     server = ControlServer(instance, stop)
     await server.start()
     try:

@@ -56,6 +56,7 @@ class Service(Part):
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(directory),
             "PYTHONDONTWRITEBYTECODE": "1",
+            **({"TMPDIR": str(self.layout.work(self.name))} if self.service == "worker" else {}),
             **self.variables(),
         }
         return Command([sys.executable, "-m", f"system.{self.service}"], environment, directory)
@@ -87,7 +88,7 @@ class Service(Part):
             **self._releases.configuration(self.release)[self.service],
         }
         if self.service == "edge":
-            values["CACHE_DIR"] = str(self.layout.data / self.name)
+            values["CACHE_DIR"] = str(self.layout.work(self.name))
         for variable, secret in SECRET_VARIABLES.items():
             if variable in values:
                 values[f"{variable}_FILE"] = str(self._secrets.path(secret.format(service=self.service)))
