@@ -5,7 +5,7 @@ from seatrial.drills import Drill
 from suites.client import Asset, Session, instances, signed_in
 from suites.deploy import media
 from suites.dr._callers import Callers
-from suites.dr._queue import DEAD, jobs, on_stream, pending, unsent
+from suites.dr._queue import DEAD, in_the_middle_of, jobs, on_stream, pending, unsent
 from suites.dr._steady import steady
 from suites.dr._uploads import LONG_S, Uploads, results
 
@@ -49,7 +49,7 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
     with Drill(destroy, steady(destroy, session), within_s=float(destroy.target("ready_s"))) as drill:
         long = uploads.long()
         uploads.short(BESIDE)
-        job, part = _in_the_middle_of(destroy, long)
+        job, part = in_the_middle_of(destroy, long)
         before = {each.pid for each in destroy.platform.processes() if each.part == part}
         with Callers(destroy, session, drill) as callers:
             drill.strike(
@@ -183,23 +183,6 @@ def _gone(disrupt: Disrupt, parts: list[str]) -> bool:
     path = disrupt.profile.services["worker"].live
     answers = [disrupt.http.get(f"api:{path}", via=each, timeout_s=2.0).status for each in _addresses(disrupt)]
     return not running & set(parts) and not any(answers)
-
-
-def _in_the_middle_of(destroy: Destroy, asset: Asset) -> tuple[str, str]:
-    """Wait until a worker with a running FFmpeg holds the asset's job; return the job's id and the worker's part."""
-    held = "select id::text, lease_owner from jobs where asset_id = %s and state = 'running'"
-
-    def running() -> tuple[str, str] | None:
-        for row in destroy.pg.rows(held, (asset.id,)):
-            part = str(row["lease_owner"]).rpartition(".")[0]
-            if any(each.part == part and "ffmpeg" in each.command for each in destroy.platform.processes()):
-                return str(row["id"]), part
-        return None
-
-    try:
-        return eventually(running, within_s=30, every_s=0.05, what="the job in the middle of FFmpeg") or ("", "")
-    except AssertionError as error:
-        raise Invalid(f"no worker could be caught in mid-job: {error}") from None
 
 
 def _attempts(destroy: Destroy, job: str) -> int:
