@@ -69,7 +69,7 @@ def test_a_full_disk_costs_no_job_and_no_play(disrupt: Disrupt) -> None:
         drill.watch("plays", viewers, lambda failure: not failure)
         long = uploads.long()
         job, part = in_the_middle_of(disrupt, long)
-        with disrupt.cases(at_least=9) as cases, Callers(disrupt, session, drill) as callers:
+        with disrupt.cases(at_least=10) as cases, Callers(disrupt, session, drill) as callers:
             drill.strike(
                 f"no byte free at {', '.join(parts)}",
                 lambda: _fill(disrupt, parts),

@@ -7,6 +7,7 @@ see. Files that a program needs its secrets in are no such place.
 import base64
 import html
 import json
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,4 +110,8 @@ def _own_places(instance: Instance) -> Places:
                 data = Path(f"/proc/{process['pid']}/{file}").read_bytes()
             except (FileNotFoundError, ProcessLookupError):
                 continue  # it has ended since
+            except PermissionError:
+                if process["pid"] != os.getppid():
+                    raise
+                continue  # the guardian is outside of our user namespace; its environment is the one that it gave us
             yield kind, f"{process['part']} ({process['pid']})", data
