@@ -255,6 +255,10 @@ class PlatformClient(PlatformSocket):
         """Give a part a new certificate: `names`, `days`, `self_signed`; without any of them the proper one."""
         self._ask("POST", "certificate", {"part": part, **how})
 
+    def clock(self, part: str, seconds: int) -> None:
+        """Have the clock of a service's instance be so many seconds ahead, behind where negative; 0: as it should be."""
+        self._ask("POST", "clock", {"part": part, "seconds": seconds})
+
     def rotate(self, secret: str, step: Literal["begin", "complete"]) -> Rotated:
         """Bring a new value of a secret into use beside the old one (begin), or end the old one (complete)."""
         data = self._ask("POST", "rotate", {"secret": secret, "step": step})

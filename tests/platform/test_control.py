@@ -1,9 +1,13 @@
 """The control protocol, against its schema and a real instance."""
 
+import http.client
 import json
 import re
 import socket
 import ssl
+import time
+from email.utils import parsedate_to_datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -383,6 +387,31 @@ def test_a_foreign_certificate_is_served_at_once_and_the_proper_one_again(runnin
     wait_for(lambda: trusted(running, part))
 
 
+def test_a_clock_is_moved_at_a_restart_then_while_it_runs_and_set_right(running: Running) -> None:
+    seen, pids = [], []
+    for seconds in (120, -120, 0, 0):
+        assert fits("clock", running.post("clock", {"part": "edge-2", "seconds": seconds}))["seconds"] == seconds
+        wait_for(partial(clock_is_off, running, "edge-2", seconds))
+        seen.append(clock_is_off(running, "edge-1", 0))
+        pids.append(running.part("edge-2")["pid"])
+    assert all(seen), "only one instance's clock was to be moved"
+    assert pids[0] == pids[1] != pids[2] == pids[3]
+    assert not (running.layout.run / "edge-2.clock").exists()
+    assert running.part("edge-2")["settings"] == {}
+
+
+def clock_is_off(running: Running, name: str, seconds: int) -> bool:
+    """Tell by its Date header whether an instance's clock is so far ahead."""
+    endpoint = running.layout.addresses.endpoint(name)
+    connection = http.client.HTTPConnection(endpoint.address, endpoint.port, timeout=5)
+    try:
+        connection.request("GET", "/livez")
+        said = connection.getresponse().headers["date"]
+    finally:
+        connection.close()
+    return abs(parsedate_to_datetime(said).timestamp() - time.time() - seconds) < 10
+
+
 def trusted(running: Running, part: str) -> bool:
     endpoint = running.layout.addresses.endpoint(part)
     if part == "postgres":
@@ -455,6 +484,8 @@ def test_the_live_database_is_never_taken_down_nor_half_way_up(running: Running,
         ("POST", "deploy", {"services": ["mail"]}, 400, "there is no service mail"),
         ("POST", "canary", {"instances": ["api-9"]}, 400, "there is no instance api-9"),
         ("POST", "certificate", {"part": "s3"}, 400, "only postgres, redis, redis-replica"),
+        ("POST", "clock", {"part": "redis", "seconds": 4}, 400, "only instances of the services"),
+        ("POST", "clock", {"part": "api-1", "seconds": 601}, 400, "from -600 to 600"),
     ],
 )
 def test_a_wrong_call_is_refused_with_one_line(

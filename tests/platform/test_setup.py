@@ -32,6 +32,14 @@ def test_upstream_drops_epoch_and_revision(version: str, upstream: str) -> None:
     assert setup_debian.upstream(version) == upstream
 
 
+def test_sleep_is_taken_out_of_the_clock_library_and_nothing_else() -> None:
+    library = b"\x7fELF\0time\0clock_nanosleep\0usleep\0.rodata\0clock_nanosleep\0"
+    left = setup_debian.leave_sleep_alone(library)
+    assert left == b"\x7fELF\0time\0-lock_nanosleep\0usleep\0.rodata\0clock_nanosleep\0"
+    with pytest.raises(SetupError, match="it is another one"):
+        setup_debian.leave_sleep_alone(left)
+
+
 def test_the_shipped_locks_pin_what_the_platform_runs() -> None:
     assert {pin.name for pin in setup_debian.read_lock(setup_debian.LOCK.read_text())} >= {
         "redis-server",

@@ -431,6 +431,17 @@ def test_what_a_rotation_leaves_behind_is_completed(platform: tuple[FakePlatform
     ]
 
 
+def test_a_moved_clock_is_set_right(platform: tuple[FakePlatform, Path], scope: Build) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any], int]] = []
+    inside = scope(Level.DESTROY, undo=lambda do, args: log.append((do, args, len(fake.acts))), platform_socket=path)
+    DisruptPlatform(inside).clock("api-1", -4)
+    assert log == [("platform.clock", {"part": "api-1"}, 0)]
+    for _ in range(2):
+        invert(*log[0][:2], inside)
+    assert fake.acts == [("clock", {"part": "api-1", "seconds": each}) for each in (-4, 0, 0)]
+
+
 def test_a_secret_that_will_get_out_is_replaced_afterwards(platform: tuple[FakePlatform, Path], scope: Build) -> None:
     fake, path = platform
     log: list[tuple[str, dict[str, Any]]] = []

@@ -166,6 +166,11 @@ class DisruptPlatform(ExercisePlatform):
         self._strike("disk", part=part)
         self._client.disk(part, full=True)
 
+    def clock(self, part: str, seconds: int) -> None:
+        """Have the clock of a service's instance be so many seconds ahead, behind where negative; the inverse sets it right."""
+        self._strike("clock", part=part)
+        self._client.clock(part, seconds)
+
     def rotate(self, secret: str) -> Rotated:
         """Bring a new value of a secret into use beside the old one; the inverse ends the old one.
 
@@ -296,3 +301,8 @@ def _disk(scope: Scope, *, part: str) -> None:
 @inverse("platform.certificate")
 def _certificate(scope: Scope, *, part: str) -> None:
     platform_client(scope).certificate(part)
+
+
+@inverse("platform.clock")
+def _clock(scope: Scope, *, part: str) -> None:
+    platform_client(scope).clock(part, 0)

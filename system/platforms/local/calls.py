@@ -10,6 +10,7 @@ from system.platforms.local import accounts, leaks, live_migrations, reports, st
 from system.platforms.local.arguments import Arguments
 from system.platforms.local.base_backup import back_up
 from system.platforms.local.certificates import replace_certificate
+from system.platforms.local.clocks import MOST_S, move_clock
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.instance import Instance
 from system.platforms.local.members import lose, restart
@@ -67,6 +68,7 @@ class Calls:
             ("POST", "patch"): self._patch,
             ("POST", "scale"): self._scale,
             ("POST", "certificate"): self._certificate,
+            **({("POST", "clock"): self._clock} if instance.programs.clock else {}),
             ("POST", "rotate"): self._rotate,
             ("POST", "account"): self._account,
             ("POST", "migrate"): self._migrate,
@@ -256,6 +258,12 @@ class Calls:
         arguments.finish()
         async with self._instance.changing:
             return await replace_certificate(self._instance, name, names, days=days, self_signed=self_signed)
+
+    async def _clock(self, arguments: Arguments) -> Answer:
+        name, seconds = arguments.text("part"), arguments.integer("seconds", 0, least=-MOST_S, most=MOST_S)
+        arguments.finish()
+        async with self._instance.changing:
+            return dict(await move_clock(self._instance, name, seconds))
 
     async def _canary(self, arguments: Arguments) -> Answer:
         edits, names = arguments.edits("patch"), arguments.names("instances")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import CACHE
+from system.platforms.local.setup_debian import CLOCK
 
 NODE_TREE = CACHE / "node"
 DEBIAN_TREE = CACHE / "debian"
@@ -27,6 +28,7 @@ class Programs:
         weed: SeaweedFS.
         caddy: the ingress.
         ffmpeg: FFmpeg, for the worker.
+        clock: what moves a process' clock, preloaded; None where it could not be had.
     """
 
     postgres: Path
@@ -38,6 +40,7 @@ class Programs:
     weed: Path
     caddy: Path
     ffmpeg: Path
+    clock: Path | None
 
     @classmethod
     def find(cls) -> "Programs":
@@ -53,6 +56,7 @@ class Programs:
             weed=_script("weed"),
             caddy=_script("caddy"),
             ffmpeg=_ffmpeg(),
+            clock=debian / CLOCK if (debian / CLOCK).is_file() else None,
         )
         for name in ("initdb", "postgres"):
             _executable(found.postgres / name, "run `python -m system.platforms.local setup` first")
