@@ -106,18 +106,18 @@ def forgeries(token: str, other: str, public_keys: Sequence[bytes]) -> list[Forg
     return [each for each in found if each.token not in {token, other}]
 
 
-def stolen_key_tokens(token: str, other: str, key: bytes, now_s: float) -> list[Forged]:
-    """Return tokens that the true key signed and whose claims or header must open nothing all the same."""
+def stolen_key_tokens(token: str, other: str, key: bytes, now_s: float, tolerance_s: float) -> list[Forged]:
+    """Return tokens that the true key signed and whose claims or header must open nothing all the same, by clocks so far apart."""
     mine, theirs = Genuine(token), Genuine(other)
-    now = int(now_s)
+    now, past = int(now_s), int(now_s - tolerance_s) - 5
     edits = {
         name: edit
         for name, edit in _claim_edits(mine, theirs).items()
         if name not in {"more rights", "another subject and session"}  # ignored, and no more than a thief may expect
     }
     edits |= {
-        "expired five seconds ago": {"exp": now - 5, "iat": now - 100, "nbf": now - 100},
-        "valid in half a minute": {"nbf": now + 30},
+        "expired five seconds before what is forgiven": {"exp": past, "iat": past - 100, "nbf": past - 100},
+        "valid in half a minute": {"nbf": now + 30 + int(tolerance_s)},
         "no expiry to speak of": {"exp": 2**62},
         "an issuer's prefix": {"iss": str(mine.claims.get("iss"))[:-1]},
         "an audience in capitals": {"aud": str(mine.claims.get("aud")).upper()},
@@ -131,10 +131,10 @@ def stolen_key_tokens(token: str, other: str, key: bytes, now_s: float) -> list[
     return [Forged(attack, signed(header, claims, _hmac(key))) for attack, header, claims in found]
 
 
-def signed_by(token: str, key: bytes) -> str:
-    """Return a token with the header and claims of a genuine one, a second shorter, signed with this key."""
+def signed_by(token: str, key: bytes, **changed: Any) -> str:
+    """Return a token with the header and claims of a genuine one but these, by default a second shorter, signed with this key."""
     mine = Genuine(token)
-    return signed(mine.header, {**mine.claims, "exp": int(mine.claims["exp"]) - 1}, _hmac(key))
+    return signed(mine.header, {**mine.claims, "exp": int(mine.claims["exp"]) - 1, **changed}, _hmac(key))
 
 
 def signed(header: dict[str, Any], claims: dict[str, Any], sign: Signer) -> str:

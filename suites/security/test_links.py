@@ -201,7 +201,7 @@ def test_refusals_give_nothing_away(exercise: Exercise) -> None:
     kinds = _wrong(Link.parse(session.playback(asset.id).url), other.id)
     eventually(
         lambda: all(fetch(exercise, expired, via).status == 403 for via in doors(exercise).values()),
-        within_s=5.0 + float(exercise.target("link_skew_s")),
+        within_s=5.0 + float(exercise.target("clock_tolerance_s")),
         what="403 for a link of one second",
     )
     kinds["a genuine link that has expired"] = expired

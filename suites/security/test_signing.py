@@ -129,7 +129,7 @@ def test_links_die_on_time(exercise: Exercise) -> None:
 
     How it is measured: a link of three seconds is fetched again and again at the public host and at each edge instance
     until a second after its end. Every answer that came before the expiry must be 200; every request sent at or after
-    expiry plus targets.link_skew_s must be 403, with samples at t-1, t and t+1 s each. The server's clock is read from
+    expiry plus targets.clock_tolerance_s must be 403, with samples at t-1, t and t+1 s each. The server's clock is read from
     its Date headers; if it is off by more than two seconds, nothing is concluded. Then links of the maximum, and far
     beyond it, are asked for: beyond it, 422 and no link; at it, and by default, an expiry within the maximum.
 
@@ -138,7 +138,7 @@ def test_links_die_on_time(exercise: Exercise) -> None:
     """
     session = signed_in(exercise)
     asset = ready_asset(exercise, session)
-    skew_s = float(exercise.target("link_skew_s"))
+    skew_s = float(exercise.target("clock_tolerance_s"))
     with exercise.cases(at_least=14) as cases:
         link = Link.parse(session.playback(asset.id, lifetime_s=LIFETIME_S).url)
         expires = float(link.value("exp"))

@@ -35,7 +35,9 @@ def test_a_right_signature_does_not_excuse_wrong_claims(disrupt: Disrupt) -> Non
     key = ring.keys.get(str(kid))
     if key is None:
         raise Invalid(f"tokens name the key {kid!r}, which is not in the ring given to this check")
-    made = {each.attack: each.token for each in stolen_key_tokens(token, theirs.tokens.access_token, key, time.time())}
+    tolerance_s = float(disrupt.target("clock_tolerance_s"))
+    stolen = stolen_key_tokens(token, theirs.tokens.access_token, key, time.time(), tolerance_s)
+    made = {each.attack: each.token for each in stolen}
     made["a session that was signed out"] = signed_by(ended.tokens.access_token, key)
     doors = {"public": None} | {each.name: each.via for each in instances(disrupt, "api") if each.via}
     with disrupt.cases(at_least=FEWEST_TOKENS * len(doors)) as cases:

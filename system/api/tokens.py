@@ -12,6 +12,7 @@ from system.common.config import KeyRing
 
 __all__ = [
     "ACCESS_LIFETIME_S",
+    "SKEW_S",
     "Claims",
     "new_refresh_token",
     "read_access_token",
@@ -20,6 +21,7 @@ __all__ = [
 ]
 
 ACCESS_LIFETIME_S = 600
+SKEW_S = 5  # by so much may the clocks of instances differ
 AUDIENCE = "seatrial-api"
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -60,6 +62,7 @@ def read_access_token(keys: KeyRing, token: str, *, issuer: str) -> Claims | Non
             algorithms=["HS256"],
             audience=AUDIENCE,
             issuer=issuer,
+            leeway=SKEW_S,
             options={"require": ["iss", "aud", "sub", "sid", "iat", "nbf", "exp"], "strict_aud": True},
         )
     except (jwt.PyJWTError, ValueError, TypeError):
@@ -69,7 +72,7 @@ def read_access_token(keys: KeyRing, token: str, *, issuer: str) -> Claims | Non
         return None  # the library also takes times that are text
     if not _UUID.fullmatch(account_id) or not _UUID.fullmatch(session_id):
         return None
-    if claims["exp"] - claims["iat"] > ACCESS_LIFETIME_S or claims["exp"] <= time.time():
+    if claims["exp"] - claims["iat"] > ACCESS_LIFETIME_S or claims["exp"] + SKEW_S <= time.time():
         return None
     return Claims(account_id, session_id)
 

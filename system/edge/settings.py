@@ -38,7 +38,7 @@ def read_settings(environ: Mapping[str, str]) -> EdgeSettings:
         storage=read_storage(reader, buckets=("previews",)),
         keys=reader.keys("LINK_KEYS"),
         max_lifetime_s=reader.integer("LINK_MAX_LIFETIME_S", 3600, at_least=1),
-        skew_s=reader.integer("LINK_SKEW_S", 0, at_most=300),
+        skew_s=reader.integer("LINK_SKEW_S", 5, at_most=300),
         cache_dir=Path(reader.text("CACHE_DIR")),
         cache_max_bytes=reader.integer("CACHE_MAX_BYTES", at_least=1),
     )

@@ -162,6 +162,7 @@ def running_edge(
         "LINK_KEYS": json.dumps({"active": "k1", "keys": {"k1": KEY.hex()}}),
         "CACHE_DIR": str(directory / "edge"),
         "CACHE_MAX_BYTES": "100000000",
+        "LINK_SKEW_S": "0",
     }
     with _process([sys.executable, *program], directory / "edge.log", port, environment) as process:
         yield port, process

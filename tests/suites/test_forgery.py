@@ -68,7 +68,7 @@ def test_a_published_key_gives_tokens_that_a_verifier_with_that_key_reads(monkey
 
 
 def test_a_stolen_key_s_tokens_are_rightly_signed_and_each_says_something_else() -> None:
-    made = stolen_key_tokens(MINE, THEIRS, KEY, time.time())
+    made = stolen_key_tokens(MINE, THEIRS, KEY, time.time(), 5.0)
 
     assert len({each.attack for each in made}) == len(made) >= 25
     said = set()

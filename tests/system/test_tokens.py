@@ -5,7 +5,7 @@ import time
 import jwt
 import pytest
 
-from system.api.tokens import ACCESS_LIFETIME_S, AUDIENCE, Claims, read_access_token, sign_access_token
+from system.api.tokens import ACCESS_LIFETIME_S, AUDIENCE, SKEW_S, Claims, read_access_token, sign_access_token
 from system.common.config import KeyRing
 
 KEYS = KeyRing("k1", {"k1": b"1" * 32})
@@ -33,6 +33,14 @@ def test_a_genuine_token_says_whose_it_is() -> None:
     assert read_access_token(KEYS, forged(), issuer=ISSUER) == Claims(ACCOUNT, SESSION)
 
 
+@pytest.mark.parametrize("apart_s", [1 - SKEW_S, SKEW_S - 1])
+def test_a_token_is_read_by_clocks_that_differ_within_the_tolerance(apart_s: int) -> None:
+    """Ahead, by the reader's clock, the token has just expired; behind, it is not valid yet."""
+    signed = int(time.time()) + (apart_s - ACCESS_LIFETIME_S if apart_s < 0 else apart_s)
+    token = sign_access_token(KEYS, issuer=ISSUER, account_id=ACCOUNT, session_id=SESSION, now_s=signed)
+    assert read_access_token(KEYS, token, issuer=ISSUER) == Claims(ACCOUNT, SESSION)
+
+
 @pytest.mark.parametrize(
     "token",
     [
@@ -48,7 +56,7 @@ def test_a_genuine_token_says_whose_it_is() -> None:
         forged(aud=[AUDIENCE, "other"]),
         forged(aud=None),
         forged(exp=None),
-        forged(exp=int(time.time()) - 1),
+        forged(exp=int(time.time()) - SKEW_S),
         forged(exp=int(time.time()) + ACCESS_LIFETIME_S + 60),
         forged(exp=str(int(time.time()) + 60)),
         forged(iat=str(int(time.time()))),

@@ -20,7 +20,7 @@ from system.platforms.local.secret_files import SecretFiles
 
 SECRET = "<secret>"  # noqa: S105 - what is shown in its place
 OPEN_SECRET = "<open secret>"  # noqa: S105 - and in that of one which was not handed over as a file
-_LINKS = {"LINK_MAX_LIFETIME_S": "3600", "LINK_SKEW_S": "0"}
+_LINKS = {"LINK_MAX_LIFETIME_S": "3600", "LINK_SKEW_S": "5"}
 _TRUSTED_PROXIES = "127.0.0.1/32"  # the ingress and the frontend arrive from there
 _CACHE_MAX_BYTES = 256 * 1024 * 1024
 
