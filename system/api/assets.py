@@ -1,6 +1,5 @@
 """List, read, rename and delete assets."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -106,7 +105,7 @@ async def _delete(services: Services, caller: Caller, asset_id: str) -> Done:
                 409, "The asset is being promoted or deleted by another request.", headers={"Retry-After": "1"}
             )
         retained_until = row["master_retained_until"]
-        if retained_until is not None and retained_until > datetime.now(UTC):
+        if retained_until is not None and retained_until > row["claimed_at"]:
             raise Problem(
                 409, "The master is still retained.", retained_until=retained_until.isoformat(timespec="seconds")
             )

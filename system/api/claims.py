@@ -14,7 +14,10 @@ CLAIM_S = 120  # longer than a server-side copy may take; a claim whose instance
 
 
 class Claim:
-    """Hold the claimed row (None: someone else holds the claim, or the row is gone) and the owner's token."""
+    """Hold the claimed row (None: someone else holds the claim, or the row is gone) and the owner's token.
+
+    The row has `claimed_at` too, by the database's clock, which all instances share.
+    """
 
     def __init__(self, owner: uuid.UUID, row: DictRow | None) -> None:
         self.owner, self.row = owner, row
@@ -26,7 +29,8 @@ async def claim(services: Services, account_id: str, asset_id: str) -> AsyncIter
     owner = uuid.uuid4()
     row = await services.row(
         """update assets set claim_owner = %s, claim_until = now() + make_interval(secs => %s)
-           where id = %s and account_id = %s and (claim_until is null or claim_until < now()) returning *""",
+           where id = %s and account_id = %s and (claim_until is null or claim_until < now())
+           returning *, now() as claimed_at""",
         (owner, CLAIM_S, asset_id, account_id),
     )
     try:

@@ -1,7 +1,7 @@
 """Make a ready asset a master: one locked, verified copy, however often and from wherever it is asked for."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from fastapi import APIRouter
 from psycopg.rows import DictRow
@@ -63,9 +63,8 @@ async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRo
     storage = services.settings.storage
     bucket, key = storage.masters, f"masters/{row['id']}"
     source = (storage.staging, staging_key(row["id"]))
-    retain_until = datetime.now(UTC).replace(microsecond=0) + timedelta(
-        seconds=services.settings.master_retention_s + 1
-    )
+    retention = timedelta(seconds=services.settings.master_retention_s + 1)
+    retain_until = row["claimed_at"].replace(microsecond=0) + retention
     if await services.store.run(lambda s3: stated_sha256(s3, *source)) is None:
         raise Problem(409, "The original has expired from staging; upload it again.")
     version_id = await services.bulk.run(lambda s3: copy_once(s3, source, (bucket, key), retain_until=retain_until))
