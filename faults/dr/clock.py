@@ -1,0 +1,62 @@
+"""Clocks that are trusted too much."""
+
+from typing import ClassVar
+
+from faults._code import PatchedRelease
+from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
+
+EDGES = ("edge-1", "edge-2")
+
+
+@fault("token-tolerance-off", kind="time", caught_by={"DR-CLK-01": "a fresh token of"}, takes_s=40.0)
+class TokenToleranceOff(PatchedRelease):
+    """The API forgives no difference of clocks: what one instance signs is not valid yet at another.
+
+    Source: RFC 7519, section 4.1.5: "Implementers MAY provide for some small leeway, usually no more than a few minutes, to
+    account for clock skew", without which tokens are refused in the seconds after they were made.
+    """
+
+    services = ("api",)
+    patch: ClassVar = [Patch(file="system/api/tokens.py", find="SKEW_S = 5 ", replace="SKEW_S = 0 ")]
+
+
+@fault("link-tolerance-off", kind="configuration", caught_by={"DR-CLK-01": "a link of"}, takes_s=40.0)
+class LinkToleranceOff:
+    """The edge forgives no difference of clocks: a link of the longest life, from an API that is ahead, opens nothing at first.
+
+    Source: https://datatracker.ietf.org/doc/html/rfc7519#section-4.1.4 (leeway, as for every signed expiry)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart every edge instance so."""
+        for each in EDGES:
+            destroy.platform.restart(each, {"LINK_SKEW_S": "0"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the variable that each runs with."""
+        config = observe.platform.config()
+        return all(config[each].get("LINK_SKEW_S") == "0" for each in EDGES)
+
+
+@fault("retention-by-the-wrong-clock", kind="time", caught_by={"DR-CLK-01": "by the store's clock"}, takes_s=40.0)
+class RetentionByTheWrongClock(PatchedRelease):
+    """A master is kept until a moment by the clock of whichever instance promoted it: behind, its lock ends too early.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html: the store compares a retain-until date with
+    its own time.
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file="system/api/promotion.py",
+            find="from datetime import timedelta\n",
+            replace="from datetime import UTC, datetime, timedelta\n",
+        ),
+        Patch(
+            file="system/api/promotion.py",
+            find='row["claimed_at"].replace(microsecond=0)',
+            replace="datetime.now(UTC).replace(microsecond=0)",
+        ),
+    ]
