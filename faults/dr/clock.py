@@ -9,7 +9,12 @@ from seatrial.platform import Patch
 EDGES = ("edge-1", "edge-2")
 
 
-@fault("token-tolerance-off", kind="time", caught_by={"DR-CLK-01": "a fresh token of"}, takes_s=40.0)
+@fault(
+    "token-tolerance-off",
+    kind="time",
+    caught_by={"DR-CLK-01": "a fresh token of api-1 taken at api-2 401"},
+    takes_s=30.0,
+)
 class TokenToleranceOff(PatchedRelease):
     """The API forgives no difference of clocks: what one instance signs is not valid yet at another.
 
@@ -21,7 +26,12 @@ class TokenToleranceOff(PatchedRelease):
     patch: ClassVar = [Patch(file="system/api/tokens.py", find="SKEW_S = 5 ", replace="SKEW_S = 0 ")]
 
 
-@fault("link-tolerance-off", kind="configuration", caught_by={"DR-CLK-01": "a link of"}, takes_s=40.0)
+@fault(
+    "link-tolerance-off",
+    kind="configuration",
+    caught_by={"DR-CLK-01": "a link of 3600 s opened at edge-1 403"},
+    takes_s=20.0,
+)
 class LinkToleranceOff:
     """The edge forgives no difference of clocks: a link of the longest life, from an API that is ahead, opens nothing at first.
 
@@ -39,7 +49,7 @@ class LinkToleranceOff:
         return all(config[each].get("LINK_SKEW_S") == "0" for each in EDGES)
 
 
-@fault("retention-by-the-wrong-clock", kind="time", caught_by={"DR-CLK-01": "by the store's clock"}, takes_s=40.0)
+@fault("retention-by-the-wrong-clock", kind="time", caught_by={"DR-CLK-01": "by the store's clock"}, takes_s=30.0)
 class RetentionByTheWrongClock(PatchedRelease):
     """A master is kept until a moment by the clock of whichever instance promoted it: behind, its lock ends too early.
 
