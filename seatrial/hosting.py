@@ -6,13 +6,17 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.platform import PlatformClient
 from seatrial.profile import PlatformSection, Profile
+from seatrial.scope import Places
+
+_lifelines: dict[Path, int] = {}
 
 
 @dataclass(frozen=True)
@@ -43,8 +47,7 @@ def is_up(profile: Profile) -> bool:
 
 def call(profile: Profile, *arguments: str, lifeline: int | None = None) -> int:
     """Run the platform's command with the arguments in the profile's tree and return its exit code."""
-    program, *rest = section(profile).command
-    command = [sys.executable if program == "python" else program, *rest, *arguments]
+    command = _command(section(profile).command, *arguments)
     keep = () if lifeline is None else (lifeline,)
     process = subprocess.Popen(command, cwd=profile.tree, pass_fds=keep, process_group=0)
     try:
@@ -53,6 +56,32 @@ def call(profile: Profile, *arguments: str, lifeline: int | None = None) -> int:
         process.send_signal(signal.SIGINT)
         process.wait()
         raise
+
+
+def tell(profile: Places, command: str) -> None:
+    """Run `up`, `down` or `rebuild` of an environment that was up; raises EnvironmentFault with the line that it ends with.
+
+    What is started holds the lifeline of `booted`, if that has booted the environment in this process.
+    """
+    lifeline = _lifelines.get(profile.state) if profile.state and command != "down" else None
+    options = [] if lifeline is None else ["--lifeline", str(lifeline)]
+    done = subprocess.run(
+        _command(profile.platform_command, command, *options),
+        cwd=profile.tree,
+        capture_output=True,
+        text=True,
+        check=False,
+        pass_fds=() if lifeline is None else (lifeline,),
+        process_group=0,
+    )
+    if done.returncode:
+        lines = done.stderr.splitlines() or [f"{command} ended with exit code {done.returncode}"]
+        raise EnvironmentFault(next((each for each in lines if each.startswith(("up: ", f"{command}: "))), lines[-1]))
+
+
+def _command(words: Sequence[str], *arguments: str) -> list[str]:
+    program, *rest = words
+    return [sys.executable if program == "python" else program, *rest, *arguments]
 
 
 @contextmanager
@@ -79,8 +108,10 @@ def booted(profile: Profile) -> Iterator[Boot]:
         code = call(profile, "up", "--lifeline", str(read_end), lifeline=read_end)
         if code:
             raise EnvironmentFault(f"the platform did not come up (exit {code}); its lines above say why")
+        _lifelines[state] = read_end
         yield Boot(time.monotonic() - started)
     finally:
+        _lifelines.pop(state, None)
         os.close(read_end)
         call(profile, "down")
         os.close(write_end)

@@ -22,6 +22,7 @@ from seatrial.platform_answers import (
     Previous,
     Process,
     Recovered,
+    RegionPlan,
     Restarted,
     Restored,
     Rotated,
@@ -55,6 +56,7 @@ __all__ = [
     "Previous",
     "Process",
     "Recovered",
+    "RegionPlan",
     "Restarted",
     "Restored",
     "Rotated",
@@ -91,6 +93,7 @@ class PlatformClient(PlatformSocket):
                 declared_ports=listeners_of(data["declared_ports"]),
                 timings=MappingProxyType(dict(data["timings"])),
                 patched=tuple(data.get("patched", ())),
+                reached=MappingProxyType(dict(data.get("reached", {}))),
             ),
         )
 
@@ -198,6 +201,19 @@ class PlatformClient(PlatformSocket):
     def lose(self, part: str) -> None:
         """Kill a member of the database's cluster, and replace it by one without data; nobody waits until it is filled."""
         self._ask("POST", "lose", {"part": part})
+
+    def lose_region(self) -> None:
+        """Lose everything but what the store holds and the plan for a rebuild; the platform ends with it."""
+        self._ask("POST", "lose_region", {})
+
+    def plan(self) -> RegionPlan:
+        """Return what is kept for a rebuild."""
+        data = self._ask("GET", "plan")
+        return shaped("plan", lambda: RegionPlan(tuple(data["secrets"]), tuple(data["buckets"]), data["current"]))
+
+    def keep(self, without: Sequence[str] = (), *, hold: bool = False) -> None:
+        """Write the plan anew, without some secrets or buckets; with `hold` it is not kept up with later changes."""
+        self._ask("POST", "keep", {"without": list(without), "hold": hold})
 
     def switchover(self, to: str) -> Switched:
         """Make a part the primary of its kind in order, once it has all that the one of now has."""

@@ -49,7 +49,13 @@ class Part:
 
 @dataclass(frozen=True)
 class Status:
-    """What the platform says of the environment; `calls` are the calls that it offers, `patched` edited files of the source."""
+    """What the platform says of the environment.
+
+    Attributes:
+        calls: the calls that it offers.
+        patched: edited files of the source.
+        reached: step of the start -> seconds since `up` was called.
+    """
 
     environment: str
     ready: bool
@@ -60,6 +66,7 @@ class Status:
     declared_ports: tuple[Listener, ...]
     timings: Mapping[str, float]
     patched: tuple[str, ...] = ()
+    reached: Mapping[str, float] = field(default_factory=dict)
 
     def part(self, name: str) -> Part:
         """Return that part; raises EnvironmentFault naming the parts there are."""
@@ -206,6 +213,15 @@ class Scratch:
     dbname: str
     user: str
     password_file: Path
+
+
+@dataclass(frozen=True)
+class RegionPlan:
+    """What is kept for a rebuild: names of secrets and buckets, and whether each secret has the value that is in force."""
+
+    secrets: tuple[str, ...]
+    buckets: tuple[str, ...]
+    current: bool
 
 
 @dataclass(frozen=True)

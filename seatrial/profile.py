@@ -219,6 +219,11 @@ class Profile(Section):
         return self.platform.socket if self.platform else None
 
     @property
+    def platform_command(self) -> tuple[str, ...]:
+        """The program that starts and stops the environment, to which `up` or `down` is appended; empty where it is not ours."""
+        return self.platform.command if self.platform else ()
+
+    @property
     def state(self) -> Path | None:
         """The folder that lives and dies with the environment, if the profile names a platform."""
         return self.platform.state if self.platform else None

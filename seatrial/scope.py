@@ -180,6 +180,8 @@ class Places(Protocol):
     @property
     def platform_socket(self) -> Path | None: ...  # noqa: D102
     @property
+    def platform_command(self) -> tuple[str, ...]: ...  # noqa: D102
+    @property
     def state(self) -> Path | None: ...  # noqa: D102
     @property
     def tree(self) -> Path: ...  # noqa: D102

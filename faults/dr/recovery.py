@@ -12,7 +12,7 @@ ENDED_EARLY = "recovery ended before configured recovery target was reached"
 @fault(
     "wal-gap",
     kind="cloud objects",
-    caught_by={"DR-PG-03": ENDED_EARLY, "DR-PG-04": ENDED_EARLY},
+    caught_by={"DR-PG-03": ENDED_EARLY, "DR-PG-04": ENDED_EARLY, "DR-ALL-01": "and the archived log goes on to"},
     takes_s=30.0,
 )
 class Gap:

@@ -15,6 +15,7 @@ from seatrial.platform import (
     PlatformClient,
     Process,
     Recovered,
+    RegionPlan,
     Restored,
     Scan,
     Scratch,
@@ -61,6 +62,10 @@ class ObservePlatform:
     def logs(self, part: str, lines: int = 200) -> list[str]:
         """Return the last lines of a part's log, oldest first."""
         return self._client.logs(part, lines)
+
+    def plan(self) -> RegionPlan:
+        """Return what is kept for a rebuild of the environment."""
+        return self._client.plan()
 
     def processes(self) -> tuple[Process, ...]:
         """Return every process of the environment."""

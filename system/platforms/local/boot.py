@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Awaitable
 
-from system.platforms.local import accounts
+from system.platforms.local import accounts, kept
 from system.platforms.local.bootstrap_postgres import DATABASE, bootstrap
-from system.platforms.local.buckets import ensure_buckets
+from system.platforms.local.buckets import ensure_buckets, require_buckets
 from system.platforms.local.errors import PartFailed
 from system.platforms.local.instance import Instance
 from system.platforms.local.progress import Progress
+from system.platforms.local.rebuilding import restore_database
 from system.platforms.local.redis_primary import SERVERS
 from system.platforms.local.serving import wait_serving
 
@@ -48,12 +49,18 @@ class _Start:
         self._migrated = asyncio.Event()
         self._serves = asyncio.Event()
         self._buckets_ready = asyncio.Event()
+        self._front_ready = asyncio.Event()
+        self._rebuilds = instance.layout.rebuilding.exists()
 
     async def votes(self) -> None:
         await asyncio.gather(self._part("arbiter"), self._instance.cluster.configure())
 
     async def database(self) -> None:
         """Start the first member, and the second one only where it is not the first one's standby: it may be ahead, or all there is."""
+        if self._rebuilds:
+            await self._buckets_ready.wait()
+            await self._front_ready.wait()
+            await restore_database(self._instance, self._done)
         cluster, first, standby = self._instance.cluster, self._instance.postgres, self._instance.standby
         self._instance.follow()
         async with asyncio.TaskGroup() as group:
@@ -86,11 +93,15 @@ class _Start:
 
     async def s3(self) -> None:
         await self._part("s3")
-        await self._step("buckets", asyncio.to_thread(ensure_buckets, self._instance.layout, self._instance.secrets))
+        store = self._instance.layout, self._instance.secrets
+        if self._rebuilds:
+            await self._step("buckets there", asyncio.to_thread(require_buckets, *store))
+        await self._step("buckets", asyncio.to_thread(ensure_buckets, *store))
         self._buckets_ready.set()
 
     async def front(self) -> None:
         await asyncio.gather(self._part("ingress"), self._part("dns"))
+        self._front_ready.set()
 
     async def services(self) -> None:
         await self._redis_ready.wait()
@@ -114,6 +125,7 @@ class _Start:
         await asyncio.gather(
             self._step("in sync", self._instance.cluster.in_sync("postgres-standby")), self._part("backups")
         )
+        await self._step("kept", asyncio.to_thread(kept.keep, self._instance.layout))
 
     async def _accounts(self) -> None:
         await self._migrated.wait()
@@ -136,4 +148,5 @@ class _Start:
         self._done(name)
 
     def _done(self, name: str) -> None:
-        self._progress.send(part=name, state="ready", seconds=self._instance.timings.now_s())
+        seconds = self._instance.timings.reached[name] = self._instance.timings.now_s()
+        self._progress.send(part=name, state="ready", seconds=seconds)

@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import Layout
-from system.platforms.local.parts.s3_identities import BACKUPS, MASTERS, PREVIEWS, STAGING
+from system.platforms.local.parts.s3_identities import BACKUPS, BUCKETS, MASTERS, STAGING
 from system.platforms.local.parts.seaweedfs import REGION
 from system.platforms.local.secret_files import SecretFiles
 
@@ -16,11 +17,19 @@ _DEFAULT_RETENTION_DAYS = 1
 _NONCURRENT_DAYS = 7
 
 
+def require_buckets(layout: Layout, secrets: SecretFiles) -> None:
+    """Raise PlatformError where the store lacks a bucket: made anew it would be empty. Blocks, so run it in a thread."""
+    client = store_client(layout, secrets.read("s3-admin.access"), secrets.read("s3-admin.secret"))
+    there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
+    if lacks := [each for each in BUCKETS if each not in there]:
+        raise PlatformError(f"the store lacks {', '.join(lacks)}")
+
+
 def ensure_buckets(layout: Layout, secrets: SecretFiles) -> None:
     """Make the four buckets with object lock, versions, encryption, CORS and lifecycle rules; blocks, so run it in a thread."""
     client = store_client(layout, secrets.read("s3-admin.access"), secrets.read("s3-admin.secret"))
     there = {bucket["Name"] for bucket in client.list_buckets()["Buckets"]}
-    for bucket in (STAGING, MASTERS, PREVIEWS, BACKUPS):
+    for bucket in BUCKETS:
         if bucket not in there:
             client.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=bucket == MASTERS)
     client.put_object_lock_configuration(

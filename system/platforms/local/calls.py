@@ -3,10 +3,10 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from system.platforms.local import accounts, leaks, live_migrations, reports, strengths
+from system.platforms.local import accounts, kept, leaks, live_migrations, region, reports, strengths
 from system.platforms.local.arguments import Arguments
 from system.platforms.local.base_backup import back_up
 from system.platforms.local.certificates import replace_certificate
@@ -42,6 +42,8 @@ class Calls:
         self._rollout = Rollout(instance)
         self._scratch = ScratchServers(instance)
         self._rotation = Rotation(instance)
+        self._hold = False  # the plan is not kept up
+        self._keeping = asyncio.Lock()
         self._table: dict[tuple[str, str], _Handler] = {
             ("GET", "status"): self._status,
             ("GET", "logs"): self._logs,
@@ -51,6 +53,7 @@ class Calls:
             ("GET", "secrets"): self._secrets,
             ("GET", "releases"): self._releases,
             ("GET", "cluster"): self._cluster,
+            ("GET", "plan"): self._plan,
             ("POST", "scan"): self._scan,
             ("POST", "restart"): self._restart,
             ("POST", "kill"): self._kill,
@@ -59,6 +62,8 @@ class Calls:
             ("POST", "stop"): self._stop_part,
             ("POST", "start"): self._start_part,
             ("POST", "lose"): self._lose,
+            ("POST", "lose_region"): self._lose_region,
+            ("POST", "keep"): self._keep,
             ("POST", "switchover"): self._switchover,
             ("POST", "maintenance"): self._maintenance,
             ("POST", "deploy"): self._deploy,
@@ -218,6 +223,30 @@ class Calls:
             await keeper.wait_ready()
         return {"part": name, "state": keeper.state}
 
+    async def _lose_region(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        async with self._instance.changing:
+            await region.lose(self._instance)
+        return self._end()
+
+    async def _plan(self, arguments: Arguments) -> Answer:
+        arguments.finish()
+        return await asyncio.to_thread(kept.report, self._instance.layout)
+
+    async def _keep(self, arguments: Arguments) -> Answer:
+        without, hold = arguments.names("without"), arguments.flag("hold")
+        arguments.finish()
+        self._hold = False
+        await self._keep_plan(without)
+        self._hold = hold
+        return {}
+
+    async def _keep_plan(self, without: Sequence[str] = ()) -> None:
+        async with self._keeping:
+            if self._hold:
+                return
+            await asyncio.to_thread(kept.keep, self._instance.layout, without)
+
     async def _switchover(self, arguments: Arguments) -> Answer:
         to, started = arguments.text("to"), time.monotonic()
         arguments.finish()
@@ -281,12 +310,16 @@ class Calls:
         name, step = arguments.text("secret"), arguments.choice("step", ("begin", "complete"), "begin")
         arguments.finish()
         async with self._instance.changing:
-            return await (self._rotation.begin(name) if step == "begin" else self._rotation.complete(name))
+            answer = await (self._rotation.begin(name) if step == "begin" else self._rotation.complete(name))
+            await self._keep_plan()
+        return answer
 
     async def _account(self, arguments: Arguments) -> Answer:
         email = arguments.text("email")
         arguments.finish()
-        return {"email": email, "password_file": str(await accounts.make(self._instance, email))}
+        path = await accounts.make(self._instance, email)
+        await self._keep_plan()
+        return {"email": email, "password_file": str(path)}
 
     async def _migrate(self, arguments: Arguments) -> Answer:
         database, through = arguments.optional_text("database"), arguments.optional_text("through")
@@ -350,5 +383,8 @@ class Calls:
 
     async def _down(self, arguments: Arguments) -> Answer:
         arguments.finish()
+        return self._end()
+
+    def _end(self) -> Answer:
         asyncio.get_running_loop().call_later(0.05, self._stop.set)  # the answer goes out first
         return {"stopping": True}

@@ -32,6 +32,11 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(command=_up)
     up.add_argument("--foreground", action="store_true", help="stay, and end everything with this process")
     up.add_argument("--lifeline", type=int, metavar="FD", help="end everything when this inherited descriptor closes")
+    rebuild = commands.add_parser("rebuild", help="make everything anew of data/s3 and kept; returns when all is ready")
+    rebuild.set_defaults(command=_rebuild)
+    rebuild.add_argument(
+        "--lifeline", type=int, metavar="FD", help="end everything when this inherited descriptor closes"
+    )
     down = commands.add_parser("down", help="stop everything; returns when nothing is left")
     down.set_defaults(command=_down)
     status = commands.add_parser("status", help="show the parts; exit code 0 when all are ready")
@@ -58,7 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     recover.add_argument("prefix", metavar="PREFIX", help="of the keys")
     recover.add_argument("--at", type=_moment, required=True, metavar="MOMENT", help="as they were then")
     recover.add_argument("--dry-run", action="store_true", help="say which, and change nothing")
-    for each in (parser, up, down, status, deploy, rollback, releases, scale, restore, recover):
+    for each in (parser, up, rebuild, down, status, deploy, rollback, releases, scale, restore, recover):
         # Both before and behind the command: a profile names them once and the harness appends `up` or `down`.
         each.add_argument(
             "--state",
@@ -102,6 +107,13 @@ def _up(options: argparse.Namespace) -> int:
 
     layout = Layout.of(options.state, options.base_port)
     return up(layout, foreground=options.foreground, lifeline=options.lifeline)
+
+
+def _rebuild(options: argparse.Namespace) -> int:
+    from system.platforms.local.up import up  # noqa: PLC0415
+
+    layout = Layout.of(options.state, options.base_port)
+    return up(layout, foreground=False, lifeline=options.lifeline, rebuild=True)
 
 
 def _down(options: argparse.Namespace) -> int:

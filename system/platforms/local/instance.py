@@ -48,11 +48,13 @@ class Timings:
         started: time.monotonic() of the call.
         serving_s: every service answers ready through the ingress.
         ready_s: everything is up, accounts included.
+        reached: by step of the start.
     """
 
     started: float
     serving_s: float | None = None
     ready_s: float | None = None
+    reached: dict[str, float] = field(default_factory=dict)
 
     def now_s(self) -> float:
         """Give the seconds since the call."""

@@ -88,6 +88,36 @@ class Layout:
         """What guardian and supervisor say themselves."""
         return self.logs / "platform.log"
 
+    @property
+    def kept(self) -> Path:
+        """What outlives the region, beside the store: the plan and the key that opens it."""
+        return self.state / "kept"
+
+    @property
+    def plan(self) -> Path:
+        """The plan that a rebuild goes by, with every secret, encrypted."""
+        return self.kept / "plan.sops.json"
+
+    @property
+    def age_key(self) -> Path:
+        """The private key that opens the plan."""
+        return self.kept / "age.key"
+
+    @property
+    def lost(self) -> Path:
+        """What a lost region held, until another one is in its place."""
+        return self.state / "lost"
+
+    @property
+    def replaced(self) -> Path:
+        """What a lost region held, once another one is in its place."""
+        return self.state / "replaced"
+
+    @property
+    def rebuilding(self) -> Path:
+        """There while a rebuild has not come so far that it counts."""
+        return self.state / "rebuilding"
+
     def log(self, part: str) -> Path:
         """Give the log file of a part."""
         return self.logs / f"{part}.log"

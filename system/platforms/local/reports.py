@@ -43,6 +43,7 @@ def status(instance: Instance, calls: list[str]) -> dict[str, Any]:
         "patched": sorted({each.file for each in instance.patched}),
         "declared_ports": [{"address": each.address, "port": each.port} for each in (*declared, *extra)],
         "timings": {"serving_s": instance.timings.serving_s, "ready_s": instance.timings.ready_s},
+        "reached": dict(instance.timings.reached),
     }
 
 

@@ -9,17 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from system.platforms.local.addresses import Endpoint
-from system.platforms.local.barman import ENVIRONMENT, module_command
 from system.platforms.local.bootstrap_postgres import DATABASE, bootstrap
-from system.platforms.local.children import Command
 from system.platforms.local.errors import BadRequest, PartFailed
+from system.platforms.local.fetching import fetch
 from system.platforms.local.instance import Instance
 from system.platforms.local.keeper import Keeper
 from system.platforms.local.parts.postgres import ADMIN, Postgres
 from system.platforms.local.parts.restored import Restored
 from system.platforms.local.secret_files import SecretFiles
-
-_FETCHED_WITHIN_S = 120.0
 
 
 class ScratchServers:
@@ -77,7 +74,7 @@ class ScratchServers:
             to=to,
         )
         try:
-            fetched = await self._fetch(server, backup, to)
+            fetched = await fetch(instance, server, backup, to)
             fetched_at = time.monotonic()
             try:
                 await self._start(server)
@@ -90,17 +87,6 @@ class ScratchServers:
             raise
         seconds = {"fetch": round(fetched_at - began, 2), "recover": round(time.monotonic() - fetched_at, 2)}
         return {**_door(server), "backup": fetched["backup"], "ended": fetched["ended"], **reached, "seconds": seconds}
-
-    async def _fetch(self, server: Restored, backup: str | None, to: dt.datetime | None) -> dict[str, Any]:
-        for directory in (server.data, server.archive):
-            directory.mkdir(mode=0o700)
-        wanted = [*([f"--backup={backup}"] if backup else []), *([f"--to={to.isoformat()}"] if to else [])]
-        where = [str(server.data), str(server.archive)]
-        layout = self._instance.layout
-        command = Command(module_command(layout, "fetch_backup", *wanted, *where), ENVIRONMENT, layout.run)
-        log = layout.log(f"{server.name}-fetch")
-        said = await self._instance.children.run(server.name, command, log, deadline_s=_FETCHED_WITHIN_S)
-        return dict(json.loads(said.splitlines()[-1]))
 
     def _take(self) -> tuple[str, Endpoint, SecretFiles]:
         """Take a free place; its superuser must not be able to sign in to the live server."""

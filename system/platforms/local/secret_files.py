@@ -18,6 +18,7 @@ _STORE_USERS = {
     "redis": ("admin", "api", "worker", "observer", "replica", "sentinel"),
 }
 _S3_INTERNAL = ("s3-kek", "s3-jwt-write", "s3-jwt-read", "s3-jwt-filer-write", "s3-jwt-filer-read")
+_OF_PARTS = ("pgbouncer-console", "patroni-rest", "patroni-votes")
 _PAIR = ("access", "secret")
 ACCOUNTS = tuple(f"trial{number}@example.test" for number in range(1, 5))
 
@@ -40,6 +41,14 @@ class SecretFiles:
         """Give a secret's value."""
         return self.path(name).read_text().rstrip("\n")
 
+    def missing(self) -> list[str]:
+        """Name every secret of `make_all` that is not there, or leads nowhere."""
+        users = [f"{store}-{user}" for store, users in _STORE_USERS.items() for user in users]
+        pairs = [f"s3-{identity}.{part}" for identity in IDENTITIES for part in _PAIR]
+        accounts = [f"account-{number}" for number in range(1, len(ACCOUNTS) + 1)]
+        names = (*users, *pairs, *_S3_INTERNAL, *_OF_PARTS, "jwt", "links", *accounts)
+        return [name for name in names if not self.path(name).is_file()]
+
     def make_all(self) -> None:
         """Make every secret that is not there yet; existing ones stay."""
         for store in _STORE_USERS:
@@ -48,7 +57,7 @@ class SecretFiles:
             self._make_pair(f"s3-{identity}")
         for name in _S3_INTERNAL:
             self._keep(name, secrets.token_hex(32))
-        for name in ("pgbouncer-console", "patroni-rest", "patroni-votes"):
+        for name in _OF_PARTS:
             self.make(name)
         self.make("jwt")
         self._keep("links", json.dumps({"active": "k1", "keys": {"k1": secrets.token_hex(32)}}))

@@ -9,7 +9,7 @@ import time
 from types import FrameType
 from typing import Any
 
-from system.platforms.local import lock
+from system.platforms.local import lock, region
 from system.platforms.local.control_client import call
 from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import PROJECT, Layout
@@ -23,11 +23,12 @@ class _Interrupted(Exception):  # noqa: N818 - the name of the event
     pass
 
 
-def up(layout: Layout, *, foreground: bool, lifeline: int | None) -> int:
+def up(layout: Layout, *, foreground: bool, lifeline: int | None, rebuild: bool = False) -> int:
     """Start the instance of a state directory.
 
     Args:
         layout: directories and addresses.
+        rebuild: the directory is empty but for the store's data and what is kept; everything else is made of these.
         foreground: stay; everything ends with this process, however it ends.
         lifeline: descriptor whose closing at the other end ends everything.
 
@@ -40,8 +41,14 @@ def up(layout: Layout, *, foreground: bool, lifeline: int | None) -> int:
     check_state(layout)
     held = lock.take(layout.lock_file)
     if held is None:
+        if rebuild:
+            raise PlatformError(f"an instance in {layout.state} runs: only what is gone can be rebuilt")
         return _already(layout)
     check_machine(layout)
+    if rebuild:
+        region.begin(layout)
+    else:
+        region.settle(layout)
     _rotate_logs(layout)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _interrupt)

@@ -81,6 +81,7 @@ class Member(Postgres):
         super().__init__(layout, programs, children, secrets, name=name, endpoint=endpoint, data=data)
         self.manager: Endpoint = layout.addresses.endpoint(f"{name}-manager")
         self.maintained = False  # Patroni neither starts nor stops the server then
+        self.rebuilt = False  # its data have just been recovered, and no cluster knows of them
         self._archive_command = archive_command
         self._tools = layout.run / f"{name}.bin"
         self._hba = layout.run / f"{name}.hba"  # not among the data, which are copied from one member to the other
@@ -98,7 +99,10 @@ class Member(Postgres):
         if self.name == MEMBERS[0] and empty:
             await self._make()
             self._write_settings()
-        self._begins = (self.maintained and self.data.exists()) or (self.name == MEMBERS[0] and empty)
+        elif self.rebuilt:
+            self._write_settings()
+        self._begins = (self.maintained and self.data.exists()) or (self.name == MEMBERS[0] and empty) or self.rebuilt
+        self.rebuilt = False
         self.write_overrides()
         _write(self._orders, json.dumps(self._patroni(), indent=1))
         self._forget_stale_pid()

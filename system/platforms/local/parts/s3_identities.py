@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 STAGING, MASTERS, PREVIEWS, BACKUPS = "staging", "masters", "previews", "backups"
+BUCKETS = (STAGING, MASTERS, PREVIEWS, BACKUPS)
 IDENTITIES = ("admin", "api", "worker", "edge", "backup", "restore", "observer")
 
 # SeaweedFS has simpler `actions` as well (Read, Write, ...), but its Write lets a service change a bucket's versioning,
