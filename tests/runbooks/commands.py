@@ -13,7 +13,7 @@ from enum import Enum
 from pathlib import Path
 
 RUNBOOKS = tuple(sorted(Path("docs/runbooks").glob("*.md")))
-PAGES = (*RUNBOOKS, *(Path("docs", f"{name}.md") for name in ("backups", "dr-plan", "rollback", "secrets")))
+PAGES = (*RUNBOOKS, *(Path("docs", f"{name}.md") for name in ("backups", "dr-plan", "rebuild", "rollback", "secrets")))
 
 
 class Kind(Enum):
