@@ -1,5 +1,6 @@
 """Start and stop an environment through the command that its profile names."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -9,14 +10,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.platform import PlatformClient
 from seatrial.profile import PlatformSection, Profile
 from seatrial.scope import Places
 
-_lifelines: dict[Path, int] = {}
+# Where a process that was started below `booted` finds the lifeline of what was booted there.
+_LIFELINE = "SEATRIAL_LIFELINE"
 
 
 @dataclass(frozen=True)
@@ -61,19 +62,19 @@ def call(profile: Profile, *arguments: str, lifeline: int | None = None) -> int:
 def tell(profile: Places, command: str) -> None:
     """Run `up`, `down` or `rebuild` of an environment that was up; raises EnvironmentFault with the line that it ends with.
 
-    What is started holds the lifeline of `booted`, if that has booted the environment in this process.
+    What is started holds the lifeline of `booted`, if the environment was booted there, here or in a process above this one.
     """
-    lifeline = _lifelines.get(profile.state) if profile.state and command != "down" else None
-    options = [] if lifeline is None else ["--lifeline", str(lifeline)]
-    done = subprocess.run(
-        _command(profile.platform_command, command, *options),
-        cwd=profile.tree,
-        capture_output=True,
-        text=True,
-        check=False,
-        pass_fds=() if lifeline is None else (lifeline,),
-        process_group=0,
-    )
+    with contextlib.ExitStack() as ending:
+        options: list[str] = []
+        keep: tuple[int, ...] = ()
+        if command != "down" and (place := os.environ.get(_LIFELINE)):
+            lifeline = os.open(place, os.O_RDONLY)
+            ending.callback(os.close, lifeline)
+            options, keep = ["--lifeline", str(lifeline)], (lifeline,)
+        words = _command(profile.platform_command, command, *options)
+        done = subprocess.run(
+            words, cwd=profile.tree, capture_output=True, text=True, check=False, pass_fds=keep, process_group=0
+        )
     if done.returncode:
         lines = done.stderr.splitlines() or [f"{command} ended with exit code {done.returncode}"]
         raise EnvironmentFault(next((each for each in lines if each.startswith(("up: ", f"{command}: "))), lines[-1]))
@@ -108,10 +109,10 @@ def booted(profile: Profile) -> Iterator[Boot]:
         code = call(profile, "up", "--lifeline", str(read_end), lifeline=read_end)
         if code:
             raise EnvironmentFault(f"the platform did not come up (exit {code}); its lines above say why")
-        _lifelines[state] = read_end
+        os.environ[_LIFELINE] = f"/proc/{os.getpid()}/fd/{read_end}"
         yield Boot(time.monotonic() - started)
     finally:
-        _lifelines.pop(state, None)
+        os.environ.pop(_LIFELINE, None)
         os.close(read_end)
         call(profile, "down")
         os.close(write_end)
