@@ -236,6 +236,7 @@ class Places:
     cloud: object = None
     external: object = None
     platform_socket: Path | None = None
+    platform_command: tuple[str, ...] = ()
     state: Path | None = None
     tree: Path = Path()
     secret_files: tuple[Path, ...] = ()
