@@ -268,7 +268,7 @@ class PlatformClient(PlatformSocket):
         return shaped("scale", lambda: int(data["previous"]))
 
     def certificate(self, part: str, **how: Any) -> None:
-        """Give a part a new certificate: `names`, `days`, `self_signed`; without any of them the proper one."""
+        """Give a part a new certificate: `names`, `days`, `self_signed`, `seconds`, `lost`; without any the proper one."""
         self._ask("POST", "certificate", {"part": part, **how})
 
     def clock(self, part: str, seconds: int) -> None:

@@ -16,7 +16,9 @@ import jsonschema
 import psycopg
 import pytest
 import redis
+from cryptography import x509
 
+from seatrial.probes import tls
 from system.platforms.local.addresses import INSTANCES
 from tests.platform.bench import Running, schema, wait_for
 
@@ -412,6 +414,31 @@ def clock_is_off(running: Running, name: str, seconds: int) -> bool:
     return abs(parsedate_to_datetime(said).timestamp() - time.time() - seconds) < 10
 
 
+def test_an_ingress_whose_authority_is_lost_stays_down_until_it_has_another_one(running: Running) -> None:
+    def signer() -> int:
+        kept = running.layout.data / "ingress/pki/authorities/local/intermediate.crt"
+        return x509.load_pem_x509_certificate(kept.read_bytes()).serial_number
+
+    before = signer()
+    assert not fits("certificate_answer", running.post("certificate", {"part": "ingress", "lost": True}))["proper"]
+    wait_for(lambda: running.part("ingress")["state"] == "failed")
+    assert fits("certificate_answer", running.post("certificate", {"part": "ingress"}))["proper"]
+    assert running.part("ingress")["state"] == "ready"
+    assert signer() != before
+
+
+def test_an_expired_certificate_at_the_ingress_is_served_until_the_proper_one_is_asked_for(running: Running) -> None:
+    def error() -> str | None:
+        place = running.layout.addresses.endpoint("https")
+        root = running.layout.ca / "root.crt"
+        return tls.handshake("app.seatrial.localhost", place.port, address=place.address, ca=root).error
+
+    running.post("certificate", {"part": "ingress", "days": 0})
+    wait_for(lambda: "expired" in (error() or ""))
+    running.post("certificate", {"part": "ingress"})
+    assert error() is None
+
+
 def trusted(running: Running, part: str) -> bool:
     endpoint = running.layout.addresses.endpoint(part)
     if part == "postgres":
@@ -483,9 +510,10 @@ def test_the_live_database_is_never_taken_down_nor_half_way_up(running: Running,
         ("POST", "rollback", {"release": "../x"}, 404, "there is no release"),
         ("POST", "deploy", {"services": ["mail"]}, 400, "there is no service mail"),
         ("POST", "canary", {"instances": ["api-9"]}, 400, "there is no instance api-9"),
-        ("POST", "certificate", {"part": "s3"}, 400, "only postgres, redis, redis-replica"),
         ("POST", "clock", {"part": "redis", "seconds": 4}, 400, "only instances of the services"),
         ("POST", "clock", {"part": "api-1", "seconds": 601}, 400, "from -600 to 600"),
+        ("POST", "certificate", {"part": "s3"}, 400, "only postgres, redis, redis-replica, ingress"),
+        ("POST", "certificate", {"part": "redis", "lost": True}, 400, "for ingress"),
     ],
 )
 def test_a_wrong_call_is_refused_with_one_line(

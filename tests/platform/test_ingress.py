@@ -8,6 +8,9 @@ import pytest
 
 from faults.security._ingress import PatchedIngress
 from seatrial.registry import load_faults
+from system.platforms.local.layout import Layout
+from system.platforms.local.parts.ingress import Ingress
+from system.platforms.local.programs import Programs
 from tests.platform.bench import Running
 
 TURNS = 30
@@ -41,6 +44,19 @@ def test_a_body_that_may_be_left_unread_is_followed_by_no_other_request(running:
         assert answer.startswith((b"HTTP/1.1 3", b"HTTP/1.1 4")), answer[:100]
         assert b"\r\nConnection: close\r\n" in answer, answer
     assert "panic" not in (running.layout.logs / "ingress.log").read_text()
+
+
+@pytest.mark.parametrize(("halves", "kept"), [(("crt", "key"), True), (("crt",), False)])
+def test_an_authority_is_forgotten_for_want_of_its_key_alone(
+    layout: Layout, halves: tuple[str, ...], kept: bool
+) -> None:
+    layout.make()
+    issuer = layout.data / "ingress/pki/authorities/local/intermediate.crt"
+    issuer.parent.mkdir(parents=True)
+    for half in halves:
+        issuer.with_suffix(f".{half}").touch()
+    Ingress(layout, Programs.find()).forget_without_key()
+    assert issuer.exists() is kept
 
 
 def test_every_fault_of_the_ingress_finds_its_place_in_the_configuration(running: Running) -> None:

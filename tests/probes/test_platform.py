@@ -490,6 +490,23 @@ def test_a_strike_on_what_heals_itself_is_logged_too(
     assert set(log) <= set(INVERSES)
 
 
+def test_a_proper_certificate_needs_no_inverse_and_is_that_of_any_other_one(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DISRUPT, undo=lambda *entry: log.append(entry), platform_socket=path)
+    DisruptPlatform(inside).renew("ingress")
+    assert log == []
+    DisruptPlatform(inside).certificate("ingress", lost=True)
+    invert(*log[0], inside)
+    assert [body for _, body in fake.acts] == [
+        {"part": "ingress"},
+        {"part": "ingress", "lost": True},
+        {"part": "ingress"},
+    ]
+
+
 def test_nothing_is_struck_when_the_undo_log_cannot_be_written(
     platform: tuple[FakePlatform, Path], scope: Build
 ) -> None:

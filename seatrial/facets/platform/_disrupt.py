@@ -157,7 +157,10 @@ class DisruptPlatform(ExercisePlatform):
         self._client.patch(patch)
 
     def certificate(self, part: str, **how: Any) -> None:
-        """Give a part another certificate: `names`, `days`, `self_signed`; the inverse gives it a proper one."""
+        """Give a part another certificate, or with `lost` lose the ingress' authority; the inverse gives it a proper one.
+
+        Others than the proper one: `names`, `days`, `self_signed`, and `seconds` for those that the ingress renews.
+        """
         self._strike("certificate", part=part)
         self._client.certificate(part, **how)
 
@@ -170,6 +173,11 @@ class DisruptPlatform(ExercisePlatform):
         """Have the clock of a service's instance be so many seconds ahead, behind where negative; the inverse sets it right."""
         self._strike("clock", part=part)
         self._client.clock(part, seconds)
+
+    def renew(self, part: str) -> None:
+        """Give a part a new certificate of the proper kind, at the ingress from a new authority; needs no inverse."""
+        self._scope.meter.add(writes=1)
+        self._client.certificate(part)
 
     def rotate(self, secret: str) -> Rotated:
         """Bring a new value of a secret into use beside the old one; the inverse ends the old one.

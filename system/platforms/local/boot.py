@@ -100,6 +100,7 @@ class _Start:
         self._buckets_ready.set()
 
     async def front(self) -> None:
+        self._instance.ingress.forget_without_key()
         await asyncio.gather(self._part("ingress"), self._part("dns"))
         self._front_ready.set()
 

@@ -9,11 +9,13 @@ from typing import Any
 from system.platforms.local import accounts, kept, leaks, live_migrations, region, reports, strengths
 from system.platforms.local.arguments import Arguments
 from system.platforms.local.base_backup import back_up
-from system.platforms.local.certificates import replace_certificate
+from system.platforms.local.ca import LEAF_DAYS
+from system.platforms.local.certificates import Wanted, replace_certificate
 from system.platforms.local.clocks import MOST_S, move_clock
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.instance import Instance
 from system.platforms.local.members import lose, restart
+from system.platforms.local.parts.ingress import LIFETIME_S
 from system.platforms.local.previous import build_previous
 from system.platforms.local.recover import recover
 from system.platforms.local.rollout import Rollout
@@ -282,11 +284,17 @@ class Calls:
         return await self._rollout.scale(service, count)
 
     async def _certificate(self, arguments: Arguments) -> Answer:
-        name, names = arguments.text("part"), arguments.names("names")
-        days, self_signed = arguments.integer("days", 90, least=-3650, most=3650), arguments.flag("self_signed")
+        name = arguments.text("part")
+        wanted = Wanted(
+            tuple(arguments.names("names")),
+            arguments.integer("days", LEAF_DAYS, least=-3650, most=3650),
+            arguments.flag("self_signed"),
+            arguments.integer("seconds", LIFETIME_S, least=10, most=86400),
+            arguments.flag("lost"),
+        )
         arguments.finish()
         async with self._instance.changing:
-            return await replace_certificate(self._instance, name, names, days=days, self_signed=self_signed)
+            return await replace_certificate(self._instance, name, wanted)
 
     async def _clock(self, arguments: Arguments) -> Answer:
         name, seconds = arguments.text("part"), arguments.integer("seconds", 0, least=-MOST_S, most=MOST_S)

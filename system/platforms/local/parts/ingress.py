@@ -1,10 +1,13 @@
 """The ingress: Caddy with HTTPS for every public host, short-lived certificates of the instance's own authority."""
 
 import asyncio
+import re
+import shutil
 import ssl
+from pathlib import Path
 
 from system.platforms.local.addresses import INSTANCES, SLOTS
-from system.platforms.local.ca import Authority
+from system.platforms.local.ca import Authority, LeafFiles
 from system.platforms.local.children import Command
 from system.platforms.local.layout import Layout
 from system.platforms.local.part import Part
@@ -76,11 +79,7 @@ _TEMPLATE = """\
 }}
 
 (common) {{
-	tls {{
-		issuer internal {{
-			lifetime 75s
-		}}
-	}}
+	{tls}
 	# A body that nobody reads to its end must not be followed by another request: in full duplex, Go's server may then
 	# panic and drop that one without an answer (golang/go issue 68560).
 	@sending {{
@@ -209,6 +208,14 @@ http:// {{
 }}
 """
 
+_AUTOMATIC = """tls {{
+		issuer internal {{
+			lifetime {lifetime_s}s
+		}}
+	}}"""
+LIFETIME_S = 75
+PUBLIC = ("app", "api", "play", "s3")
+
 
 class Ingress(Part):
     """Terminates TLS, balances over healthy instances, redirects HTTP.
@@ -216,6 +223,10 @@ class Ingress(Part):
     Args:
         layout: directories and addresses.
         programs: the programs to run.
+
+    Attributes:
+        lifetime_s: of the certificates that it gets for itself.
+        by_hand: a certificate for every public host that is served instead, and never renewed.
     """
 
     stop_grace_s = 6.0
@@ -225,6 +236,8 @@ class Ingress(Part):
         self._authority = Authority(layout.ca)
         self._storage = layout.data / "ingress"
         self._file = layout.run / "Caddyfile"
+        self.lifetime_s = LIFETIME_S
+        self.by_hand: LeafFiles | None = None
 
     async def prepare(self) -> None:
         """Write the Caddyfile."""
@@ -250,14 +263,37 @@ class Ingress(Part):
             https=addresses.endpoint("https").port,
             root_certificate=self._authority.root_certificate,
             root_key=self._authority.root_key,
+            tls=_tls(self.by_hand, self.lifetime_s),
             s3_upstream=addresses.endpoint("s3"),
-            **{name: addresses.host(name) for name in ("app", "api", "play", "s3")},
+            **{name: addresses.host(name) for name in PUBLIC},
             **upstreams,
             **self._policies(balanced),
         )
         for edit in self.settings.get("patch", []):
             text = text.replace(edit["find"], edit["replace"], 1)
         return text
+
+    def lose_authority(self) -> None:
+        """Delete the key that the ingress signs with."""
+        self._issuer("key").unlink(missing_ok=True)
+
+    def forget(self) -> None:
+        """Delete authority and certificates: the next start makes them anew, below the root."""
+        if self._kept().exists():
+            shutil.rmtree(self._kept())
+
+    def forget_without_key(self) -> None:
+        """Delete an authority whose key is gone, with which it would not start."""
+        if self._issuer("crt").exists() and not self._issuer("key").exists():
+            self.forget()
+
+    def _issuer(self, half: str) -> Path:
+        return self._kept() / f"pki/authorities/local/intermediate.{half}"
+
+    def _kept(self) -> Path:
+        """Give the store that the configuration names with the patches in force."""
+        named = re.search(r'storage file_system "(.+)"', self.caddyfile())
+        return Path(named[1]) if named else self._storage
 
     def _policies(self, balanced: dict[str, tuple[str, ...]]) -> dict[str, str]:
         """Give every service in turns the same, or where there are weights each service its own."""
@@ -281,7 +317,7 @@ class Ingress(Part):
     async def probe(self) -> str:
         """Handshake with a verified certificate for each public host."""
         context = ssl.create_default_context(cafile=str(self._authority.root_certificate))
-        for name in ("app", "api", "play", "s3"):
+        for name in PUBLIC:
             host = self.layout.addresses.host(name)
             try:
                 _, writer = await asyncio.open_connection(
@@ -299,3 +335,7 @@ class Ingress(Part):
 
 def _instances(service: str) -> tuple[str, ...]:
     return tuple(each for each in SLOTS[service] if each in INSTANCES)
+
+
+def _tls(by_hand: LeafFiles | None, lifetime_s: int) -> str:
+    return f'tls "{by_hand.certificate}" "{by_hand.key}"' if by_hand else _AUTOMATIC.format(lifetime_s=lifetime_s)
