@@ -53,7 +53,7 @@ class ObserveFiles:
 
 
 class DestroyFiles(ObserveFiles):
-    """Loosens rights, inside of the environment's state folder alone."""
+    """Loosens rights and takes files away, inside of the environment's state folder alone."""
 
     def chmod(self, path: Path, mode: int) -> None:
         """Give a file or a folder other permission bits; the inverse gives back those of now."""
@@ -62,6 +62,13 @@ class DestroyFiles(ObserveFiles):
         self._scope.undo("files.chmod", {"path": str(place), "mode": before})
         self._scope.meter.add(writes=1)
         place.chmod(mode)
+
+    def hide(self, path: Path) -> None:
+        """Take a file away, to the name beside it that ends in ".hidden"; the inverse brings it back."""
+        place = _inside(self._scope, path)
+        self._scope.undo("files.show", {"path": str(place)})
+        self._scope.meter.add(writes=1)
+        place.rename(_hidden(place))
 
 
 def _below(folder: Path) -> Iterator[Path]:
@@ -85,6 +92,19 @@ def _inside(scope: Scope, path: Path) -> Path:
     if not place.is_relative_to(state.resolve()):
         raise HarnessError(f"{path} is outside of the state folder")
     return place
+
+
+def _hidden(place: Path) -> Path:
+    return place.with_name(f"{place.name}.hidden")
+
+
+@inverse("files.show")
+def _show(scope: Scope, *, path: str) -> None:
+    place = _inside(scope, Path(path))
+    if place.exists():  # it was made anew meanwhile
+        _hidden(place).unlink(missing_ok=True)
+    elif _hidden(place).exists():
+        _hidden(place).rename(place)
 
 
 @inverse("files.chmod")

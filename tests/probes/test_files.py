@@ -73,3 +73,22 @@ def test_nothing_outside_of_the_state_folder_is_touched(scope: Callable[..., Sco
     for path in (outside, state / "link", state / ".." / "outside"):
         with pytest.raises(HarnessError, match="outside"):
             DestroyFiles(scope(Level.DESTROY, state=state)).chmod(path, 0o644)
+
+
+def test_a_hidden_file_comes_back_unless_it_was_made_anew(scope: Callable[..., Scope], state: Path) -> None:
+    logged: list[tuple[str, dict[str, Any]]] = []
+    file = state / "secrets" / "password"
+    held = file.read_text()
+    struck = scope(Level.DESTROY, undo=lambda do, args: logged.append((do, args)), state=state)
+
+    DestroyFiles(struck).hide(file)
+
+    assert not file.exists()
+    for _ in range(2):
+        invert(*logged[0], struck)
+        assert file.read_text() == held
+    DestroyFiles(struck).hide(file)
+    file.write_text("anew")
+    invert(*logged[0], struck)
+    assert file.read_text() == "anew"
+    assert not file.with_name("password.hidden").exists()
