@@ -34,6 +34,7 @@ class Drill:
         self._struck_s: float | None = None
         self._undone_s: float | None = None
         self._events: list[tuple[float, str]] = []
+        self._stages: list[dict[str, Any]] = []
         self._watched: dict[str, Watched] = {}
 
     def __enter__(self) -> Self:
@@ -107,6 +108,7 @@ class Drill:
         """Wait until every stage has been reached; return each one's seconds on the clock.
 
         A recovery that misses the deadline, or a stage's own budget, is a Failure that says what was reached, and when.
+        A drill may strike and recover several times; its evidence keeps the stages of all.
 
         Args:
             stages: name -> answers something true once the stage is reached; asked in turn, a reached one no more.
@@ -130,7 +132,8 @@ class Drill:
         except Failure:
             raise Failure(f"{', '.join(stages)} within {within_s:g} s of {since}", recovery.told, where) from None
         finally:
-            self._handle.evidence(RTO, [*stage_rows(recovery.reached, budgets_s)])
+            self._stages += stage_rows(recovery.reached, budgets_s)
+            self._handle.evidence(RTO, self._stages)
         if not recovery.whole:
             reason = stop()
             self.undo()
