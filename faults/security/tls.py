@@ -64,7 +64,7 @@ class ForeignAuthority(PatchedIngress):
         return bool(chain) and chain[-1].issuer not in trusted
 
 
-@fault("tls-short-lived", kind="TLS", caught_by={"SEC-TLS-02": "left on every certificate"})
+@fault("tls-short-lived", kind="TLS", caught_by=dict.fromkeys(("SEC-TLS-02", "DR-TLS-01"), "left on every certificate"))
 class ShortLived(PatchedIngress):
     """Certificates are issued for less time than the renewal window leaves.
 
@@ -81,7 +81,12 @@ class ShortLived(PatchedIngress):
         return bool(chain) and (chain[0].not_valid_after_utc - chain[0].not_valid_before_utc).total_seconds() < 30
 
 
-@fault("tls-renewal-stopped", kind="time", caught_by={"SEC-TLS-02": "left on every certificate"}, takes_s=45.0)
+@fault(
+    "tls-renewal-stopped",
+    kind="time",
+    caught_by={"SEC-TLS-02": "left on every certificate", "DR-TLS-01": "not reached: renewed by itself"},
+    takes_s=90.0,
+)
 class RenewalStopped(PatchedIngress):
     """The loop that renews certificates has stopped, and nothing else shows it.
 
