@@ -114,6 +114,6 @@ async def _delete(services: Services, caller: Caller, asset_id: str) -> Done:
         objects = [staged, (storage.previews, preview_key(asset_id)), (storage.previews, poster_key(asset_id))]
         upload = (*staged, row["upload_id"]) if row["status"] == "awaiting_upload" and row["upload_id"] else None
         master = (row["master_bucket"], row["master_key"], row["master_version_id"]) if row["master_key"] else None
-        await services.bulk.run(lambda s3: remove_objects(s3, objects, upload=upload, master=master))
+        await services.store.run(lambda s3: remove_objects(s3, objects, upload=upload, master=master))
         await services.row("delete from assets where id = %s and claim_owner = %s", (asset_id, held.owner))
     return Done()

@@ -1,7 +1,7 @@
 """Talk to the object store through boto3, which is imported in a thread on first use (it costs a second of start-up).
 
 SigV4, path style, checksums only where they are asked for (Wasabi and SeaweedFS refuse newer defaults), time-outs,
-and a small thread pool of its own, so that a store which hangs holds nothing else up.
+and small thread pools of its own, so that a store which hangs holds nothing else up, presigning included.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ class ObjectStore:
     """Run S3 calls in threads: `await store.run(lambda s3: s3.head_object(Bucket=..., Key=...))`.
 
     A store that cannot be had raises StoreUnavailableError; what it refuses raises botocore's ClientError. `threads`
-    bounds how many calls are under way (more wait), `attempts` how often one is tried, `limit_s` how long a caller
-    waits altogether.
+    bounds how many calls are under way (more wait, and leave the queue when their caller has), `attempts` how often one
+    is tried, after a random wait, `limit_s` how long a caller waits altogether.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class ObjectStore:
         self._read_timeout_s, self._attempts, self._limit_s = read_timeout_s, attempts, limit_s
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="s3")
         self._probe_thread = ThreadPoolExecutor(1, thread_name_prefix="s3-probe")
+        self._signing_thread = ThreadPoolExecutor(1, thread_name_prefix="s3-signing")
         self._building = threading.Lock()
         self._built: dict[str, tuple[tuple[str, str], S3Client]] = {}
 
@@ -92,14 +93,15 @@ class ObjectStore:
             ),
         )
 
-    async def run(self, call: Callable[["S3Client"], T]) -> T:
-        """Run a call on the private endpoint in a thread."""
+    async def run(self, call: Callable[["S3Client"], T], limit_s: float | None = None) -> T:
+        """Run a call on the private endpoint in a thread; `limit_s` is for one whose caller waits less long than for others."""
+        limit_s = limit_s or self._limit_s
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._limit_s):
+            async with asyncio.timeout(limit_s):
                 return await loop.run_in_executor(self._threads, self._translated, call)
         except TimeoutError as error:
-            raise StoreUnavailableError(f"no answer within {self._limit_s:g} s") from error
+            raise StoreUnavailableError(f"no answer within {limit_s:g} s") from error
 
     def _translated(self, call: Callable[["S3Client"], T]) -> T:
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError  # noqa: PLC0415
@@ -114,8 +116,8 @@ class ObjectStore:
             raise StoreUnavailableError(str(error)) from error
 
     async def presign(self, call: Callable[["S3Client"], T]) -> T:
-        """Run a presigning call, which computes only, in a thread."""
-        return await asyncio.get_running_loop().run_in_executor(self._threads, lambda: call(self.presigner))
+        """Run a presigning call, which computes only, in a thread where no call waits for the store."""
+        return await asyncio.get_running_loop().run_in_executor(self._signing_thread, lambda: call(self.presigner))
 
     async def probe(self, bucket: str) -> None:
         """Raise unless the bucket can be listed within a second."""
@@ -125,5 +127,5 @@ class ObjectStore:
 
     def close(self) -> None:
         """Let the threads end when their calls have."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
-        self._probe_thread.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._threads, self._probe_thread, self._signing_thread):
+            threads.shutdown(wait=False, cancel_futures=True)

@@ -27,6 +27,7 @@ __all__ = ["CachedObject", "DiskCache"]
 RECHECK_S = 10.0
 RETRY_S = 2.0
 WRITE_AGAIN_S = 5.0
+PATIENCE_S = 1.0
 TEMPORARY = ".part-"
 
 _HITS = metrics.cache_requests.labels("hit")
@@ -86,7 +87,8 @@ class DiskCache:
     async def get(self, key: str) -> CachedObject:
         """Return the object, filled or confirmed by the store at most RECHECK_S seconds ago.
 
-        While the store is down, a cached object is still given. Raises ObjectMissingError or StoreUnavailableError.
+        While the store is down, a cached object is still given: a store that does not answer holds it up for PATIENCE_S, and
+        only until that is known. Raises ObjectMissingError or StoreUnavailableError.
         """
         now_s = time.monotonic()
         cached = self._objects.get(key)
@@ -98,6 +100,12 @@ class DiskCache:
         if flight is None:
             flight = self._flights[key] = asyncio.create_task(self._confirm(key))
             flight.add_done_callback(lambda done: self._landed(key, done))
+        if cached is not None:
+            await asyncio.wait({flight}, timeout=0 if self._store_down_until_s else PATIENCE_S)
+            if not flight.done() and self._objects.get(key) is cached:
+                self._objects.move_to_end(key)
+                metrics.cache_requests.labels("stale").inc()
+                return cached
         return await asyncio.shield(flight)
 
     def forget(self, key: str) -> None:
@@ -146,7 +154,7 @@ class DiskCache:
         raise StoreUnavailableError(f"{key} keeps changing")
 
     async def _refresh(self, key: str, cached: CachedObject | None) -> CachedObject:
-        head = await self._source.head(key)
+        head = await self._head(key)
         if cached is not None and cached.head.etag == head.etag and cached.head.size == head.size:
             cached.checked_s = time.monotonic()
             metrics.cache_requests.labels("confirmed").inc()
@@ -156,6 +164,15 @@ class DiskCache:
         if self._filling_bytes + head.size > self.max_bytes or time.monotonic() < self._unwritable_until_s:
             return CachedObject(head, None, time.monotonic())
         return await self._fill(key, head)
+
+    async def _head(self, key: str) -> ObjectHead:
+        try:
+            head = await self._source.head(key)
+        except ObjectMissingError:
+            self._store_down_until_s = 0.0
+            raise
+        self._store_down_until_s = 0.0
+        return head
 
     async def _fill(self, key: str, head: ObjectHead) -> CachedObject:
         part = self.directory / f"{TEMPORARY}{secrets.token_hex(8)}"

@@ -17,6 +17,7 @@ __all__ = ["ObjectHead", "Origin"]
 
 T = TypeVar("T")
 CHUNK_BYTES = 262_144
+HEAD_S = 5.0  # whoever plays waits for this first; a queue of such questions must not make it longer
 _MD5_ETAG = re.compile(r'"[0-9a-f]{32}"')
 
 
@@ -37,7 +38,7 @@ class Origin:
 
     async def head(self, key: str) -> ObjectHead:
         """Return size, strong entity tag and checksum of an object."""
-        answer = await self._call(lambda s3: s3.head_object(Bucket=self._bucket, Key=key))
+        answer = await self._call(lambda s3: s3.head_object(Bucket=self._bucket, Key=key), HEAD_S)
         return ObjectHead(answer["ContentLength"], answer["ETag"], answer["Metadata"].get("sha256", ""))
 
     async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
@@ -73,11 +74,11 @@ class Origin:
         finally:
             body.close()
 
-    async def _call(self, call: "Callable[[S3Client], T]") -> T:
+    async def _call(self, call: "Callable[[S3Client], T]", limit_s: float | None = None) -> T:
         from botocore.exceptions import ClientError  # noqa: PLC0415 - see ObjectStore: slow to import
 
         try:
-            return await self._store.run(call)
+            return await self._store.run(call, limit_s)
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if status == 404:

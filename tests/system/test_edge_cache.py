@@ -254,3 +254,69 @@ def test_a_directory_that_cannot_be_written_fails_the_probe(tmp_path: Path, cloc
             await cache.probe()
 
     play(tmp_path, scenario)
+
+
+def test_a_cached_object_is_given_while_the_store_hangs(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+
+    async def scenario(cache: DiskCache, source: MemorySource) -> None:
+        await cache.get("a")
+        source.objects["a"] = b"new"
+        source.gate.clear()
+        clock.now_s += 11
+        assert await content(cache, "a") == b"a" * 40
+        source.gate.set()
+        await asyncio.gather(*cache._flights.values())
+        assert await content(cache, "a") == b"new"
+
+    play(tmp_path, scenario)
+
+
+def test_a_store_that_is_known_to_be_down_holds_no_cached_object_up(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(cache: DiskCache, source: MemorySource) -> None:
+        await cache.get("a")
+        source.down = True
+        with pytest.raises(StoreUnavailableError):
+            await cache.get("b")
+        monkeypatch.setattr(module, "PATIENCE_S", 3600.0)  # whoever waited would wait for ever
+        source.gate.clear()
+        clock.now_s += 11
+        assert await content(cache, "a") == b"a" * 40
+        source.down = False
+        source.gate.set()
+        await asyncio.gather(*cache._flights.values())
+        source.objects["a"] = b"new"
+        clock.now_s += 11
+        assert await content(cache, "a") == b"new"
+
+    play(tmp_path, scenario)
+
+
+def test_an_object_that_is_being_replaced_is_waited_for(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE_S", 0.01)
+
+    class Slow(MemorySource):
+        filling = asyncio.Event()
+
+        async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
+            if head.size == 3:
+                await self.filling.wait()
+            await super().fetch(key, head, path)
+
+    async def scenario() -> None:
+        source = Slow()
+        source.objects["a"] = b"first"
+        cache = DiskCache(tmp_path, 100, source)
+        await cache.get("a")
+        source.objects["a"] = b"new"
+        clock.now_s += 11
+        asyncio.get_running_loop().call_later(0.05, source.filling.set)
+        assert await content(cache, "a") == b"new"
+
+    asyncio.run(scenario())
