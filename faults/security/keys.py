@@ -19,18 +19,18 @@ def _policy(effect: str, user: str, action: str, bucket: str) -> dict[str, Any]:
 
 @fault("key-too-wide", kind="cloud objects", caught_by={"SEC-SEC-05": "also: read masters"})
 class TooWide:
-    """The worker's key was given the originals for a one-time repair, and kept them.
+    """The edge's key was given the originals for a one-time repair, and kept them.
 
     Source: https://cwe.mitre.org/data/definitions/272.html (least privilege violation)
     """
 
     def strike(self, destroy: Destroy) -> None:
         """Set the policy."""
-        destroy.s3.set_policy("masters", _policy("Allow", "worker", "s3:GetObject", destroy.s3.bucket("masters")))
+        destroy.s3.set_policy("masters", _policy("Allow", "edge", "s3:GetObject", destroy.s3.bucket("masters")))
 
     def in_effect(self, observe: Observe) -> bool:
         """Read the policy back."""
-        return "user/worker" in str(observe.s3.policy("masters"))
+        return "user/edge" in str(observe.s3.policy("masters"))
 
 
 @fault("key-dead", kind="cloud objects", caught_by={"SEC-SEC-05": "a key s3-edge that works"})

@@ -178,6 +178,10 @@ class Session:
         answer = self.call("POST", f"/v1/assets/{asset_id}/promote", timeout_s=30.0)
         return Asset.from_json(promised(answer, 200).json())
 
+    def remake(self, asset_id: str) -> Asset:
+        """Ask for a lost preview to be made again."""
+        return Asset.from_json(promised(self.call("POST", f"/v1/assets/{asset_id}/preview"), 202).json())
+
     def playback(self, asset_id: str, variant: str = "preview", lifetime_s: int | None = None) -> Playback:
         """Take a signed link."""
         asked: dict[str, Any] = {"variant": variant} | ({} if lifetime_s is None else {"lifetime_s": lifetime_s})

@@ -26,6 +26,7 @@ NEEDS: Mapping[tuple[str, str], frozenset[str]] = {
     ("api", "masters"): _ALL,
     ("api", "previews"): frozenset({LIST, READ, DELETE}),
     ("worker", "staging"): frozenset({LIST, READ}),
+    ("worker", "masters"): frozenset({READ}),
     ("worker", "previews"): _ALL,
     ("edge", "previews"): frozenset({LIST, READ}),
 }
@@ -59,12 +60,18 @@ def needed(who: str, bucket: str, action: str) -> bool:
     return action in NEEDS.get((who, bucket), frozenset())
 
 
+def first_of(exercise: Exercise, bucket: str) -> str | None:
+    """Give a key that can be read; without the right to list, S3 refuses an absent one as if it might not be read either."""
+    listed = exercise.s3.call("list_objects_v2", Bucket=bucket, MaxKeys=1).data.get("Contents", [])
+    return str(listed[0]["Key"]) if listed else None
+
+
 def asked_by(service: ServiceKey, bucket: str, there: str, absent: str) -> Iterator[Asked]:
     """Ask for every action with a service's key; `there` is a key to read, `absent` one that nobody wrote."""
     where: dict[str, Any] = {"Bucket": bucket, "Key": absent}
     calls: dict[str, tuple[str, dict[str, Any]]] = {
         LIST: ("list_objects_v2", {"Bucket": bucket, "MaxKeys": 1}),
-        READ: ("get_object", {"Bucket": bucket, "Key": there}),
+        READ: ("get_object", {"Bucket": bucket, "Key": there, "Range": "bytes=0-0"}),
         WRITE: ("put_object", where | {"Body": b"x", "ContentMD5": _OTHER_DIGEST}),
         PART: ("upload_part", where | {"Body": b"x", "UploadId": _NO_UPLOAD, "PartNumber": 1}),
         DELETE: ("delete_object", where),

@@ -67,7 +67,7 @@ def _rights(exercise: Exercise, name: str, external: External) -> Iterator[Right
     key = exercise.s3.service(external.credential.removeprefix("s3-"))
     absent = f"trial/{exercise.marker}-absent"
     for bucket in place.buckets:
-        for asked in store.asked_by(key, bucket, absent, absent):
+        for asked in store.asked_by(key, bucket, store.first_of(exercise, bucket) or absent, absent):
             if asked.left is not None:
                 exercise.cleanup(_remove, exercise, bucket, absent, asked.left)
             # A key that the store does not know, or knows with another secret, is one that does not work.

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 
-from system.api import assets, events, operations, playback, promotion, sessions, uploads
+from system.api import assets, events, operations, playback, previews, promotion, sessions, uploads
 from system.api.documents import API_VERSION, errors, install_openapi
 from system.api.errors import install_errors
 from system.api.services import open_services
@@ -55,7 +55,7 @@ def create_app(settings: ApiSettings | None) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     app.include_router(operations.router)
-    for part in (sessions, assets, uploads, promotion, playback, events):
+    for part in (sessions, assets, previews, uploads, promotion, playback, events):
         app.include_router(part.router, dependencies=[Depends(sessions.limit_client)], responses=errors(429))
     install_errors(app)
     install_openapi(app, TAGS)

@@ -30,6 +30,7 @@ _LINKS: dict[tuple[str, str], dict[str, dict[str, Any]]] = {
             "complete_upload",
             "follow_asset",
             "create_playback_link",
+            "remake_preview",
             "promote",
             "delete_asset",
         )

@@ -12,7 +12,7 @@ from system.api import counters
 from system.api.services import Services
 from system.common.logging import get_logger, trace_id
 
-__all__ = ["Message", "enqueue", "send"]
+__all__ = ["Message", "enqueue", "enqueue_again", "send"]
 
 KIND = "preview"
 TIMEOUT_S = 1.0
@@ -44,6 +44,14 @@ async def enqueue(connection: AsyncConnection[DictRow], asset_id: str) -> Messag
     if row is None:
         raise RuntimeError(f"no stream is configured for jobs of kind {KIND!r}")
     return Message(row["outbox_id"], row["job_id"], asset_id, row["trace"], row["stream"])
+
+
+async def enqueue_again(connection: AsyncConnection[DictRow], asset_id: str) -> Message:
+    """Put a new job in the place of the asset's job that has ended, inside the caller's transaction."""
+    await connection.execute(
+        "delete from jobs where asset_id = %s and kind = %s and state in ('done', 'failed')", (asset_id, KIND)
+    )
+    return await enqueue(connection, asset_id)
 
 
 async def send(services: Services, message: Message) -> None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 __all__ = [
+    "all_there",
     "assemble_parts",
     "copy_once",
     "error_code",
@@ -110,6 +111,11 @@ def stated_sha256(
         raise
     known = head.get("ChecksumSHA256", "")
     return head["ContentLength"], base64.b64decode(known).hex() if known and "-" not in known else None
+
+
+def all_there(s3: "S3Client", objects: Sequence[tuple[str, str, str | None]]) -> bool:
+    """Say whether the store has every one of these (bucket, key, version or None)."""
+    return all(stated_sha256(s3, *each) is not None for each in objects)
 
 
 def read_sha256(s3: "S3Client", bucket: str, key: str, version_id: str | None = None) -> str:

@@ -81,7 +81,7 @@ class Attempts:
         started_s = time.monotonic()
         with self._workspace.directory(str(job.id)) as directory:
             source = directory / "source"
-            await self._storage.fetch_upload(job.asset_id, job.sha256, source)
+            await self._storage.fetch_original(job, source)
             percent = [0]
 
             def on_progress(value: int) -> None:

@@ -23,12 +23,15 @@ STATEMENT_S = 5.0
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker needs to know of the job that it owns; `attempt` counts from 1."""
+    """What a worker needs to know of the job that it owns; `attempt` counts from 1, the master is None until there is one."""
 
     id: UUID
     asset_id: UUID
     sha256: str
     attempt: int
+    master_bucket: str | None = None
+    master_key: str | None = None
+    master_version_id: str | None = None
 
 
 class NoClaim(Enum):
@@ -54,7 +57,8 @@ with claimed as (
 )
 update assets set status = 'processing', progress = 0, failure_reason = null
 from claimed where assets.id = claimed.asset_id
-returning claimed.id, claimed.asset_id, claimed.attempts as attempt, assets.sha256
+returning claimed.id, claimed.asset_id, claimed.attempts as attempt, assets.sha256,
+    assets.master_bucket, assets.master_key, assets.master_version_id
 """  # noqa: S608 - constants of this module
 _STATE = "select state, lease_owner, attempts, lease_until < now() as expired from jobs where id = %(id)s"
 _EXTEND = f"update jobs set {_LEASE} where {_MINE}"  # noqa: S608

@@ -1,15 +1,16 @@
-"""Fetch uploads and publish previews, with every byte's checksum compared on the way."""
+"""Fetch originals and publish previews, with every byte's checksum compared on the way."""
 
 import base64
 import hashlib
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
 from system.common.s3 import ObjectStore, StoreUnavailableError
 from system.worker.errors import BadInputError, OutageError, PipelineError
+from system.worker.jobs import Job
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -18,6 +19,7 @@ __all__ = ["JobStorage"]
 
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
+GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 OUTAGE_STATUSES = frozenset({401, 403, 429})
 
 
@@ -27,12 +29,12 @@ class JobStorage:
     def __init__(self, store: ObjectStore, *, max_bytes: int) -> None:
         self._store, self._max_bytes = store, max_bytes
 
-    async def fetch_upload(self, asset_id: UUID, sha256: str, path: Path) -> None:
-        """Write the upload to `path`; raise BadInputError when it is not the file that its owner announced."""
+    async def fetch_original(self, job: Job, path: Path) -> None:
+        """Write the master, before there is one the upload, to `path`; raise BadInputError when it is not what was announced."""
         stop = threading.Event()
 
         def download(s3: "S3Client") -> None:
-            answer = s3.get_object(Bucket=self._store.settings.staging, Key=f"uploads/{asset_id}")
+            answer = s3.get_object(**self._original(job))
             if answer["ContentLength"] > self._max_bytes:
                 raise BadInputError(
                     f"the file has {answer['ContentLength']} bytes; at most {self._max_bytes} are accepted"
@@ -46,8 +48,8 @@ class JobStorage:
                     digest.update(chunk)
                     size += len(chunk)
             if size != answer["ContentLength"]:
-                raise PipelineError(f"{size} of {answer['ContentLength']} bytes of the upload arrived")
-            if digest.hexdigest() != sha256:
+                raise PipelineError(f"{size} of {answer['ContentLength']} bytes of the original arrived")
+            if digest.hexdigest() != job.sha256:
                 raise BadInputError("the uploaded file is not the one that was announced (its SHA-256 differs)")
 
         try:
@@ -82,6 +84,11 @@ class JobStorage:
 
         await self._call(delete)
 
+    def _original(self, job: Job) -> dict[str, Any]:
+        if job.master_key is not None:
+            return {"Bucket": job.master_bucket, "Key": job.master_key, "VersionId": job.master_version_id}
+        return {"Bucket": self._store.settings.staging, "Key": f"uploads/{job.asset_id}"}
+
     async def _call(self, call: "Callable[[S3Client], T]") -> T:
         from botocore.exceptions import ClientError  # noqa: PLC0415 - see ObjectStore: slow to import
 
@@ -89,8 +96,8 @@ class JobStorage:
             return await self._store.run(call)
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            if error.response.get("Error", {}).get("Code") == "NoSuchKey":
-                raise BadInputError("the uploaded file is no longer in the store") from error
+            if error.response.get("Error", {}).get("Code") in GONE:
+                raise BadInputError("the original is no longer in the store") from error
             if status in OUTAGE_STATUSES:
                 raise OutageError(f"S3: {error}") from error
             raise PipelineError(f"S3: {error}") from error

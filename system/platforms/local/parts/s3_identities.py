@@ -22,6 +22,7 @@ _GRANTS: dict[str, list[tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "worker": [
         (("ListBucket",), (STAGING, PREVIEWS)),
         (("GetObject",), (f"{STAGING}/*",)),
+        (("GetObject", "GetObjectVersion"), (f"{MASTERS}/*",)),  # to make a lost preview again
         (("GetObject", "PutObject", "DeleteObject", *_MULTIPART), (f"{PREVIEWS}/*",)),
     ],
     "edge": [(("ListBucket",), (PREVIEWS,)), (("GetObject",), (f"{PREVIEWS}/*",))],
