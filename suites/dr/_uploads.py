@@ -2,7 +2,7 @@
 
 from seatrial import Exercise, require
 from seatrial.drills import Ledger, require_whole
-from suites.client import Asset, Session, generated_clip, remove, small_clip
+from suites.client import Asset, Created, Session, generated_clip, remove, small_clip
 
 PREVIEW, POSTER = "preview.mp4", "poster.jpg"
 LONG_S = 20.0
@@ -25,13 +25,21 @@ class Uploads:
 
     def upload(self, title: str, content: bytes) -> Asset:
         """Upload one; it is in the ledger once its completion has been answered."""
+        return self.finish(self.announce(title, content), content)
+
+    def announce(self, title: str, content: bytes) -> Created:
+        """Announce one, and send nothing yet."""
         name = self._ledger.ask(f"{self._exercise.marker} {title}")
         created = self._session.create(name, content)
         self._exercise.cleanup(remove, self._session, created.asset.id)
+        return created
+
+    def finish(self, created: Created, content: bytes) -> Asset:
+        """Send and complete one that was announced; it can be repeated until it is acknowledged."""
         require(created.upload is not None, "somewhere to upload to", f"{created}")
         assert created.upload is not None
         asset = self._session.complete(created.asset.id, self._session.put(created.upload, content))
-        self._ledger.acknowledge(name)
+        self._ledger.acknowledge(created.asset.title)
         return asset
 
     def require_whole(self, at_least: int, struck_s: float) -> None:

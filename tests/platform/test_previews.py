@@ -8,6 +8,7 @@ import pytest
 from seatrial.environment import Environment
 from seatrial.impact import Exercise
 from seatrial.profile import load
+from seatrial.scope import close_clients
 from suites.client import Asset, Session, ready_asset, signed_in, small_clip
 from suites.dr._queue import jobs
 from tests.platform.bench import Running, profile
@@ -17,9 +18,11 @@ pytestmark = pytest.mark.xdist_group("calls")
 
 @pytest.fixture
 def exercise(running: Running, tmp_path: Path) -> Iterator[Exercise]:
-    made = Exercise(Environment(load(profile(running.layout, tmp_path / "here.toml"))), by="a test")
+    environment = Environment(load(profile(running.layout, tmp_path / "here.toml")))
+    made = Exercise(environment, by="a test")
     yield made
     made.close()
+    close_clients(environment.clients)
 
 
 @pytest.fixture

@@ -1,0 +1,35 @@
+"""What counts as a clear refusal."""
+
+import httpx2
+import pytest
+
+from seatrial.probes.http import HttpAnswer
+from suites.dr._refusal import unclear
+
+
+def answer(
+    status: int | None, kind: str = "application/problem+json", after: str = "2", error: str | None = None
+) -> str:
+    headers = httpx2.Headers({"Content-Type": kind, "Retry-After": after})
+    return unclear(HttpAnswer("POST", "https://api.test/", status, headers, b"body", 0.1, error))
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_problem_that_says_when_to_come_back_is_clear(status: int) -> None:
+    assert answer(status) == answer(status, "application/problem+json; charset=utf-8") == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "lack"),
+    [
+        (answer(None, error="timed out"), "timed out"),
+        (answer(202), "202 body"),
+        (answer(500), "500 body"),
+        (answer(503, kind="text/html"), "503 as text/html"),
+        (answer(503, kind=""), "503 as nothing"),
+        (answer(503, after=""), "503 with Retry-After missing"),
+        (answer(503, after="soon"), "503 with Retry-After soon"),
+    ],
+)
+def test_anything_else_is_told_apart(said: str, lack: str) -> None:
+    assert said == lack
