@@ -69,6 +69,7 @@ __all__ = [
 ]
 
 Settings = Mapping[str, Mapping[str, str | None]]
+LinkMode = Literal["open", "latency", "partition"]
 
 
 class PlatformClient(PlatformSocket):
@@ -214,6 +215,11 @@ class PlatformClient(PlatformSocket):
     def keep(self, without: Sequence[str] = (), *, hold: bool = False) -> None:
         """Write the plan anew, without some secrets or buckets; with `hold` it is not kept up with later changes."""
         self._ask("POST", "keep", {"without": list(without), "hold": hold})
+
+    def link(self, part: str, mode: LinkMode) -> int:
+        """Slow the link into a part down, cut it, or open it again; return how many sockets that changed."""
+        data = self._ask("POST", "link", {"part": part, "mode": mode})
+        return shaped("link", lambda: int(data["sockets"]))
 
     def switchover(self, to: str) -> Switched:
         """Make a part the primary of its kind in order, once it has all that the one of now has."""

@@ -3,6 +3,6 @@
 from seatrial.drills._drill import Drill
 from seatrial.drills._ledger import Audit, Ledger, require_whole
 from seatrial.drills._outage import Outage, outage
-from seatrial.drills._stages import RTO, of_many
+from seatrial.drills._stages import RTO, of_many, stage_rows
 
-__all__ = ["RTO", "Audit", "Drill", "Ledger", "Outage", "of_many", "outage", "require_whole"]
+__all__ = ["RTO", "Audit", "Drill", "Ledger", "Outage", "of_many", "outage", "require_whole", "stage_rows"]

@@ -159,7 +159,8 @@ def postgres_pool(settings: DatabaseSettings, *, name: str, max_size: int, wait_
             "prepare_threshold": None,
             "row_factory": dict_row,
         },
-        min_size=1,
+        # Whole from the start: at a distance a connection takes a second to open, longer than a caller waits for one.
+        min_size=max_size,
         max_size=max_size,
         most_waiting=8 * max_size,
         timeout=wait_s,

@@ -213,6 +213,33 @@ def test_a_stopped_part_stays_down_until_it_is_started(running: Running) -> None
     assert fits("part_state", running.post("start", {"part": "redis"}))["state"] == "ready"
 
 
+@pytest.mark.parametrize("part", ["edge-2", "pgbouncer", "postgres-standby", "s3", "ingress"])
+def test_a_cut_link_lets_nobody_in_until_it_is_opened(running: Running, part: str) -> None:
+    found = running.part(part)
+    place = found["address"], found["port"]
+    assert fits("link_answer", running.post("link", {"part": part, "mode": "partition"}))["sockets"] >= 1
+    with pytest.raises(TimeoutError):
+        socket.create_connection(place, 0.3)
+    assert fits("link_answer", running.post("link", {"part": part, "mode": "open"}))["sockets"] >= 1
+    socket.create_connection(place, 30).close()
+
+
+def test_a_part_that_starts_has_an_open_link(running: Running) -> None:
+    running.post("link", {"part": "edge-2", "mode": "partition"})
+    running.post("restart", {"part": "edge-2"})
+    found = running.part("edge-2")
+    socket.create_connection((found["address"], found["port"]), 30).close()
+
+
+def test_a_link_has_no_other_modes_and_leads_to_no_part_that_is_down(running: Running) -> None:
+    assert running.ask("POST", "link", {"part": "edge-2", "mode": "loss"}).status_code == 400
+    running.post("stop", {"part": "edge-2"})
+    refused = running.ask("POST", "link", {"part": "edge-2", "mode": "latency"})
+    assert "there is no link into it" in fits("error", refused.json())["error"]
+    assert fits("link_answer", running.post("link", {"part": "edge-2", "mode": "open"}))["sockets"] == 0
+    running.post("start", {"part": "edge-2"})
+
+
 def test_deploy_rolls_a_patched_release_to_every_instance_and_rollback_returns(running: Running) -> None:
     first, shipped = running.get("status")["release"], running.get("config")["parts"]
     settings = {"edge": {"LINK_SKEW_S": "7", "LOG_LEVEL": None}}

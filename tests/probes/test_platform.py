@@ -42,8 +42,10 @@ class FakePlatform:
         self.primary = "pg-1"
         self.maintained = False
         self.full = False
+        self.links: dict[str, str] = {}
         self.others = {
             "switchover": self.switchover,
+            "link": self.link,
             "maintenance": self.maintenance,
             "rotate": self.rotate,
             "scan": self.scan,
@@ -96,6 +98,10 @@ class FakePlatform:
     def switchover(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         previous, self.primary = self.primary, asked["to"]
         return self.say(primary=self.primary, previous=previous, seconds=1.5)
+
+    def link(self, asked: dict[str, Any]) -> tuple[int, bytes]:
+        self.links[asked["part"]] = asked["mode"]
+        return self.say(**asked, sockets=3)
 
     def maintenance(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         self.maintained = asked["on"]
@@ -265,8 +271,9 @@ def test_a_strike_is_logged_before_it_acts_and_its_inverse_acts_once(
         lambda it: it.kill("api-1", stay_down=True),
         lambda it: it.pause("api-1"),
         lambda it: it.kill("api-1"),
+        lambda it: it.link("api-1", "partition"),
     ],
-    ids=["restart", "stop", "lost", "pause", "kill"],
+    ids=["restart", "stop", "lost", "pause", "kill", "cut"],
 )
 def test_a_primary_gets_its_role_back_after_everything_else(
     platform: tuple[FakePlatform, Path], scope: Build, strike: Callable[[DisruptPlatform], object]
@@ -307,6 +314,20 @@ def test_a_part_that_is_to_stay_down_is_started_by_the_inverse(
     facet.kill("api-1", stay_down=True)
     assert fake.acts == [("kill", {"part": "api-1", "signal": "KILL", "stay_down": True})]
     assert log == ["platform.start"]
+
+
+def test_a_struck_link_is_opened_by_an_inverse_that_was_logged_before(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any], dict[str, str]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append((*entry, dict(fake.links))), platform_socket=path)
+    DisruptPlatform(inside).link("api-1", "latency")
+    assert log == [("platform.open", {"part": "api-1"}, {})]
+    assert fake.links == {"api-1": "latency"}
+    for _ in range(2):
+        invert(log[0][0], log[0][1], inside)
+    assert fake.links == {"api-1": "open"}
 
 
 def test_a_rollback_goes_only_to_where_the_undo_of_a_deploy_would(

@@ -81,6 +81,13 @@ class DisruptPlatform(ExercisePlatform):
             self._strike("recover", part=part, pid=None if child else now.pid)
         self._client.kill(part, signal, child, stay_down=stay_down)
 
+    def link(self, part: str, mode: Literal["latency", "partition"]) -> None:
+        """Slow the link into a part down for everybody, or cut it without a word to anybody; the inverse opens it."""
+        if mode == "partition":
+            self._keep_primary(part)
+        self._strike("open", part=part)
+        self._client.link(part, mode)
+
     def switchover(self, to: str) -> Switched:
         """Make a member of the database's cluster the primary in order; the inverse makes the one of now primary again."""
         before = self._client.cluster().primary
@@ -239,6 +246,11 @@ def _start(scope: Scope, *, part: str) -> None:
     client = platform_client(scope)
     if client.status().part(part).state != "ready":
         client.start(part)
+
+
+@inverse("platform.open")
+def _open(scope: Scope, *, part: str) -> None:
+    platform_client(scope).link(part, "open")
 
 
 @inverse("platform.primary")

@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
-from system.platforms.local import accounts, kept, leaks, live_migrations, region, reports, strengths
+from system.platforms.local import accounts, kept, leaks, links, live_migrations, region, reports, strengths
 from system.platforms.local.arguments import Arguments
 from system.platforms.local.base_backup import back_up
 from system.platforms.local.ca import LEAF_DAYS
@@ -66,6 +66,7 @@ class Calls:
             ("POST", "lose"): self._lose,
             ("POST", "lose_region"): self._lose_region,
             ("POST", "keep"): self._keep,
+            ("POST", "link"): self._link,
             ("POST", "switchover"): self._switchover,
             ("POST", "maintenance"): self._maintenance,
             ("POST", "deploy"): self._deploy,
@@ -182,6 +183,12 @@ class Calls:
         async with self._instance.changing:
             await lose(self._instance, name)
         return {"part": name, "state": self._instance.keeper(name).state}
+
+    async def _link(self, arguments: Arguments) -> Answer:
+        name, mode = arguments.text("part"), arguments.choice("mode", links.MODES, links.OPEN)
+        arguments.finish()
+        sockets = await links.set_link(self._instance.keeper(name), mode)
+        return {"part": name, "mode": mode, "sockets": sockets}
 
     async def _cluster(self, arguments: Arguments) -> Answer:
         arguments.finish()

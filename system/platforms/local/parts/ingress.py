@@ -10,6 +10,7 @@ from system.platforms.local.addresses import INSTANCES, SLOTS
 from system.platforms.local.ca import Authority, LeafFiles
 from system.platforms.local.children import Command
 from system.platforms.local.layout import Layout
+from system.platforms.local.links import PLAIN_TCP
 from system.platforms.local.part import Part
 from system.platforms.local.programs import Programs
 
@@ -60,6 +61,8 @@ _TEMPLATE = """\
 		respond @malformed 400 {{
 			close
 		}}
+		@away expression `{{err.status_code}} in [502, 503, 504]`
+		header @away Retry-After 2
 		respond {{err.status_code}} {{
 			close
 		}}
@@ -92,6 +95,8 @@ _TEMPLATE = """\
 	import errors
 }}
 
+# Each says how long a service may take: else a caller waits for one that a cut link has silenced until the link is back. One that
+# does not even take a connection is given up early enough for another to be tried within lb_try_duration.
 (upstream) {{
 	health_uri /readyz
 	health_interval 1s
@@ -101,7 +106,8 @@ _TEMPLATE = """\
 	header_up -Forwarded
 	header_up X-Real-IP {{remote_host}}
 	transport http {{
-		dial_timeout 1s
+		dial_timeout 300ms
+		response_header_timeout {{args[0]}}
 	}}
 }}
 
@@ -122,7 +128,8 @@ _TEMPLATE = """\
 	header_up -Forwarded
 	header_up X-Real-IP {{remote_host}}
 	transport http {{
-		dial_timeout 1s
+		dial_timeout 300ms
+		response_header_timeout {{args[0]}}
 	}}
 }}
 
@@ -132,13 +139,13 @@ https://{app} {{
 		max_size 2MB
 	}}
 	reverse_proxy {frontends} {{
-		import upstream
+		import upstream 30s
 {frontend_policy}		lb_try_duration 500ms
 	}}
 	handle_errors 503 {{
 		import as_last_resort
 		reverse_proxy {frontends} {{
-			import any_alive
+			import any_alive 30s
 			lb_try_duration 10s
 		}}
 	}}
@@ -149,14 +156,27 @@ https://{api} {{
 	request_body {{
 		max_size 2MB
 	}}
+	# These copy, read or remove whole objects.
+	@thorough {{
+		path_regexp ^/v1/assets/[^/]+(/complete|/promote)?$
+		method POST DELETE
+	}}
+	reverse_proxy @thorough {apis} {{
+		import upstream 100s
+{api_policy}		lb_try_duration 500ms
+	}}
 	reverse_proxy {apis} {{
-		import upstream
+		import upstream 7s
 {api_policy}		lb_try_duration 500ms
 	}}
 	handle_errors 503 {{
 		import as_last_resort
+		reverse_proxy @thorough {apis} {{
+			import any_alive 100s
+			lb_try_duration 2s
+		}}
 		reverse_proxy {apis} {{
-			import any_alive
+			import any_alive 7s
 			lb_try_duration 2s
 		}}
 	}}
@@ -165,13 +185,13 @@ https://{api} {{
 https://{play} {{
 	import common
 	reverse_proxy {edges} {{
-		import upstream
+		import upstream 30s
 {edge_policy}		lb_try_duration 500ms
 	}}
 	handle_errors 503 {{
 		import as_last_resort
 		reverse_proxy {edges} {{
-			import any_alive
+			import any_alive 30s
 			lb_try_duration 2s
 		}}
 	}}
@@ -186,6 +206,7 @@ https://{s3} {{
 		header_up -Forwarded
 		transport http {{
 			dial_timeout 1s
+			response_header_timeout 60s
 		}}
 	}}
 }}
@@ -309,7 +330,7 @@ class Ingress(Part):
 
     def command(self) -> Command:
         """Run Caddy."""
-        environment = {"HOME": str(self._storage), "PATH": "/usr/bin:/bin", "TZ": "UTC"}
+        environment = {"HOME": str(self._storage), "PATH": "/usr/bin:/bin", "TZ": "UTC", **PLAIN_TCP}
         return Command(
             [self.programs.caddy, "run", "--adapter", "caddyfile", "--config", self._file], environment, self._storage
         )

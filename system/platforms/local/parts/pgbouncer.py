@@ -37,6 +37,10 @@ _SETTINGS = {
     "client_login_timeout": "5",
     "server_connect_timeout": "3",
     "server_login_retry": "0.1",
+    # A client that gave up while the link was cut is gone without a word, and would keep its place for the system's two hours.
+    "tcp_keepidle": "3",
+    "tcp_keepintvl": "3",
+    "tcp_keepcnt": "3",
     "server_idle_timeout": "60",
     "server_lifetime": "1800",
     "ignore_startup_parameters": "extra_float_digits",

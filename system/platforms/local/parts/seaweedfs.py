@@ -7,6 +7,7 @@ from system.platforms.local import http_probe
 from system.platforms.local.addresses import Endpoint
 from system.platforms.local.children import Command
 from system.platforms.local.layout import Layout
+from system.platforms.local.links import PLAIN_TCP
 from system.platforms.local.part import Part
 from system.platforms.local.parts.s3_identities import IDENTITIES, identities_file
 from system.platforms.local.programs import Programs
@@ -69,6 +70,7 @@ class SeaweedFS(Part):
         """Run master, volume server, filer and S3 gateway in one process."""
         flags = [f"-{name}={value}" for name, value in self._flags().items()]
         environment = {
+            **PLAIN_TCP,
             "HOME": str(self._home),
             "PATH": "/usr/bin:/bin",
             "TZ": "UTC",
