@@ -84,15 +84,14 @@ def _run_stages(
     paths = _paths(suites, scope, wanted)
     serial = [row for row in scope.rows if row.alone or row.level >= Level.DISRUPT]
     if parallel := len(scope.rows) - len(serial):
-        console.print(f"observe and exercise: {parallel} checks in {PARALLEL} workers")
-        _stage(
-            environment,
-            suites,
-            paths,
-            ["-n", str(PARALLEL), "--seatrial-stage", "parallel"],
-            "observe and exercise",
-            stages,
+        spread = ["-n", str(PARALLEL)] if parallel > 1 else []
+        console.print(
+            f"observe and exercise: {parallel} checks in {PARALLEL} workers"
+            if spread
+            else "observe and exercise: 1 check"
         )
+        options = [*spread, "--seatrial-stage", "parallel"]
+        _stage(environment, suites, paths, options, "observe and exercise", stages)
     if serial:
         armed = [part for text in arm for part in ("--arm", text)]
         console.print(f"serial: {len(serial)} checks, one at a time" + (f", armed {' '.join(arm)}" if arm else ""))
