@@ -36,7 +36,7 @@ class Service(Part):
         release: the release that it runs.
     """
 
-    ready_deadline_s = 30.0
+    ready_deadline_s = 60.0
     stop_grace_s = 12.0  # a service drains for ten seconds
 
     def __init__(self, layout: Layout, programs: Programs, secrets: SecretFiles, name: str, release: str) -> None:
