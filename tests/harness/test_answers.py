@@ -19,7 +19,7 @@ def tiny(tmp_path: Path) -> Iterator[Tiny]:
     bench.suite(ANSWERED, "dr/test_port.py")
     assert bench.seatrial("up").code == 0
     yield bench
-    bench.seatrial("down")
+    bench.end()
 
 
 def told(output: str) -> str:

@@ -45,7 +45,7 @@ def tiny(tmp_path: Path) -> Iterator[Tiny]:
     bench = Tiny(tmp_path)
     rehearse(bench)
     yield bench
-    bench.seatrial("down")
+    bench.end()
 
 
 def rehearse(tiny: Tiny, *changes: tuple[str, str], more: str = "") -> None:

@@ -80,7 +80,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tiny]:
     up = bench.seatrial("up")
     assert up.code == 0, up.output
     yield bench
-    bench.seatrial("down")
+    bench.end()
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,7 @@ import pytest
 
 from tests.harness.bench import Bench, Run
 from tests.harness.test_plugin import OPEN
+from tests.harness.tiny_platform import down
 
 PLATFORM = Path(__file__).with_name("tiny_platform.py")
 FAULT = """
@@ -61,6 +62,10 @@ class Tiny(Bench):
             env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         )
 
+    def end(self) -> None:
+        """Have the platform end."""
+        assert down(self.state) == 0
+
     def is_open(self) -> bool:
         """Tell whether the part's port accepts."""
         with socket.socket() as probe:
@@ -71,7 +76,7 @@ class Tiny(Bench):
 def tiny(tmp_path: Path) -> Iterator[Tiny]:
     bench = Tiny(tmp_path)
     yield bench
-    bench.seatrial("down")
+    bench.end()
 
 
 def wait_for(state: Callable[[], bool], what: str) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx2
 
+from seatrial.platform_socket import CHANGE_TIMEOUT_S
 from system.platforms.local import http_probe, lock, processes
 from system.platforms.local.addresses import INSTANCES, Addresses
 from system.platforms.local.errors import PlatformError
@@ -63,7 +64,7 @@ class Running:
     def ask(self, method: str, call: str, body: dict[str, Any] | None = None) -> httpx2.Response:
         """Make one control call."""
         transport = httpx2.HTTPTransport(uds=str(self.layout.control_socket))
-        with httpx2.Client(transport=transport, timeout=60, trust_env=False) as client:
+        with httpx2.Client(transport=transport, timeout=CHANGE_TIMEOUT_S, trust_env=False) as client:
             return client.request(method, f"http://platform/v1/{call}", json=body)
 
     def get(self, call: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """One real instance for all tests that only talk to it; each begins when the one before has been got over.
 
-There is one in each of the three workers of `make test`; the files are shared out among them by their `xdist_group`.
+There is one in each worker of `make test` that meets such tests; the files are shared out among them by their `xdist_group`.
 """
 
 import tempfile
@@ -23,10 +23,12 @@ def instance() -> Iterator[Running]:
 def running(instance: Running) -> Running:
     """Wait for every service: a part that a test killed is ready before its clients have found it again.
 
-    Redis is as shipped, too: a primary that a test took away for a second may have lost its role.
+    Redis and PostgreSQL are as shipped, too: a primary that a test took away for a second, or that a busy machine did not let
+    answer in time, may have lost its role.
     """
-    if instance.part("redis")["role"] != "primary":
-        instance.post("switchover", {"to": "redis"})
+    for first in ("redis", "postgres"):
+        if instance.part(first)["role"] != "primary":
+            instance.post("switchover", {"to": first})
     wait_for(lambda: not instance.unready(), 30)
     return instance
 

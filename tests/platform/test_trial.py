@@ -18,6 +18,7 @@ from seatrial.profile import load
 from system.platforms.local.layout import PROJECT
 from tests.platform.bench import Running, profile, wait_for
 
+pytestmark = pytest.mark.alone
 # The system's own bookkeeping, listed in docs/observe.md.
 BOOKKEEPING = ("worker:", "rate:", "progress:")
 

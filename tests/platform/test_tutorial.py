@@ -10,9 +10,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from system.platforms.local.layout import PROJECT
 from tests.platform.bench import free_layout
 
+pytestmark = pytest.mark.alone
 PAGE = PROJECT / "docs/tutorial.md"
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".cache", ".state", ".*_cache", "__pycache__", "out", ".hypothesis")
 
