@@ -1,7 +1,7 @@
 """One rehearsal of a disaster: steady state, strike, proof that it took effect, recovery by the clock, steady state."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -122,7 +122,7 @@ class Drill:
         zero_s, since = (self.undone_s, "the undo") if since_undo else (self.struck_s, "the strike")
 
         def over() -> bool:
-            for name in recovery.reach(time.monotonic() - zero_s):
+            for name in recovery.reach(zero_s):
                 self.event(name)
             return recovery.whole or bool(stop())
 
@@ -180,9 +180,8 @@ class _Recovery:
         self._seen: dict[str, object] = {}
         self.reached: dict[str, float] = {}
 
-    def reach(self, now_s: float) -> list[str]:
-        """Ask every stage that is still missing; return those that are reached now."""
-        before = set(self.reached)
+    def reach(self, zero_s: float) -> Iterator[str]:
+        """Ask every stage that is still missing; give each one that is reached when its answer is here, which may take long."""
         for name, stage in self._stages.items():
             if name not in self.reached:
                 try:
@@ -191,8 +190,8 @@ class _Recovery:
                     self._seen[name] = error
                     continue
                 if self._seen[name]:
-                    self.reached[name] = round(now_s, 2)
-        return [name for name in self.reached if name not in before]
+                    self.reached[name] = round(time.monotonic() - zero_s, 2)
+                    yield name
 
     @property
     def whole(self) -> bool:
