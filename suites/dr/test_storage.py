@@ -255,7 +255,11 @@ class _Rehearsal:
         return True
 
     def _all_ready(self) -> bool:
-        return all(status == 200 for service in NEEDING for _, status, _ in self._readiness(service))
+        for service in NEEDING:
+            for name, status, known in self._readiness(service):
+                lost = sorted(dependency for dependency, ok in known.items() if not ok)
+                require(status == 200, f"{name} ready", f"{status}, without {lost}", name)
+        return True
 
     def _finished(self, pending: list[Created]) -> bool:
         while pending:
