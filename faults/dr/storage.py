@@ -10,7 +10,7 @@ from seatrial.platform import Patch
 
 ACCOUNT = "arn:aws:iam::000000000000"
 LAST_RESORT = re.compile(
-    r"\t\treverse_proxy 127\.77\.0\.41[^\n]*\{\n\t\t\timport any_alive\n(?:\t\t\t[^\n]*\n)*\t\t\}\n"
+    r"(?:\t\treverse_proxy (?:@thorough )?127\.77\.0\.41[^\n]*\{\n\t\t\timport any_alive [^\n]*\n(?:\t\t\t[^\n]*\n)*\t\t\}\n)+"
 )
 
 
