@@ -12,7 +12,8 @@ from seatrial.platform import Patch
 SERVE, CONSUMER, HEALTH = "system/common/serve.py", "system/worker/consumer.py", "system/common/health.py"
 SETTINGS = "system/api/settings.py"
 UNKNOWN = "29991231235959"
-SITES = re.compile(r"\treverse_proxy (\S+ \S+)((?: \S+)+) \{\n\t\timport upstream\n")
+SITES = re.compile(r"\treverse_proxy (?:@\S+ )?([\d.:]+ [\d.:]+)((?: [\d.:]+)+) \{\n\t\timport upstream \S+\n")
+RETRIED = re.compile(r"(\t\timport upstream \S+\n)\t\tlb_try_duration \S+\n")
 
 
 @fault(
@@ -51,12 +52,9 @@ class NeitherAsksNorRetries(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Stretch the interval, and leave the retries of every site out."""
-        retried = re.findall(r"\t\timport upstream\n\t\tlb_try_duration \S+\n", loaded)
+        retried = [(found[0], f"{found[1]}\t\tlb_retries 0\n") for found in RETRIED.finditer(loaded)]
         assert retried
-        return [
-            ("health_interval 1s", "health_interval 60s"),
-            *((each, "\t\timport upstream\n\t\tlb_retries 0\n") for each in retried),
-        ]
+        return [("health_interval 1s", "health_interval 60s"), *retried]
 
 
 @fault(
@@ -206,5 +204,4 @@ class GivesUpTooEarly(PatchedIngress):
 
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Bound the wait for the headers of an answer."""
-        old = "\theader_up X-Real-IP {remote_host}\n\ttransport http {\n"
-        return [(old, f"{old}\t\tresponse_header_timeout 1ms\n")]
+        return [("response_header_timeout {args[0]}", "response_header_timeout 1ms")]

@@ -5,7 +5,6 @@ import re
 from faults.security._ingress import PatchedIngress
 from seatrial import fault
 
-UPSTREAM = "\t\timport upstream\n"
 PASSIVE = "\t\tfail_duration 2s\n\t\tlb_policy round_robin\n\t\tlb_try_interval 100ms\n\t\theader_up -Forwarded\n"
 
 
@@ -18,9 +17,11 @@ class HealthCheckRemoved(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Leave the health check out of the edge's site."""
-        site = re.search(r"https://play\.[^\n]*\{\n(?:\t.*\n)*?(\treverse_proxy .*\n)\t\timport upstream\n", loaded)
+        site = re.search(
+            r"https://play\.[^\n]*\{\n(?:\t.*\n)*?((\treverse_proxy .*\n)\t\timport upstream \S+\n)", loaded
+        )
         assert site is not None
-        return [(f"{site[1]}{UPSTREAM}", f"{site[1]}{PASSIVE}")]
+        return [(site[1], f"{site[2]}{PASSIVE}")]
 
 
 @fault("lb-health-check-of-life", kind="configuration", caught_by={"INF-LB-01": "unready nothing sent to"})
