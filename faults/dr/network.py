@@ -14,7 +14,7 @@ NEVER_S = "3600.0"
 @fault(
     "database-without-timeout",
     kind="code",
-    caught_by={"DR-NET-01": "database and one edge cut off: list each answer within"},
+    caught_by={"DR-NET-01": "database and one edge cut off: list past the balancer each answer within"},
     takes_s=30.0,
 )
 class DatabaseWithoutTimeout(PatchedRelease):

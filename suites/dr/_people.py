@@ -13,7 +13,7 @@ from seatrial import Disrupt, Invalid, require
 from seatrial.drills import Ledger, require_whole
 from seatrial.probes.http import HttpAnswer
 from seatrial.traffic import Shot, Traffic, shuffled
-from suites.client import Session, announcement, ready_asset, remove
+from suites.client import Instance, Session, announcement, ready_asset, remove
 
 PER_S = 8.0
 CONTENT = b"never uploaded"
@@ -22,6 +22,7 @@ PROBLEM = "application/problem+json"
 UNAVAILABLE = frozenset({502, 503, 504})
 LEAST = 3
 AT_ONCE = 8
+PAST_THE_BALANCER = "list past the balancer"
 
 
 class Must(Enum):
@@ -85,6 +86,15 @@ class People:
     def poster(self) -> Said:
         """Ask for what no edge has asked the store for yet."""
         return self._get("poster", 200, self._poster)
+
+    def list_at(self, api: Instance) -> Said:
+        """List at an instance, past the balancer, which would give up for a caller whom the instance leaves waiting."""
+        headers = {"Authorization": f"Bearer {self._session.tokens.access_token}"}
+        patience_s = self._budget_s + PATIENCE_S
+        answer = self._disrupt.http.get(
+            api.url("/v1/assets?limit=1"), via=api.via, headers=headers, timeout_s=patience_s
+        )
+        return Said(PAST_THE_BALANCER, 200, answer)
 
     def complete(self, asset_id: str) -> Said:
         """Say that an upload is done."""

@@ -14,7 +14,7 @@ from seatrial.drills import RTO, Drill, stage_rows
 from seatrial.platform import Part
 from seatrial.traffic import Shot
 from suites.client import Asset, Session, instances, remove, signed_in, small_clip
-from suites.dr._people import LEAST, Must, People, Said, judge
+from suites.dr._people import LEAST, PAST_THE_BALANCER, Must, People, Said, judge
 from suites.dr._queue import STREAM
 from suites.dr._steady import steady
 from suites.infra._pools import pools_of
@@ -49,20 +49,23 @@ def test_slow_and_cut_links_cost_no_more_than_they_must(disrupt: Disrupt) -> Non
     what was written without a time limit waits for ever, each wait holds a connection, a thread and its own caller, and a fault
     of one link becomes an outage of the whole that outlives it.
 
-    How it is measured: five kinds of calls fall due at a fixed rate all the time: list, announce an asset, open the page of assets,
-    open the page to sign in, play a preview. Links are struck in turns. Slow by 200 ms each way back: those into pooler, Redis and
-    store; then those into API, edge and frontend: every call must be served. Cut, so that packets vanish and nobody is
-    told, open connections included: Redis' primary and one API; the pooler and one edge; the store. Each answer must come within
-    targets.cut_answer_s. Who needs what is gone is served, or gets 502, 503 or 504 with Retry-After or a problem document; who does not
-    is served, of a lost instance once targets.balancer_out_s have passed. Manipulation check, by the harness itself: an exchange
-    with each slowed part takes longer by the distance; no connection to a cut one comes about, and where nobody can be served
-    somebody was not; else INVALID. Each link is opened, and within targets.ready_s every kind must be served again, the pooler
-    hold no more clients than the services' pools have places, and the API instances serve no more requests than fall due. Uploads that were completed
-    while Redis and store were cut off must become previews within targets.preview_s, and every acknowledged write be there, once.
+    How it is measured: five kinds of calls fall due at a fixed rate all the time: list, announce an asset, open the page of
+    assets, open the page to sign in, play a preview. Links are struck in turns. Slow by 200 ms each way back: those into
+    pooler, Redis and store; then those into API, edge and frontend: every call must be served. Cut, so that packets vanish and
+    nobody is told, open connections included: Redis' primary and one API; the pooler and one edge; the store. Each answer must
+    come within targets.cut_answer_s, also when an API is asked past the balancer while the database is away. Who needs what is
+    gone is served, or gets 502, 503 or 504 with Retry-After or a problem document; who does not is served, of a lost instance
+    once targets.balancer_out_s have passed. Manipulation check, by the harness itself: an exchange with each slowed part takes
+    longer by the distance; no connection to a cut one comes about, and where nobody can be served somebody was not; else
+    INVALID. Each link is opened, and within targets.ready_s every kind must be served again, the pooler hold no more clients
+    than the services' pools have places, and the API instances serve no more requests than fall due. Uploads that were
+    completed while Redis and store were cut off must become previews within targets.preview_s, and every acknowledged write be
+    there, once.
 
     Not covered: answers under way at an instance that is cut off before its balancer has noticed, where they may take long by
-    their nature (plays); a database far from its pooler; packets lost one by one; a primary of PostgreSQL that is cut off (DR-PG-01 loses it); the only frontend
-    cut off; links between the database's servers, and between Redis' servers and Sentinels, one by one.
+    their nature (plays); a database far from its pooler; packets lost one by one; a primary of PostgreSQL that is cut off
+    (DR-PG-01 loses it); the only frontend cut off; links between the database's servers, and between Redis' servers and
+    Sentinels, one by one.
     """
     session = signed_in(disrupt)
     rehearsal = _Rehearsal(disrupt, People(disrupt, session, float(disrupt.target("cut_answer_s"))))
@@ -80,10 +83,12 @@ def test_slow_and_cut_links_cost_no_more_than_they_must(disrupt: Disrupt) -> Non
             asks={"complete": lambda: rehearsal.people.complete(uploads[0].id)},
             ask_after_s=float(disrupt.target("balancer_out_s")),
         )  # fmt: skip
-        needs_database = dict.fromkeys(("list", "announce", "page"), Must.SAY_SO)
+        needs_database = dict.fromkeys(("list", "announce", "page", PAST_THE_BALANCER), Must.SAY_SO)
         rehearsal.cut(
             drill, "database and one edge cut off", [POOLER, edge[0]],
-            ALL_SERVED | needs_database | {"play": Must.SERVE_ONCE_NOTICED}, felt=("list",), spared=("play",),
+            ALL_SERVED | needs_database | {"play": Must.SERVE_ONCE_NOTICED},
+            asks={PAST_THE_BALANCER: lambda: rehearsal.people.list_at(instances(disrupt, "api")[0])},
+            felt=("list",), spared=("play",),
         )  # fmt: skip
         needs_store: dict[str, Ask] = {
             "poster": rehearsal.people.poster,
