@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from typing import TYPE_CHECKING
 
 from seatrial.outcome import Outcome, Result
 from seatrial.report._changes import Changes
@@ -13,6 +12,9 @@ from seatrial.report._digest import cost, digest, rows, seconds
 from seatrial.report._files import json_text, printable
 from seatrial.report._timeline import timeline
 from seatrial.verdict import Ruling, Verdict
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _WIDTH = 1000
 _MEANING = {
@@ -39,7 +41,10 @@ def page(verdict: Verdict, changes: Changes | None) -> str:
 
 
 @cache
-def _template() -> Template:
+def _template() -> "Template":
+    # A fifth of what each process of a trial takes to start, and one of them writes a page.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
     environment = Environment(
         loader=FileSystemLoader(Path(__file__).parent),
         autoescape=True,
