@@ -117,6 +117,26 @@ class OpenSentinel:
         return observe.redis.attempt("default", "made-up", at=self.SENTINEL).ok
 
 
+@fault(
+    "redis-transactions-not-read-again",
+    kind="live state",
+    caught_by={"INF-RD-04": "a default user that may do everything"},
+)
+class DefaultWithoutRights:
+    """The default user is off, and has been stripped of its rights for good measure: the next start drops every transaction.
+
+    Source: https://github.com/redis/redis/issues/14541 (EXEC asks for the rights of the default user while the file is loaded)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Strip it."""
+        destroy.redis.acl_set("default", "resetkeys", "resetchannels", "-@all")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it in ACL GETUSER."""
+        return "-@all" in str(observe.redis.read("ACL", "GETUSER", "default"))
+
+
 @fault("redis-all-commands", kind="live state", caught_by={"INF-RD-02": "may also:"})
 class WorkerMayAll:
     """A service got every command to make an error go away.

@@ -166,7 +166,8 @@ def test_what_redis_took_survives_its_restart(observe: Observe) -> None:
 
     How it is measured: where targets.redis_persistence is "on", INFO persistence must show the append-only file or
     snapshots to be on, the last write, rewrite and save without error, and no load under way; the append-only file must be
-    forced to disk (appendfsync). Where it is "rebuildable", DR-RD-02 must be among the checks that must run, and not be
+    forced to disk (appendfsync), and the user `default`, by whose rights a server reads it again, must be allowed everything:
+    what it may not do is dropped from transactions without a word. Where it is "rebuildable", DR-RD-02 must be among the checks that must run, and not be
     declared inapplicable: its own outcome says whether the queue comes back.
 
     Not covered: that the files can be read again; whether the disk beneath keeps what it acknowledges.
@@ -181,13 +182,19 @@ def test_what_redis_took_survives_its_restart(observe: Observe) -> None:
     settings = observe.redis.config("appendfsync", "save")
     observe.evidence("persistence", state | settings)
     journal, snapshots = state.get("aof_enabled") == 1, bool(settings["save"])
-    with observe.cases(at_least=5) as cases:
+    with observe.cases(at_least=6) as cases:
         with cases("persistence"):
             seen = "aof_enabled 0 and no save points"
             require(journal or snapshots, "persistence on: an append-only file or save points", seen)
         with cases("forced to disk"):
             forced = not journal or settings["appendfsync"] in {"always", "everysec"}
             require(forced, "appendfsync always or everysec", f"appendfsync {settings['appendfsync']}")
+        with cases("read again whole"):
+            default = next((user for user in map(acl.parse, observe.redis.acl_list()) if user.name == "default"), None)
+            whole = default is None or (
+                default.commands == ("+@all",) and "*" in default.keys and "*" in default.channels
+            )
+            require(not journal or whole, "a default user that may do everything, off as it is", f"{default}")
         for name, what in (
             ("aof_last_write_status", "the last write of the append-only file"),
             ("aof_last_bgrewrite_status", "the last rewrite of the append-only file"),
