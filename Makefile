@@ -43,7 +43,7 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff format .
 
 test: setup      ## pass the project's own tests
-	@$(BIN)/python -m pytest tests -q -n 3 --dist loadgroup --durations 20 -m "not scan and not alone"
+	@$(BIN)/python -m pytest tests -q -n 2 --dist loadgroup --durations 20 -m "not scan and not alone"
 	@$(BIN)/python -m pytest tests -q --durations 20 -m alone
 
 scan: setup .cache/scanners/.ready  ## have other people's scanners look: testssl.sh, wapiti, sqlmap
