@@ -25,8 +25,8 @@ pytestmark = pytest.mark.xdist_group("recovery")
 # What of our own command line only reads; gate and drill do more, and take minutes.
 READS = ("status", "logs")
 PATRONI_READS = ("list", "show-config")
-# The server that a restore makes, and its logs: tests/platform/test_restore.py reads them, while there is one.
-BESIDE = re.compile(r"scratch-\d+(-fetch)?")
+# Servers that a restore or a rebuild makes, and their logs: tests/platform/test_restore.py reads the former, while there is one.
+BESIDE = re.compile(r"(scratch-\d+|rebuilt)(-fetch)?")
 # Places in what COMMAND INFO says of a command.
 ARITY, SUBCOMMANDS = 1, 9
 # A select that calls any other function may change something, and is prepared only.
