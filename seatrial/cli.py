@@ -309,7 +309,10 @@ def _platform(options: argparse.Namespace) -> int:
 def _logs(options: argparse.Namespace) -> int:
     environment = _open(options)
     lines = PlatformClient(hosting.section(environment.profile).socket).logs(options.part, options.lines)
-    print("\n".join(lines))
+    if not lines:
+        print(f"the log of {options.part} is empty", file=sys.stderr)
+    for line in lines:
+        print(line)
     return 0
 
 
