@@ -57,7 +57,7 @@ class Caller:
 def calls(running: Running) -> Callable[[Callable[[Caller], Awaitable[None]]], None]:
     """Let a coroutine make calls with the API's own access to the database."""
     layout = running.layout
-    url = database_variables(layout.addresses.endpoint("pgbouncer"), layout.ca, "api")["DATABASE_URL"]
+    url = database_variables(layout.addresses.endpoint("pgbouncer"), layout.root_certificate, "api")["DATABASE_URL"]
     password = (layout.secrets / "postgres-api").read_text().strip()
 
     async def work(with_calls: Callable[[Caller], Awaitable[None]]) -> None:

@@ -66,7 +66,7 @@ async def ask(pool: Pool) -> str:
 def test_a_pool_is_back_after_an_outage_that_outlasts_its_tries(running: Running) -> None:
     pooler = running.layout.addresses.endpoint("pgbouncer")
     door = Door(pooler)
-    url = database_variables(pooler, running.layout.ca, "api")["DATABASE_URL"]
+    url = database_variables(pooler, running.layout.root_certificate, "api")["DATABASE_URL"]
     password = (running.layout.secrets / "postgres-api").read_text().strip()
     through = conninfo.make_conninfo(url, hostaddr="127.0.0.1", port=door.port)
     settings = DatabaseSettings(through, Live((password,)))

@@ -6,21 +6,20 @@ start it sleeps for a whole checkpoint_timeout, because its checkpointer begins 
 
 import argparse
 import datetime as dt
-import json
-import os
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psycopg
+from botocore.exceptions import BotoCoreError, ClientError
 from prometheus_client import Counter, Gauge, start_http_server
 
-from system.platforms.local.barman import tool_command
+from system.platforms.local.barman import ENVIRONMENT, reach_store, tool_command
 from system.platforms.local.layout import Layout
 from system.platforms.local.parts.backups import EVERY, WINDOW
 from system.platforms.local.segments import end_segment
+from system.platforms.local.stored_backups import catalog_of
 
 _BEAT_S = 60.0
 _ARCHIVED_S = 60.0
@@ -39,9 +38,10 @@ def main(arguments: list[str]) -> None:
     layout = Layout.of(options.state, options.base_port)
     newest = max(_ends(layout), default=None)
     if newest is None or _due(newest):
-        newest = _back_up(layout)
+        newest = _back_up(layout)  # which ends once the log that it needs is archived
+    else:
+        end_segment(layout, archived_within_s=_ARCHIVED_S)
     _NEWEST.set(newest.timestamp())
-    end_segment(layout, archived_within_s=_ARCHIVED_S)
     endpoint = layout.addresses.endpoint("backups")
     start_http_server(endpoint.port, endpoint.address)
     again = 0.0
@@ -55,7 +55,7 @@ def main(arguments: list[str]) -> None:
             try:
                 newest = _back_up(layout)
                 _NEWEST.set(newest.timestamp())
-            except (subprocess.SubprocessError, LookupError) as error:
+            except (subprocess.SubprocessError, BotoCoreError, ClientError, LookupError) as error:
                 _FAILED.inc()
                 again = time.monotonic() + _AGAIN_S
                 print(f"backup failed: {error}; the next attempt in {_AGAIN_S:g} s", flush=True)
@@ -80,21 +80,12 @@ def _back_up(layout: Layout) -> dt.datetime:
 
 def _ends(layout: Layout) -> list[dt.datetime]:
     """List when each whole backup ended."""
-    listed: dict[str, Any] = json.loads(_run(layout, "backup-list", "--format=json"))
-    whole = [each for each in listed["backups_list"] if each["status"] == "DONE"]
-    return [dt.datetime.fromisoformat(each["end_time_iso"]) for each in whole]
+    reach_store(layout)
+    return [each.end_time for each in catalog_of(layout).get_backup_list().values() if each.status == "DONE"]
 
 
-def _run(layout: Layout, tool: str, *arguments: str) -> str:
-    done = subprocess.run(
-        tool_command(layout, tool, *arguments),
-        stdout=subprocess.PIPE,
-        env=os.environ,
-        text=True,
-        check=True,
-        timeout=_WITHIN_S,
-    )
-    return done.stdout
+def _run(layout: Layout, tool: str, *arguments: str) -> None:
+    subprocess.run(tool_command(layout, tool, *arguments), env=ENVIRONMENT, check=True, timeout=_WITHIN_S)
 
 
 if __name__ == "__main__":

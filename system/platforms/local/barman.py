@@ -6,6 +6,7 @@ What follows the tool's name goes to the tool, behind the bucket and the server'
 """
 
 import argparse
+import functools
 import os
 import runpy
 import shlex
@@ -15,18 +16,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from psycopg import conninfo
-
-from system.platforms.local.addresses import DEFAULT_BASE_PORT, MEMBERS
-from system.platforms.local.ca import Authority
+from system.platforms.local.addresses import DEFAULT_BASE_PORT
 from system.platforms.local.layout import DEFAULT_STATE, PROJECT, Layout
-from system.platforms.local.parts.postgres import places
-from system.platforms.local.parts.s3_identities import BACKUPS
-from system.platforms.local.parts.seaweedfs import REGION
+from system.platforms.local.parts.s3_identities import BACKUPS, REGION
 from system.platforms.local.secret_files import SecretFiles
 
 DESTINATION, SERVER = f"s3://{BACKUPS}/postgres", "seatrial"
-ROLE = "backup"
 ENVIRONMENT: Mapping[str, str] = {
     "PATH": os.defpath,
     "TZ": "UTC",
@@ -76,15 +71,22 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     layout = Layout.of(options.state, options.base_port)
     reach_store(layout)
-    connect = [f"--dbname={database(layout)}"] if options.tool == "backup" else []
+    connect = _connect(layout) if options.tool == "backup" else []
     store = [f"--endpoint-url={layout.addresses.origin('s3')}", "--addressing-style=path", "--read-timeout=15"]
     program = Path(sys.executable).with_name(f"barman-cloud-{options.tool}")
     sys.argv = [str(program), *store, *_OPTIONS[options.tool], *connect, DESTINATION, SERVER, *options.arguments]
     runpy.run_path(str(program), run_name="__main__")
 
 
+def _connect(layout: Layout) -> list[str]:
+    # Not at the top: PostgreSQL's client would take a third of the time that each segment's command needs to start.
+    from system.platforms.local.segments import database  # noqa: PLC0415
+
+    return [f"--dbname={database(layout)}"]
+
+
 def reach_store(layout: Layout) -> None:
-    """Have this process reach the store with the backups' key, and the database with their password."""
+    """Have this process reach the store with the backups' key of now, and the database with their password; may be called again."""
     os.environ.update(_environment(layout))
     _resolve(layout.addresses.host("s3"), layout.addresses.endpoint("https").address)
 
@@ -95,7 +97,7 @@ def _environment(layout: Layout) -> dict[str, str]:
     return {
         "AWS_ACCESS_KEY_ID": secrets.read("s3-backup.access"),
         "AWS_SECRET_ACCESS_KEY": secrets.read("s3-backup.secret"),
-        "AWS_CA_BUNDLE": str(Authority(layout.ca).root_certificate),
+        "AWS_CA_BUNDLE": str(layout.root_certificate),
         "AWS_DEFAULT_REGION": REGION,
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_RETRY_MODE": "standard",
@@ -103,25 +105,15 @@ def _environment(layout: Layout) -> dict[str, str]:
         "AWS_REQUEST_CHECKSUM_CALCULATION": "when_required",
         "AWS_RESPONSE_CHECKSUM_VALIDATION": "when_required",
         "NO_PROXY": "*",
-        "PGPASSWORD": secrets.read(f"postgres-{ROLE}"),
+        "PGPASSWORD": secrets.read("postgres-backup"),
     }
-
-
-def database(layout: Layout) -> str:
-    """Give the connection string to the primary of the role that backs up, without its password."""
-    return conninfo.make_conninfo(
-        **places(layout.addresses.endpoint(each) for each in MEMBERS),
-        user=ROLE,
-        dbname="postgres",
-        sslmode="verify-full",
-        sslrootcert=str(Authority(layout.ca).root_certificate),
-    )
 
 
 def _resolve(host: str, address: str) -> None:
     """Have this process find the store's public name at the ingress: no resolver of this machine knows it."""
-    ask: Callable[..., Any] = socket.getaddrinfo
+    ask: Callable[..., Any] = getattr(socket.getaddrinfo, "__wrapped__", socket.getaddrinfo)
 
+    @functools.wraps(ask)
     def answer(name: Any, *arguments: Any, **named: Any) -> Any:
         return ask(address if name == host else name, *arguments, **named)
 

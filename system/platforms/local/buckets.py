@@ -4,8 +4,7 @@ from typing import TYPE_CHECKING
 
 from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import Layout
-from system.platforms.local.parts.s3_identities import BACKUPS, BUCKETS, MASTERS, STAGING
-from system.platforms.local.parts.seaweedfs import REGION
+from system.platforms.local.parts.s3_identities import BACKUPS, BUCKETS, MASTERS, REGION, STAGING
 from system.platforms.local.secret_files import SecretFiles
 
 if TYPE_CHECKING:

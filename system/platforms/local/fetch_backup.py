@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from barman.clients.cloud_restore import CloudBackupDownloaderObjectStore
-from barman.cloud import CloudBackupCatalog
-from barman.cloud_providers.aws_s3 import S3CloudInterface
 
-from system.platforms.local.barman import DESTINATION, SERVER, reach_store
+from system.platforms.local.barman import reach_store
 from system.platforms.local.layout import Layout
+from system.platforms.local.stored_backups import catalog_of
 
 _AT_ONCE = 8
 _NAME_LENGTH = 24  # of a segment's name: eight digits of the timeline, sixteen of its place
@@ -37,9 +36,8 @@ def main(arguments: list[str]) -> None:
     options = parser.parse_args(arguments)
     layout = Layout.of(options.state, options.base_port)
     reach_store(layout)
-    endpoint = layout.addresses.origin("s3")
-    store = S3CloudInterface(url=DESTINATION, endpoint_url=endpoint, read_timeout=15, addressing_style="path")
-    catalog = CloudBackupCatalog(store, SERVER)
+    catalog = catalog_of(layout)
+    store = catalog.cloud_interface
     backup = _chosen(catalog, options.backup, options.to)
     log = {name: path for name, path in catalog.get_wal_paths().items() if _needed(name, backup.begin_wal)}
     with ThreadPoolExecutor(_AT_ONCE) as pool:

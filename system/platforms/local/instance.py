@@ -194,7 +194,7 @@ class Instance:
         """Move the schema of the primary, or of a server, as `migrator`, directly or through a pooler; gives the runner's JSON line."""
         secrets = server.secrets if server else self.secrets
         door = through or (server.endpoint if server else None)
-        environment = database_variables(door or self.cluster.endpoints, self.layout.ca, "migrator")
+        environment = database_variables(door or self.cluster.endpoints, self.layout.root_certificate, "migrator")
         del environment["DATABASE_PASSWORD"]
         environment["DATABASE_PASSWORD_FILE"] = str(secrets.path("postgres-migrator"))
         # Two at once must not read each other's lines, so each has a log of its own.

@@ -35,6 +35,11 @@ class Layout:
         return self.state / "ca"
 
     @property
+    def root_certificate(self) -> Path:
+        """The authority's own certificate, which clients trust."""
+        return self.ca / "root.crt"
+
+    @property
     def secrets(self) -> Path:
         """One file per secret, 0600."""
         return self.state / "secrets"

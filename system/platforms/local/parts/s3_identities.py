@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+REGION = "us-east-1"  # what SeaweedFS answers for every bucket
 STAGING, MASTERS, PREVIEWS, BACKUPS = "staging", "masters", "previews", "backups"
 BUCKETS = (STAGING, MASTERS, PREVIEWS, BACKUPS)
 IDENTITIES = ("admin", "api", "worker", "edge", "backup", "restore", "observer")

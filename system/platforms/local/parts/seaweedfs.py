@@ -13,8 +13,6 @@ from system.platforms.local.parts.s3_identities import IDENTITIES, identities_fi
 from system.platforms.local.programs import Programs
 from system.platforms.local.secret_files import SecretFiles
 
-REGION = "us-east-1"  # what SeaweedFS answers for every bucket
-
 _OWN_KEYS = (
     ("s3.sse", "kek", "s3-kek"),
     ("jwt.signing", "key", "s3-jwt-write"),

@@ -7,12 +7,11 @@ from pathlib import Path
 from system.platforms.local import http_probe
 from system.platforms.local.addresses import INSTANCES, Endpoint
 from system.platforms.local.bootstrap_postgres import DATABASE
-from system.platforms.local.ca import Authority
 from system.platforms.local.children import Command
 from system.platforms.local.layout import Layout
 from system.platforms.local.part import Part
 from system.platforms.local.parts import s3_identities as s3
-from system.platforms.local.parts.seaweedfs import REGION
+from system.platforms.local.parts.s3_identities import REGION
 from system.platforms.local.programs import Programs
 from system.platforms.local.redis_primary import NAME, SENTINELS
 from system.platforms.local.releases import Releases
@@ -135,9 +134,8 @@ def instances(layout: Layout, programs: Programs, secrets: SecretFiles, release:
     return [Service(layout, programs, secrets, name, release) for name in INSTANCES]
 
 
-def database_variables(door: Endpoint | Sequence[Endpoint], ca: Path, role: str) -> dict[str, str]:
+def database_variables(door: Endpoint | Sequence[Endpoint], root: Path, role: str) -> dict[str, str]:
     """Give the variables of a PostgreSQL client, which takes the primary where there are several servers."""
-    root = Authority(ca).root_certificate
     places, which = (
         (door, "") if isinstance(door, Endpoint) else (",".join(map(str, door)), "&target_session_attrs=primary")
     )
@@ -160,7 +158,7 @@ def _redis(layout: Layout, role: str) -> dict[str, str]:
         "REDIS_URL": f"rediss://{role}@{layout.addresses.endpoint('redis')}/0",
         "REDIS_SENTINELS": f"{NAME}@{','.join(str(layout.addresses.endpoint(each)) for each in SENTINELS)}",
         "REDIS_PASSWORD": SECRET,
-        "REDIS_CA": str(Authority(layout.ca).root_certificate),
+        "REDIS_CA": str(layout.root_certificate),
     }
 
 
@@ -177,7 +175,7 @@ def _storage(layout: Layout, *buckets: str) -> dict[str, str]:
 def _api(layout: Layout, _programs: Programs) -> dict[str, str]:
     addresses = layout.addresses
     return {
-        **database_variables(addresses.endpoint("pgbouncer"), layout.ca, "api"),
+        **database_variables(addresses.endpoint("pgbouncer"), layout.root_certificate, "api"),
         **_redis(layout, "api"),
         **_storage(layout, s3.STAGING, s3.MASTERS, s3.PREVIEWS),
         "S3_PUBLIC_ENDPOINT": addresses.origin("s3"),
@@ -198,7 +196,7 @@ def _api(layout: Layout, _programs: Programs) -> dict[str, str]:
 
 def _worker(layout: Layout, programs: Programs) -> dict[str, str]:
     return {
-        **database_variables(layout.addresses.endpoint("pgbouncer"), layout.ca, "worker"),
+        **database_variables(layout.addresses.endpoint("pgbouncer"), layout.root_certificate, "worker"),
         **_redis(layout, "worker"),
         **_storage(layout, s3.STAGING, s3.PREVIEWS),
         "DATABASE_POOL_SIZE": "4",
