@@ -11,6 +11,7 @@ help:            ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: .venv/.ready .cache/clips-package/.ready  ## install everything into .venv and .cache
+	@$(BIN)/python -m compileall -q seatrial system
 	@$(BIN)/python -m system.platforms.local setup
 
 .venv/.ready: requirements.lock pyproject.toml

@@ -48,7 +48,7 @@ def command(name: str, layout: Layout, *options: str) -> list[str]:
 def run(name: str, layout: Layout, *options: str) -> "subprocess.CompletedProcess[str]":
     """Run one platform command to its end."""
     line = command(name, layout, *options)
-    return subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=120)
+    return subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=CHANGE_TIMEOUT_S)
 
 
 @dataclass(frozen=True)

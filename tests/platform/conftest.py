@@ -1,6 +1,6 @@
 """One real instance for all tests that only talk to it; each begins when the one before has been got over.
 
-There is one in each worker of `make test` that meets such tests; the files are shared out among them by their `xdist_group`.
+All of them run in one worker of `make test`: a second instance would take from both what two processors have to give.
 """
 
 import tempfile
@@ -11,6 +11,15 @@ import pytest
 
 from system.platforms.local.layout import Layout
 from tests.platform.bench import Running, booted, free_layout, wait_for
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares a state directory together, before the workers are told which tests belong together."""
+    for item in items:
+        for shared in ("instance", "used"):
+            if shared in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group(shared))
 
 
 @pytest.fixture(scope="session")
@@ -37,3 +46,9 @@ def running(instance: Running) -> Running:
 def layout(tmp_path: Path) -> Layout:
     """A state directory of its own and free ports."""
     return free_layout(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def used(tmp_path_factory: pytest.TempPathFactory) -> Layout:
+    """A state directory that many instances use, one after the other, however the one before has ended."""
+    return free_layout(tmp_path_factory.mktemp("used"))

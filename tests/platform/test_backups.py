@@ -16,8 +16,6 @@ from system.platforms.local.programs import Programs
 from tests.platform.bench import Running, wait_for
 from tests.platform.stored import ask, backups, live, tool
 
-pytestmark = pytest.mark.xdist_group("life")
-
 LAST_ARCHIVED = "select last_archived_wal from pg_stat_archiver"
 
 

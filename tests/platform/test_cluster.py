@@ -13,8 +13,6 @@ from system.platforms.local.addresses import MEMBERS
 from system.platforms.local.ca import Authority
 from tests.platform.bench import Running, wait_for
 
-pytestmark = pytest.mark.xdist_group("recovery")
-
 FIRST, SECOND = MEMBERS
 FAILED_OVER_S = 40.0  # Patroni waits for its time to live, 20 s, and the machine may be busy
 BACK_S = 60.0

@@ -22,7 +22,6 @@ from seatrial.probes import tls
 from system.platforms.local.addresses import INSTANCES
 from tests.platform.bench import Running, schema, wait_for
 
-pytestmark = pytest.mark.xdist_group("calls")
 SCHEMA = schema()
 
 

@@ -17,8 +17,6 @@ from system.platforms.local.programs import NODE_TREE
 from tests.platform.bench import Running
 from tests.platform.scratch import ScratchDatabase, scratch
 
-pytestmark = pytest.mark.xdist_group("calls")
-
 DBMATE = NODE_TREE / "node_modules/@dbmate/linux-x64/bin/dbmate"
 # Each of the two keeps its books in its own way.
 BOOKKEEPING = "public.schema_migrations"

@@ -17,7 +17,6 @@ from system.platforms.local.layout import Layout
 from system.platforms.local.redis_primary import Memory, primary, sentinel_file
 from tests.platform.bench import Running, wait_for
 
-pytestmark = pytest.mark.xdist_group("recovery")
 SENTINELS = ("sentinel-1", "sentinel-2", "sentinel-3")
 
 

@@ -11,8 +11,6 @@ import pytest
 from system.platforms.local import leaks
 from tests.platform.bench import Running, schema
 
-pytestmark = pytest.mark.xdist_group("calls")
-
 
 def scan(running: Running, **asked: object) -> dict[str, Any]:
     answer: dict[str, Any] = running.post("scan", asked)

@@ -13,8 +13,6 @@ import pytest
 from system.platforms.local.layout import PROJECT, Layout
 from tests.platform.bench import Running, assert_all_gone, command, pids, run, upping, wait_for
 
-pytestmark = pytest.mark.xdist_group("life")
-
 
 def test_up_is_said_to_be_up_already(running: Running) -> None:
     again = run("up", running.layout)
@@ -43,40 +41,40 @@ def test_status_and_down_without_an_instance(layout: Layout) -> None:
     assert (stopped.returncode, "nothing is running" in stopped.stdout) == (0, True)
 
 
-def test_down_waits_until_all_is_gone_and_state_survives(layout: Layout) -> None:
-    instance = Running(layout)
-    done = run("up", layout)
+def test_down_waits_until_all_is_gone_and_state_survives(used: Layout) -> None:
+    instance = Running(used)
+    done = run("up", used)
     assert done.returncode == 0, done.stdout + done.stderr
     everything = pids(instance)
     path = Path(instance.post("account", {"email": "kept@example.test"})["password_file"])
-    password, root = path.read_text(), (layout.ca / "root.crt").read_bytes()
+    password, root = path.read_text(), (used.ca / "root.crt").read_bytes()
     assert instance.post("restart", {"part": "redis", "settings": {"timeout": "60"}})["ready"]
     assert instance.post("switchover", {"to": "redis-replica"})["previous"] == "redis"
-    stopped = run("down", layout)
+    stopped = run("down", used)
     assert stopped.returncode == 0, stopped.stderr
-    assert_all_gone(layout, everything)
-    with upping(layout, "up: everything"):
-        assert (path.read_text(), (layout.ca / "root.crt").read_bytes()) == (password, root)
+    assert_all_gone(used, everything)
+    with upping(used, "up: everything"):
+        assert (path.read_text(), (used.ca / "root.crt").read_bytes()) == (password, root)
         assert instance.part("redis")["settings"] == {}
         assert [instance.part(name)["role"] for name in ("redis", "redis-replica")] == ["primary", "replica"]
 
 
 @pytest.mark.parametrize("victim", ["guardian", "supervisor"])
-def test_killing_one_of_the_two_ends_everything(layout: Layout, victim: str) -> None:
-    with upping(layout, "migrations"):
-        instance = Running(layout)
+def test_killing_one_of_the_two_ends_everything(used: Layout, victim: str) -> None:
+    with upping(used, "migrations"):
+        instance = Running(used)
         everything = pids(instance)
         assert any("checkpointer" in each["command"] for each in instance.get("processes")["processes"])
         (target,) = pids(instance, f"-m system.platforms.local.{victim} ")
         os.kill(target, signal.SIGKILL)
-        assert_all_gone(layout, everything)
+        assert_all_gone(used, everything)
 
 
-def test_a_closed_lifeline_ends_everything(layout: Layout) -> None:
+def test_a_closed_lifeline_ends_everything(used: Layout) -> None:
     owner = textwrap.dedent(f"""
         import os, subprocess
         reading, writing = os.pipe()
-        subprocess.run({command("up", layout)!r} + [f"--lifeline={{reading}}"], pass_fds=[reading], check=True)
+        subprocess.run({command("up", used)!r} + [f"--lifeline={{reading}}"], pass_fds=[reading], check=True)
         print("owner: up", flush=True)
         input()
     """)
@@ -85,32 +83,32 @@ def test_a_closed_lifeline_ends_everything(layout: Layout) -> None:
         assert process.stdout is not None
         try:
             assert "owner: up\n" in iter(process.stdout.readline, "")
-            everything = pids(Running(layout))
+            everything = pids(Running(used))
         finally:
             process.kill()
-        assert_all_gone(layout, everything)
+        assert_all_gone(used, everything)
 
 
-def test_killing_a_foreground_up_ends_everything(layout: Layout) -> None:
-    with upping(layout, "redis", "--foreground") as process:
-        everything = pids(Running(layout))
+def test_killing_a_foreground_up_ends_everything(used: Layout) -> None:
+    with upping(used, "redis", "--foreground") as process:
+        everything = pids(Running(used))
         process.kill()
-        assert_all_gone(layout, everything)
+        assert_all_gone(used, everything)
 
 
-def test_killing_up_before_it_is_ready_ends_everything(layout: Layout) -> None:
-    with upping(layout, "redis") as process:
-        everything = pids(Running(layout))
+def test_killing_up_before_it_is_ready_ends_everything(used: Layout) -> None:
+    with upping(used, "redis") as process:
+        everything = pids(Running(used))
         process.kill()
-        assert_all_gone(layout, everything)
+        assert_all_gone(used, everything)
 
 
-def test_interrupting_up_tears_everything_down(layout: Layout) -> None:
-    with upping(layout, "redis") as process:
-        everything = pids(Running(layout))
+def test_interrupting_up_tears_everything_down(used: Layout) -> None:
+    with upping(used, "redis") as process:
+        everything = pids(Running(used))
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 130
-        assert_all_gone(layout, everything)
+        assert_all_gone(used, everything)
 
 
 def test_a_part_that_does_not_come_up_fails_up_with_its_last_lines(layout: Layout) -> None:
@@ -134,9 +132,9 @@ def test_a_taken_port_is_named_with_its_owner(layout: Layout) -> None:
     assert not (layout.data / "postgres").exists()
 
 
-def test_two_ups_at_once_start_one_instance(layout: Layout) -> None:
-    with upping(layout, "redis"):
-        second = run("up", layout)
+def test_two_ups_at_once_start_one_instance(used: Layout) -> None:
+    with upping(used, "redis"):
+        second = run("up", used)
         assert second.returncode == 1
         assert "runs but is not ready" in second.stderr
 

@@ -3,12 +3,8 @@
 import datetime as dt
 from typing import Any
 
-import pytest
-
 from tests.platform.bench import Running
 from tests.platform.stored import backups, live
-
-pytestmark = pytest.mark.xdist_group("recovery")
 
 
 def revisions(running: Running) -> list[str]:

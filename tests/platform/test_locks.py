@@ -12,8 +12,6 @@ from seatrial.outcome import Level
 from seatrial.profile import load
 from tests.platform.bench import Running, profile
 
-pytestmark = pytest.mark.xdist_group("calls")
-
 TABLE, KEY = "accounts", {"email": "trial1@example.test"}
 
 

@@ -11,8 +11,6 @@ from system.migrations.files import parse_migration
 from tests.platform.bench import Running, wait_for
 from tests.platform.scratch import ScratchDatabase, scratch
 
-pytestmark = pytest.mark.xdist_group("calls")
-
 FIRST = "20260101000000"
 SECOND = "20260101000001"
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import socket
 
-import pytest
 from psycopg import conninfo
 from psycopg_pool import PoolTimeout, TooManyRequests
 
@@ -15,7 +14,6 @@ from system.platforms.local.addresses import Endpoint
 from system.platforms.local.parts.services import database_variables
 from tests.platform.bench import Running
 
-pytestmark = pytest.mark.xdist_group("life")
 WITHIN_S = 30.0
 CALLERS = 20
 

@@ -7,8 +7,6 @@ from system.platforms.local.ca import Authority
 from system.platforms.local.parts.pgbouncer import NAME
 from tests.platform.bench import Running
 
-pytestmark = pytest.mark.xdist_group("life")
-
 
 def through(running: Running, user: str, password: str | None = None, **options: str) -> tuple[object, ...] | None:
     endpoint = running.layout.addresses.endpoint(NAME)

@@ -13,8 +13,6 @@ from suites.client import Asset, Session, ready_asset, signed_in, small_clip
 from suites.dr._queue import jobs
 from tests.platform.bench import Running, profile
 
-pytestmark = pytest.mark.xdist_group("calls")
-
 
 @pytest.fixture
 def exercise(running: Running, tmp_path: Path) -> Iterator[Exercise]:

@@ -17,7 +17,6 @@ from system.platforms.local.buckets import store_client
 from system.platforms.local.layout import PROJECT
 from tests.platform.bench import Running, run, schema, wait_for
 
-pytestmark = pytest.mark.xdist_group("recovery")
 SCHEMA = schema()
 BUCKET = "backups"
 

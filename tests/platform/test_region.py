@@ -222,7 +222,6 @@ def test_a_plan_that_is_not_there_is_named(whole: Layout, name: str) -> None:
         region.begin(whole)
 
 
-@pytest.mark.xdist_group("recovery")
 def test_a_running_platform_keeps_its_plan_up_to_date(running: Running) -> None:
     jsonschema.validate(running.get("plan"), {**SCHEMA, "$ref": "#/$defs/plan_answer"})
     running.post("keep", {"without": ["links", "masters"]})

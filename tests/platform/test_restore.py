@@ -13,7 +13,6 @@ from tests.platform.bench import Running, run, schema
 from tests.platform.scratch import ScratchDatabase
 from tests.platform.stored import live
 
-pytestmark = pytest.mark.xdist_group("recovery")
 SCHEMA = schema()
 
 

@@ -18,8 +18,6 @@ from system.platforms.local.layout import Layout
 from system.platforms.local.rotating_files import NAMES, PAIRS, RINGS
 from tests.platform.bench import Running, booted, run, schema, wait_for
 
-pytestmark = pytest.mark.xdist_group("calls")
-
 
 def secret(running: Running, name: str) -> str:
     """What a service reads now: for a pair both of its files, for two passwords the newer one."""
@@ -121,17 +119,17 @@ def test_a_restarted_store_goes_on_to_accept_both_values(running: Running) -> No
     wait_for(lambda: every_service_ready(running))
 
 
-def test_up_completes_every_rotation_that_a_kill_has_cut_off(layout: Layout) -> None:
-    with booted(layout) as running:
+def test_up_completes_every_rotation_that_a_kill_has_cut_off(used: Layout) -> None:
+    with booted(used) as running:
         old = {name: secret(running, name) for name in NAMES}
         for name in NAMES:
             running.post("rotate", {"secret": name})
-        os.kill(int(layout.guardian_pid.read_text()), signal.SIGKILL)
-        run("down", layout)
-        both = layout.secrets / "postgres-api"
+        os.kill(int(used.guardian_pid.read_text()), signal.SIGKILL)
+        run("down", used)
+        both = used.secrets / "postgres-api"
         both.write_text(f"{old['postgres-api']}\n{both.read_text()}")  # as it stands just before the role is altered
-        (layout.secrets / "postgres-api.new").write_text(both.read_text().splitlines()[1])
-        done = run("up", layout)
+        (used.secrets / "postgres-api.new").write_text(both.read_text().splitlines()[1])
+        done = run("up", used)
         assert done.returncode == 0, done.stdout + done.stderr
         new = {name: secret(running, name) for name in NAMES}
         assert {name: new[name] == old[name] for name in NAMES} == dict.fromkeys(NAMES, False)
@@ -140,8 +138,8 @@ def test_up_completes_every_rotation_that_a_kill_has_cut_off(layout: Layout) -> 
         }
         assert accepted(new) == set(STORED)
         assert accepted(old) == set()
-        assert [path for path in layout.secrets.rglob("*") if path.name.endswith((".new", ".old", "new", "old"))] == []
-        assert leftovers(layout.secrets) == []
+        assert [path for path in used.secrets.rglob("*") if path.name.endswith((".new", ".old", "new", "old"))] == []
+        assert leftovers(used.secrets) == []
 
 
 def leftovers(folder: Path) -> list[str]:

@@ -20,8 +20,6 @@ from tests.platform.stored import tool
 from tests.platform.test_failover import connected
 from tests.runbooks.commands import Kind, of_kind
 
-pytestmark = pytest.mark.xdist_group("recovery")
-
 # What of our own command line only reads; gate and drill do more, and take minutes.
 READS = ("status", "logs")
 PATRONI_READS = ("list", "show-config")

@@ -13,7 +13,7 @@ import pytest
 from system.platforms.local.programs import DEBIAN_TREE
 from tests.platform.bench import Running
 
-pytestmark = [pytest.mark.scan, pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.scan
 SERIOUS = {"MEDIUM", "HIGH", "CRITICAL", "FATAL"}
 # What it says of every certificate that lives for minutes, and of an authority that therefore revokes none.
 BY_DESIGN = {"cert_expirationStatus", "cert_notAfter", "cert_revocation"}

@@ -13,7 +13,7 @@ import pytest
 from tests.platform.bench import Running
 from tests.platform.scanners import Gateway, gateway, run, scanner, site_with_holes
 
-pytestmark = [pytest.mark.scan, pytest.mark.xdist_group("platform")]
+pytestmark = pytest.mark.scan
 # Left out: what asks servers of the scanner's makers (ssrf, xxe, log4shell), and csrf, which knows tokens alone.
 MODULES = "xss,permanentxss,sql,exec,file,redirect,crlf,ldap,htaccess,csp,cookieflags,http_headers"
 CRAWL_S, ATTACK_S = 20, 6

@@ -4,11 +4,9 @@ import json
 from typing import Any
 
 import jsonschema
-import pytest
 
 from tests.platform.bench import Running, schema
 
-pytestmark = pytest.mark.xdist_group("calls")
 NONCE = "0123456789abcdef"
 EXAMPLE = "changeme" * 4
 

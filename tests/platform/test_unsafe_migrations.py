@@ -16,8 +16,6 @@ from system.migrations.files import Migration, parse_migration
 from tests.platform.bench import Running
 from tests.platform.scratch import ScratchDatabase, scratch
 
-pytestmark = pytest.mark.xdist_group("calls")
-
 FOLDER = Path("suites/migrations/unsafe")
 UNSAFE = sorted(path.name.removesuffix(".unsafe.sql") for path in FOLDER.glob("*.unsafe.sql"))
 REFUSED = re.compile(r"^-- refused by: (lint|clock) (.+)$", re.MULTILINE)
