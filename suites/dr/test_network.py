@@ -139,11 +139,15 @@ class _Rehearsal:
         return [each.name for each in instances(self._disrupt, service)]
 
     def primary_of_redis(self) -> str:
-        """Return the part that is Redis' primary."""
-        found = [each.name for each in self._disrupt.platform.status().instances("redis") if each.role == "primary"]
-        if len(found) != 1:
-            raise Invalid(f"{len(found)} parts are the primary of Redis, expected one")
-        return found[0]
+        """Return the part that is Redis' primary; without a replica the role could not be given back to it."""
+        ready = {
+            each.name: each.role for each in self._disrupt.platform.status().instances("redis") if each.state == "ready"
+        }
+        if sorted(map(str, ready.values())) != ["primary", "replica"]:
+            raise Invalid(
+                f"of Redis' servers there are ready {ready or 'none'}, expected a primary and a replica: `seatrial status`"
+            )
+        return next(name for name, role in ready.items() if role == "primary")
 
     def slow(self, drill: Drill, name: str, parts: list[str]) -> None:
         """Slow the links into parts down for a while, and open them."""
