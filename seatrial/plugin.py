@@ -240,6 +240,10 @@ def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     handle = HANDLES[level](state.environment, check.id, worker)
     item.stash[TRIAL].handles.append(handle)
     try:
+        if check.needs and (absent := sorted(set(check.needs) - set(handle.platform.status().parts))):
+            raise NotRun(
+                f"the platform runs no {' and no '.join(absent)}; `seatrial logs platform` says what it misses"
+            )
         yield handle
     finally:
         handle.close()

@@ -49,6 +49,7 @@ class Check:
     component: str
     alone: bool
     plan: Plan | None = None
+    needs: tuple[str, ...] = ()
 
 
 class Strike(Protocol):
@@ -91,7 +92,13 @@ FAULTS: dict[str, Fault] = {}
 
 
 def check(
-    check_id: str, *, severity: Severity, component: str, alone: bool = False, plan: Plan | None = None
+    check_id: str,
+    *,
+    severity: Severity,
+    component: str,
+    alone: bool = False,
+    plan: Plan | None = None,
+    needs: tuple[str, ...] = (),
 ) -> Callable[[F], F]:
     """Mark a test function as the check with that id.
 
@@ -100,12 +107,13 @@ def check(
         component: what is at fault when it fails and the failure names nothing closer.
         alone: it disturbs others or is disturbed, so that it runs in the serial stage.
         plan: what it would do, for a drill.
+        needs: parts that a platform may do without; where it does, the check is NOT-RUN.
     """
     if not CHECK_ID.match(check_id):
         raise UsageError(f"check id {check_id!r} is not of the form INF-PG-01")
 
     def mark(function: F) -> F:
-        setattr(function, CHECK_ATTRIBUTE, Check(check_id, severity, component, alone, plan))
+        setattr(function, CHECK_ATTRIBUTE, Check(check_id, severity, component, alone, plan, needs))
         return function
 
     return mark
