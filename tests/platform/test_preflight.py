@@ -71,3 +71,17 @@ def test_a_socket_that_another_user_left_in_tmp_is_named(layout: Layout, monkeyp
             preflight.check_ports(layout)
     finally:
         left.unlink()
+
+
+def test_what_watches_is_found_on_the_path_by_either_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert programs.on_path() is None
+    for name in ("prometheus", "alertmanager"):
+        (tmp_path / name).touch(mode=0o755)
+    assert programs.on_path() == programs.Watchers(tmp_path / "prometheus", tmp_path / "alertmanager")
+
+
+def test_what_watches_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(programs, "on_path", lambda: None)
+    monkeypatch.setattr(programs, "MONITORING_TREE", tmp_path / "none")
+    assert Programs.find().watchers is None

@@ -25,7 +25,8 @@ from system.platforms.local.part import Part
 from system.platforms.local.programs import Programs
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
-NOWHERE = Programs(*[Path("/nonexistent")] * len(fields(Programs)))
+NOTHING: dict[str, Any] = {each.name: Path("/nonexistent") for each in fields(Programs)}
+NOWHERE = Programs(**NOTHING)
 
 
 def test_a_subreaper_kills_even_what_has_left_its_session() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from system.platforms.local import setup, setup_debian, setup_node
+from system.platforms.local import setup, setup_debian, setup_monitoring, setup_node
 from system.platforms.local.errors import SetupError
 from system.platforms.local.layout import PROJECT
 
@@ -101,6 +101,7 @@ def test_two_setups_at_once_fill_once(tree: Path, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setattr(module, "LOCK", lock)
         monkeypatch.setattr(module, "fill", filled.append)
         monkeypatch.setattr(setup, name, tree.with_name(name))
+    monkeypatch.setattr(setup, "_is_watched", lambda: True)
 
     def one() -> None:
         both.wait()
@@ -113,3 +114,32 @@ def test_two_setups_at_once_fill_once(tree: Path, monkeypatch: pytest.MonkeyPatc
         thread.join()
     assert len(filled) == 2
     assert setup.is_done()
+
+
+def test_without_the_monitoring_the_rest_is_set_up_and_it_is_said(
+    tree: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fill(_: Path) -> None:
+        raise SetupError("apt knows no prometheus")
+
+    for module, name in (
+        (setup_node, "NODE_TREE"),
+        (setup_debian, "DEBIAN_TREE"),
+        (setup_monitoring, "MONITORING_TREE"),
+    ):
+        monkeypatch.setattr(module, "LOCK", tree.with_name("some.lock"))
+        monkeypatch.setattr(module, "fill", fill if module is setup_monitoring else lambda _: None)
+        monkeypatch.setattr(setup, name, tree.with_name(name))
+    monkeypatch.setattr(setup, "on_path", lambda: None)
+    setup.setup()
+    assert setup.is_done()
+    assert "will run without Prometheus and Alertmanager: apt knows no prometheus" in capsys.readouterr().out
+
+
+def test_alertmanager_finds_its_templates_where_it_runs() -> None:
+    program = b"..stuff/usr/share/prometheus/alertmanager/ui/more"
+    moved = setup_monitoring.relocated(program)
+    assert moved == b"..stuff/proc/self/cwd/alertmanager-assets/ui/more"
+    assert len(moved) == len(program)
+    with pytest.raises(SetupError, match="another build"):
+        setup_monitoring.relocated(b"..stuff")

@@ -44,6 +44,11 @@ _OFFSETS: dict[str, tuple[str, int]] = {
     "worker-1": ("127.77.0.71", 41),
     "worker-2": ("127.77.0.72", 42),
     "worker-3": ("127.77.0.73", 43),
+    "prometheus": ("127.77.0.90", 61),
+    "alertmanager": ("127.77.0.91", 62),
+    "exporter": ("127.77.0.92", 63),
+    "pager": ("127.77.0.93", 64),
+    "pager-mail": ("127.77.0.93", 65),
 }
 _WEED = ("s3", "s3-master", "s3-volume", "s3-filer")
 _WEED_GRPC_OFFSET = 10000
@@ -111,8 +116,10 @@ class Addresses:
         """List what each part listens on, by part name; nothing else may listen."""
         parts = {"ingress": [self.endpoint("https"), self.endpoint("http")]}
         redis = ("redis", "redis-replica", "sentinel-1", "sentinel-2", "sentinel-3")
-        for name in ("pgbouncer", "arbiter", "backups", "autoscaler", *redis, "dns"):
+        watching = ("prometheus", "alertmanager", "exporter")
+        for name in ("pgbouncer", "arbiter", "backups", "autoscaler", *redis, "dns", *watching):
             parts[name] = [self.endpoint(name)]
+        parts["pager"] = [self.endpoint(name) for name in ("pager", "pager-mail")]
         for name in MEMBERS:
             parts[name] = [self.endpoint(each) for each in (name, f"{name}-manager", f"{name}-vote")]
         parts |= {name: [self.endpoint(name)] for slots in SLOTS.values() for name in slots}

@@ -123,10 +123,14 @@ class _Start:
         await self._instance.cluster.holder()  # a member without data that finds none would begin a cluster of its own
         await self._part("postgres-standby")
         await self._buckets_ready.wait()
+        watching = [part.name for part in self._instance.watching]
         await asyncio.gather(
-            self._step("in sync", self._instance.cluster.in_sync("postgres-standby")), self._part("backups")
+            self._step("in sync", self._instance.cluster.in_sync("postgres-standby")),
+            *(self._part(name) for name in ("backups", *watching[:1])),
         )
         await self._step("kept", asyncio.to_thread(kept.keep, self._instance.layout))
+        # Last: before, every alert would be about the start.
+        await asyncio.gather(*(self._part(name) for name in watching[1:]))
 
     async def _accounts(self) -> None:
         await self._migrated.wait()

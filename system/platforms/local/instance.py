@@ -18,16 +18,20 @@ from system.platforms.local.history import History
 from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import Listener
+from system.platforms.local.part import Part
 from system.platforms.local.parts.arbiter import Arbiter
 from system.platforms.local.parts.autoscaler import Autoscaler
 from system.platforms.local.parts.backups import Backups
+from system.platforms.local.parts.exporter import Exporter
 from system.platforms.local.parts.ingress import Ingress
 from system.platforms.local.parts.member import Member
 from system.platforms.local.parts.nameserver import NameServer
+from system.platforms.local.parts.pager import Pager
 from system.platforms.local.parts.pgbouncer import PgBouncer
 from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.parts.seaweedfs import SeaweedFS
 from system.platforms.local.parts.services import Service, configuration, database_variables, instances
+from system.platforms.local.parts.watching import Alertmanager, Prometheus
 from system.platforms.local.places import Places
 from system.platforms.local.programs import Programs
 from system.platforms.local.redis_group import RedisGroup
@@ -116,6 +120,7 @@ class Instance:
         self.ingress = Ingress(self.layout, self.programs)
         self.nameserver = NameServer(self.layout, self.programs)
         self.services = instances(self.layout, self.programs, self.secrets, self.release)
+        self.watching = self._watching()
         parts = (
             self.postgres,
             self.standby,
@@ -127,10 +132,26 @@ class Instance:
             self.autoscaler,
             self.ingress,
             self.nameserver,
+            *self.watching,
         )
         for part in (*parts, *self.services):
             self.keepers[part.name] = Keeper(part, self.children, self.tell)
         self.redis.keepers = {name: self.keepers[name] for name in self.redis.parts}
+
+    def _watching(self) -> tuple[Part, ...]:
+        """Make what watches the system, where that is on this machine, first what takes longest to start."""
+        watchers = self.programs.watchers
+        if watchers is None:
+            self.tell(
+                "nothing watches the system: neither on PATH nor in .cache are Prometheus and Alertmanager (make setup)"
+            )
+            return ()
+        return (
+            Exporter(self.layout, self.programs),
+            Pager(self.layout, self.programs),
+            Alertmanager(self.layout, self.programs, watchers, "alertmanager"),
+            Prometheus(self.layout, self.programs, watchers, "prometheus"),
+        )
 
     def keeper(self, name: str) -> Keeper:
         """Give a part's keeper; raises BadRequest when there is no such part."""

@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,22 @@ from system.platforms.local.setup_debian import CLOCK
 
 NODE_TREE = CACHE / "node"
 DEBIAN_TREE = CACHE / "debian"
+MONITORING_TREE = CACHE / "monitoring"
+
+
+@dataclass(frozen=True)
+class Watchers:
+    """What watches the system.
+
+    Attributes:
+        prometheus: scrapes and evaluates.
+        alertmanager: tells people.
+        assets: the directory of Alertmanager's templates, where it does not bring them along.
+    """
+
+    prometheus: Path
+    alertmanager: Path
+    assets: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -29,6 +46,7 @@ class Programs:
         caddy: the ingress.
         ffmpeg: FFmpeg, for the worker.
         clock: what moves a process' clock, preloaded; None where it could not be had.
+        watchers: what watches the system, None where it is not on this machine.
     """
 
     postgres: Path
@@ -41,6 +59,7 @@ class Programs:
     caddy: Path
     ffmpeg: Path
     clock: Path | None
+    watchers: Watchers | None
 
     @classmethod
     def find(cls) -> "Programs":
@@ -57,6 +76,7 @@ class Programs:
             caddy=_script("caddy"),
             ffmpeg=_ffmpeg(),
             clock=debian / CLOCK if (debian / CLOCK).is_file() else None,
+            watchers=on_path() or _unpacked(),
         )
         for name in ("initdb", "postgres"):
             _executable(found.postgres / name, "run `python -m system.platforms.local setup` first")
@@ -65,6 +85,24 @@ class Programs:
         for path in (found.weed, found.caddy, found.ffmpeg, found.arbiter, found.pg_tools / "pg_basebackup"):
             _executable(path, "install requirements.lock into this interpreter's environment")
         return found
+
+
+def on_path() -> Watchers | None:
+    """Give what watches the system where both programs are on PATH, by Debian's name or their own."""
+    alertmanager = shutil.which("prometheus-alertmanager") or shutil.which("alertmanager")
+    prometheus = shutil.which("prometheus")
+    return Watchers(Path(prometheus), Path(alertmanager)) if prometheus and alertmanager else None
+
+
+def _unpacked() -> Watchers | None:
+    tree = MONITORING_TREE.resolve()
+    if not tree.is_dir():
+        return None
+    return Watchers(
+        tree / "usr/bin/prometheus",
+        tree / "usr/bin/prometheus-alertmanager",
+        tree / "usr/share/prometheus/alertmanager",
+    )
 
 
 def package_directory(name: str) -> Path:

@@ -8,20 +8,21 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from system.platforms.local import setup_debian, setup_node
+from system.platforms.local import setup_debian, setup_monitoring, setup_node
 from system.platforms.local.errors import SetupError
 from system.platforms.local.layout import CACHE
-from system.platforms.local.programs import DEBIAN_TREE, NODE_TREE
+from system.platforms.local.programs import DEBIAN_TREE, MONITORING_TREE, NODE_TREE, on_path
 
 _ATTEMPTS = 3
 
 
 def setup() -> None:
-    """Bring both trees up to their lock files; does nothing when they are.
+    """Bring the trees up to their lock files; does nothing when they are.
 
-    Safe to run twice at once: the second run waits for the first and finds its work done.
+    Safe to run twice at once: the second run waits for the first and finds its work done. Only the monitoring may be
+    missing in the end, which is said.
     """
-    if _current(NODE_TREE, setup_node.LOCK) and _current(DEBIAN_TREE, setup_debian.LOCK):
+    if is_done() and _is_watched():
         print(f"setup: already done ({CACHE})")
         return
     CACHE.mkdir(parents=True, exist_ok=True)
@@ -33,12 +34,21 @@ def setup() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
         _bring_up_to(NODE_TREE, setup_node.LOCK, setup_node.fill)
         _bring_up_to(DEBIAN_TREE, setup_debian.LOCK, setup_debian.fill)
+        if not _is_watched():
+            try:
+                _bring_up_to(MONITORING_TREE, setup_monitoring.LOCK, setup_monitoring.fill)
+            except SetupError as error:
+                print(f"setup: the system will run without Prometheus and Alertmanager: {error}")
     print(f"setup: done ({CACHE})")
 
 
 def is_done() -> bool:
-    """Say whether both trees are at their lock files."""
+    """Say whether the trees that nothing runs without are at their lock files."""
     return _current(NODE_TREE, setup_node.LOCK) and _current(DEBIAN_TREE, setup_debian.LOCK)
+
+
+def _is_watched() -> bool:
+    return on_path() is not None or _current(MONITORING_TREE, setup_monitoring.LOCK)
 
 
 def _digest(lock: Path) -> str:

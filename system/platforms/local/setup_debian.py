@@ -30,17 +30,17 @@ class Pin:
     sha256: str
 
 
-def read_lock(text: str) -> list[Pin]:
-    """Parse debian.lock; raises SetupError naming the line."""
+def read_lock(text: str, name: str = LOCK.name) -> list[Pin]:
+    """Parse a lock file; raises SetupError naming the line."""
     pins = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or line.startswith("#"):
             continue
         match line.split():
-            case [name, version, sha256] if re.fullmatch(r"[0-9a-f]{64}", sha256):
-                pins.append(Pin(name, version, sha256))
+            case [package, version, sha256] if re.fullmatch(r"[0-9a-f]{64}", sha256):
+                pins.append(Pin(package, version, sha256))
             case _:
-                raise SetupError(f"debian.lock:{number}: expected `name version sha256`, found {line!r}")
+                raise SetupError(f"{name}:{number}: expected `name version sha256`, found {line!r}")
     return pins
 
 
@@ -51,28 +51,8 @@ def upstream(version: str) -> str:
 
 def fill(tree: Path) -> None:
     """Fetch and unpack the locked packages into `tree`; raises CalledProcessError or SetupError."""
-    for tool in ("apt-get", "apt-cache", "dpkg"):
-        if not shutil.which(tool):
-            raise SetupError(
-                f"{tool} is not on this machine: Redis and PgBouncer come from Debian's packages, run on Debian or Ubuntu"
-            )
-    work = tree / "apt"
-    shutil.rmtree(work, ignore_errors=True)
-    for path in ("state/lists/partial", "cache/archives/partial", "debs"):
-        (work / path).mkdir(parents=True)
-    (work / "state/status").touch()
     print("setup: Debian packages of debian.lock (Redis 7 with TLS, PgBouncer, nginx, testssl.sh, wrk, libfaketime)")
-    _apt(work, "apt-get", "update")
-    for pin in read_lock(LOCK.read_text()):
-        try:
-            deb = _download(work, pin)
-        except SetupError as error:
-            if pin.name not in _OPTIONAL:
-                raise
-            print(f"setup: {error}; {_OPTIONAL[pin.name]}")
-            continue
-        _run(["dpkg", "-x", str(deb), str(tree)], work)
-    shutil.rmtree(work)
+    unpack(tree, LOCK)
     if (tree / CLOCK).exists():
         (tree / CLOCK).write_bytes(leave_sleep_alone((tree / CLOCK).read_bytes()))
     libraries = tree / "usr/lib/x86_64-linux-gnu"
@@ -98,7 +78,32 @@ def leave_sleep_alone(library: bytes) -> bytes:
     return library.replace(symbol, b"\0-lock_nanosleep\0", 1)
 
 
-def _download(work: Path, pin: Pin) -> Path:
+def unpack(tree: Path, lock: Path) -> None:
+    """Fetch and unpack the packages of a lock file into `tree`; raises CalledProcessError or SetupError."""
+    for tool in ("apt-get", "apt-cache", "dpkg"):
+        if not shutil.which(tool):
+            raise SetupError(
+                f"{tool} is not on this machine: what {lock.name} names are Debian's packages, run on Debian or Ubuntu"
+            )
+    work = tree / "apt"
+    shutil.rmtree(work, ignore_errors=True)
+    for path in ("state/lists/partial", "cache/archives/partial", "debs"):
+        (work / path).mkdir(parents=True)
+    (work / "state/status").touch()
+    _apt(work, "apt-get", "update")
+    for pin in read_lock(lock.read_text(), lock.name):
+        try:
+            deb = _download(work, pin, lock.name)
+        except SetupError as error:
+            if pin.name not in _OPTIONAL:
+                raise
+            print(f"setup: {error}; {_OPTIONAL[pin.name]}")
+            continue
+        _run(["dpkg", "-x", str(deb), str(tree)], work)
+    shutil.rmtree(work)
+
+
+def _download(work: Path, pin: Pin, lock: str) -> Path:
     version = pin.version
     known = re.findall(r"^Version: (\S+)$", _apt(work, "apt-cache", "show", "--all-versions", pin.name), re.MULTILINE)
     if not known:
@@ -107,8 +112,8 @@ def _download(work: Path, pin: Pin) -> Path:
         same = [each for each in known if upstream(each) == upstream(version)]
         if not same:
             raise SetupError(
-                f"debian.lock pins {pin.name} {version}, this machine's archive has {', '.join(known)}: "
-                "another upstream version is not taken unseen; edit debian.lock"
+                f"{lock} pins {pin.name} {version}, this machine's archive has {', '.join(known)}: "
+                f"another upstream version is not taken unseen; edit {lock}"
             )
         version = same[0]
         print(
@@ -120,7 +125,7 @@ def _download(work: Path, pin: Pin) -> Path:
     (deb,) = (work / "debs").iterdir()
     digest = hashlib.sha256(deb.read_bytes()).hexdigest()
     if version == pin.version and digest != pin.sha256:
-        raise SetupError(f"{pin.name} {version} has sha256 {digest}, debian.lock says {pin.sha256}")
+        raise SetupError(f"{pin.name} {version} has sha256 {digest}, {lock} says {pin.sha256}")
     return deb
 
 

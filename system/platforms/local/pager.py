@@ -1,0 +1,162 @@
+"""Receives what the monitoring sends to people, by webhook and by mail, and notices when its heartbeat stops.
+
+    POST /slack      what a chat's incoming webhook takes
+    POST /watchdog   the heartbeat
+    GET  /received   everything since the start, oldest first: {"messages": [...], "silent_s": 0.8}
+    GET  /metrics
+
+Whoever watches the monitoring must not be part of it: this shares nothing with Prometheus and Alertmanager but the wire.
+"""
+
+import argparse
+import email
+import email.policy
+import json
+import sys
+import threading
+import time
+from collections import deque
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
+
+from system.platforms.local.layout import Layout
+from system.platforms.local.parts.pager import NAME
+
+_KEPT = 2000
+_LARGEST_BYTES = 1 << 20
+_LOOK_EVERY_S = 0.25
+_RECEIVED = Counter("pager_messages", "Messages received, by the way they came", ["channel"])
+_SILENT = Gauge("pager_heartbeat_silent_seconds", "How long no heartbeat has come")
+
+
+class Inbox:
+    """Keeps messages, in memory and in a file, and hears the heartbeat.
+
+    Args:
+        file: each message is appended to it as a line.
+        silence_s: longer without a heartbeat is a message of its own.
+    """
+
+    def __init__(self, file: Path, silence_s: float) -> None:
+        self._file, self._silence_s = file, silence_s
+        self._messages: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._lock = threading.Lock()
+        self._beat_s, self._dead = time.monotonic(), False
+        _SILENT.set_function(self.silent_s)
+
+    def add(self, channel: str, **message: Any) -> None:
+        """Keep a message."""
+        line = {"at": time.time(), "channel": channel, **message}
+        with self._lock:
+            self._messages.append(line)
+            with self._file.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        _RECEIVED.labels(channel).inc()
+
+    def messages(self) -> list[dict[str, Any]]:
+        """List what was kept, oldest first."""
+        with self._lock:
+            return list(self._messages)
+
+    def silent_s(self) -> float:
+        """Give how long no heartbeat has come."""
+        return time.monotonic() - self._beat_s
+
+    def beat(self) -> None:
+        """Hear the heartbeat."""
+        self._beat_s = time.monotonic()
+        if self._dead:
+            self._dead = False
+            self.add("dead-man", status="resolved", text="the heartbeat of the monitoring is back")
+
+    def look(self) -> None:
+        """Say once that the heartbeat has stopped."""
+        if not self._dead and self.silent_s() > self._silence_s:
+            self._dead = True
+            self.add("dead-man", status="firing", text=f"no heartbeat of the monitoring for {self._silence_s:g} s")
+
+
+class Mail:
+    """Takes every mail."""
+
+    def __init__(self, inbox: Inbox) -> None:
+        self._inbox = inbox
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the name that aiosmtpd calls
+        """Keep the mail's text."""
+        mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
+        body = mail.get_body(("plain",))
+        text = body.get_content() if body else ""
+        self._inbox.add("mail", to=envelope.rcpt_tos, subject=str(mail["Subject"]), text=text)
+        return "250 taken"
+
+
+def handler(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
+    """Make the handler of requests."""
+
+    class Door(BaseHTTPRequestHandler):
+        timeout = 5
+
+        def do_GET(self) -> None:
+            """Give what was received, or the figures."""
+            if self.path == "/metrics":
+                self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+            elif self.path == "/received":
+                said = {"messages": inbox.messages(), "silent_s": round(inbox.silent_s(), 2)}
+                self._answer(200, json.dumps(said).encode(), "application/json")
+            else:
+                self._answer(404)
+
+        def do_POST(self) -> None:
+            """Take a message or a heartbeat."""
+            size = int(self.headers.get("Content-Length") or 0)
+            if self.path not in {"/slack", "/watchdog"} or not 0 < size <= _LARGEST_BYTES:
+                self._answer(404)
+                return
+            body = self.rfile.read(size)
+            if self.path == "/watchdog":
+                inbox.beat()
+            else:
+                inbox.add("slack", body=json.loads(body))
+            self._answer(200, b"ok")
+
+        def _answer(self, status: int, body: bytes = b"", kind: str = "text/plain") -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: what comes is kept."""
+
+    return Door
+
+
+def main(arguments: list[str]) -> None:
+    """Receive for ever."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--base-port", type=int, required=True)
+    parser.add_argument("--silence", type=float, required=True)
+    options = parser.parse_args(arguments)
+    layout = Layout.of(options.state, options.base_port)
+    file = layout.data / f"{NAME}.jsonl"
+    file.unlink(missing_ok=True)
+    inbox = Inbox(file, options.silence)
+    mail = layout.addresses.endpoint("pager-mail")
+    Controller(Mail(inbox), hostname=mail.address, port=mail.port).start()
+    place = layout.addresses.endpoint(NAME)
+    server = ThreadingHTTPServer((place.address, place.port), handler(inbox))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    while True:
+        inbox.look()
+        time.sleep(_LOOK_EVERY_S)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

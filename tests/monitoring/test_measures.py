@@ -1,0 +1,65 @@
+"""Figures of what does not answer: down, never missing, and in time."""
+
+import asyncio
+import socket
+from pathlib import Path
+
+import pytest
+
+from system.platforms.local import exporter
+from system.platforms.local.ca import Authority
+from system.platforms.local.layout import Layout
+from system.platforms.local.measures import Figure, Measures
+from system.platforms.local.secret_files import SecretFiles
+from tests.platform.bench import free_layout
+
+UP = {
+    "postgres_up": {"postgres", "postgres-standby"},
+    "postgres_standby_streaming": {"postgres", "postgres-standby"},
+    "redis_up": {"redis", "redis-replica"},
+    "redis_replica_linked": {"redis", "redis-replica"},
+    "pooler_up": {"pgbouncer"},
+    "storage_up": {"s3"},
+    "public_up": {"app.seatrial.localhost", "play.seatrial.localhost"},
+}
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Layout:
+    layout = free_layout(tmp_path)
+    layout.make()
+    SecretFiles(layout.secrets).make_all()
+    Authority(layout.ca).ensure_root()
+    return layout
+
+
+def down(figures: list[Figure]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for figure in figures:
+        if figure.name in UP:
+            assert figure.value == 0.0, figure
+            found.setdefault(figure.name, set()).add(figure.labels["component"])
+    return found
+
+
+def test_where_nobody_listens_everything_is_down(empty: Layout) -> None:
+    assert down(asyncio.run(Measures(empty, ["app", "play"]).all())) == UP
+
+
+def test_where_everything_hangs_everything_is_down(empty: Layout) -> None:
+    names = ("postgres", "postgres-standby", "redis", "redis-replica", "pgbouncer", "s3", "https")
+    places = [empty.addresses.endpoint(name) for name in names]
+    listening = [socket.create_server((each.address, each.port)) for each in places]
+    try:
+        figures = asyncio.run(Measures(empty, ["app", "play"]).all())
+    finally:
+        for each in listening:
+            each.close()
+    assert down(figures) == UP
+
+
+def test_the_list_of_targets_stays_while_the_platform_does_not_answer(empty: Layout) -> None:
+    file = empty.run / "targets.json"
+    file.write_text("as it was")
+    exporter.list_targets(empty)
+    assert file.read_text() == "as it was"
