@@ -137,6 +137,20 @@ class DnsSection(Section):
         return address, int(port)
 
 
+class MonitoringSection(Section):
+    """Where the monitoring answers, in private.
+
+    Attributes:
+        prometheus: "address:port" of Prometheus' API.
+        alertmanager: "address:port" of Alertmanager's API.
+        pager: "address:port" where what was sent to people can be read.
+    """
+
+    prometheus: Place
+    alertmanager: Place
+    pager: Place
+
+
 class PlatformSection(Section):
     """What runs the environment.
 
@@ -185,6 +199,7 @@ class Profile(Section):
     cloud: CloudSection | None = None
     external: dict[str, External] = Field(default_factory=dict)
     dns: DnsSection | None = None
+    monitoring: MonitoringSection | None = None
     platform: PlatformSection | None = None
     credentials: dict[
         Annotated[str, AfterValidator(lambda name: str(Level.parse(name)))], dict[str, CredentialSection]

@@ -1,0 +1,53 @@
+"""Rules that look like all the others and say nothing, or nothing of use."""
+
+from faults.monitoring._files import EditedFile, series
+from seatrial import Destroy, Observe, fault
+
+
+@fault(
+    "alert-on-a-renamed-metric",
+    kind="configuration",
+    caught_by={"MON-02": "RedisDown to fire"},
+)
+class RenamedMetric(EditedFile):
+    """The exporter's metric was renamed and the rule was not: it is evaluated, finds nothing, and is content.
+
+    Source: https://blog.cloudflare.com/monitoring-our-monitoring/ (rules that query metrics which are not there)
+    """
+
+    part, find, replace = "prometheus", "expr: redis_up == 0", "expr: redis_is_up == 0"
+
+
+@fault("alert-names-nobody", kind="configuration", caught_by={"MON-02": "InstanceDown to fire within"})
+class NamesNobody(EditedFile):
+    """Somebody counted the instances that are down, so that the page says how many and not which.
+
+    Source: https://prometheus.io/docs/prometheus/latest/querying/operators/#aggregation-operators (labels that are not
+    kept by `by` are dropped)
+    """
+
+    part, find, replace = "prometheus", "expr: up == 0", "expr: count(up == 0) > 0"
+
+
+@fault("host-not-watched", kind="configuration", caught_by={"MON-08": "public_up for each public host"})
+class HostNotWatched:
+    """A host was added to the product and not to the list of those that are asked from outside.
+
+    Source: https://sre.google/sre-book/monitoring-distributed-systems/ (black-box monitoring of what users see)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Leave it out."""
+        self._before = _started(destroy)
+        destroy.platform.restart("exporter", {"hosts": "app,api,s3"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask the platform which hosts are asked, and wait until Prometheus has asked the new exporter."""
+        hosts = observe.platform.config()["exporter"]["hosts"]
+        return "play" not in hosts and _started(observe) not in {"", self._before}
+
+
+def _started(observe: Observe) -> str:
+    """Return when the exporter was started that Prometheus has asked last."""
+    found = series(observe, 'process_start_time_seconds{job="exporter"}')
+    return str(found[0]["value"][1]) if len(found) == 1 else ""

@@ -1,0 +1,38 @@
+"""How each alert is made to fire: the part that is struck, and what the alert must name."""
+
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+from seatrial import Observe
+
+# What is gone: instances and stores that the rest can do without for a while.
+GONE = ("edge-2", "redis-replica", "backups", "postgres-standby")
+# What hangs: everybody waits for it.
+HANGS = ("s3", "pgbouncer")
+WORKER, TIER, CERTIFICATE = "worker-1", "api", "redis"
+# alert -> the component that it must name; `{s3}` is the public host of the profile.
+GONE_ALERTS: Mapping[str, str] = {
+    "InstanceDown": "edge-2",
+    "RedisDown": "redis-replica",
+    "RedisReplicaMissing": "redis-replica",
+    "BackupTooOld": "backups",
+    "PostgresDown": "postgres-standby",
+    "PostgresStandbyBehind": "postgres-standby",
+    "CertificateExpiring": CERTIFICATE,
+    "DeadLetters": "worker",
+    "EncoderFallback": WORKER,
+    "QueueStuck": "worker",
+}
+HANGING_ALERTS: Mapping[str, str] = {
+    "StorageDown": "s3",
+    "PublicHostDown": "{s3}",
+    "PoolerDown": "pgbouncer",
+    "ErrorBudgetBurn": TIER,
+    "LatencyBudgetBurn": TIER,
+}
+
+
+def named(observe: Observe, alerts: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Return alert -> itself and the component, with the profile's hosts filled in."""
+    hosts = {role: urlsplit(url).hostname or "" for role, url in observe.profile.urls.items()}
+    return {name: (name, component.format(**hosts)) for name, component in alerts.items()}

@@ -1,0 +1,250 @@
+"""Alerts: each one fires for what it is about, says where, and ends when that is over."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from seatrial import BLOCKER, MAJOR, Disrupt, Failure, Invalid, Observe, check, eventually, require
+from seatrial.impact import Cases
+from seatrial.traffic import Traffic
+from suites.client import Session, poison_clip, signed_in, small_clip, uploaded_asset
+from suites.monitoring import _strikes as strikes
+from suites.monitoring import _watch as watch
+from suites.monitoring._watch import WATCHDOG, WATCHED, Watch
+
+QUIET_WITHIN_S = 90.0
+CALLS_PER_S, CALL_WITHIN_S = 8.0, 10.0
+BUDGET = re.compile(r"(?P<alert>\w+): (?P<fires>\d+(?:\.\d+)?) / (?P<clears>\d+(?:\.\d+)?) s")
+SCRAPED_WITHIN_S = 10.0
+ONE_DAY = 1
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long an alert may take to fire, and to end once all is as before."""
+
+    fires_s: float
+    clears_s: float
+
+
+@check("MON-02", severity=BLOCKER, component="monitoring", alone=True, needs=WATCHED)
+def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> None:
+    """Every alert fires under its fault within its budget, names the component, and clears when that is over.
+
+    Why it matters: a rule is written for a day that has not come yet. One with a metric that was renamed since, a label
+    that is not there, or a threshold that nothing reaches looks like all the others, and is silent on that day.
+
+    How it is measured: once no alert fires, in two rounds. First an instance of the edge, the Redis replica, the
+    standby and the backups are stopped, Redis gets a certificate that ends in a day, a job is uploaded that no attempt
+    survives, and then the worker is left without an encoder and a job uploaded. After the undo, the object store and
+    the pooler are frozen while the API is asked eight times a second. Prometheus is asked four times a second which
+    alerts fire: each must fire, with the component in its labels, within its line of targets.alert_times after the strike,
+    and end within it after the undo. Every alert that Prometheus has loaded must be one that is struck here, and evaluate
+    without an error.
+
+    Not covered: the way to people (MON-03), the silence of the monitoring itself (MON-04), and branches of a rule beside
+    the one that is struck (unit tests of the rules).
+    """
+    budgets = _budgets(disrupt)
+    loaded = watch.rules(disrupt)
+    gone, hanging = strikes.named(disrupt, strikes.GONE_ALERTS), strikes.named(disrupt, strikes.HANGING_ALERTS)
+    rows: list[dict[str, object]] = []
+    with disrupt.cases(at_least=len(loaded)) as cases:
+        for rule in loaded.values():
+            with cases(f"{rule.name} is loaded"):
+                known = rule.name in {*gone, *hanging, WATCHDOG}
+                require(known, "a strike for every alert that is loaded", f"none for {rule.name}", "prometheus")
+                require(rule.health == "ok", f"{rule.name} to be evaluated", rule.health, "prometheus")
+        session = signed_in(disrupt)
+        for alerts, round_ in ((gone, _gone), (hanging, _hanging)):
+            with cases(f"quiet before {next(iter(alerts))}"):
+                eventually(
+                    lambda: not _noise(disrupt), within_s=QUIET_WITHIN_S, what="no alert fires", where="prometheus"
+                )
+            with Watch(disrupt) as seen:
+                struck_s = round_(disrupt, session, seen, alerts, budgets)
+                disrupt.undo()
+                undone_s = time.monotonic()
+                longest_s = max(budgets[name].clears_s for name in alerts)
+                _until_cleared(seen, alerts, longest_s)
+            rows += _judged(cases, seen, alerts, budgets, struck_s, undone_s)
+            disrupt.evidence("alerts", rows)
+
+
+def _budgets(observe: Observe) -> dict[str, Budget]:
+    """Read "InstanceDown: 20 / 20 s" for each alert; raises Invalid for a line that is not like that, or for none."""
+    found = {}
+    for line in observe.target("alert_times"):
+        fits = BUDGET.fullmatch(line)
+        if not fits:
+            raise Invalid(f'targets.alert_times has {line!r}, which is not like "InstanceDown: 20 / 20 s"')
+        found[fits["alert"]] = Budget(float(fits["fires"]), float(fits["clears"]))
+    if missing := {*strikes.GONE_ALERTS, *strikes.HANGING_ALERTS} - found.keys():
+        raise Invalid(f"targets.alert_times has no line for {', '.join(sorted(missing))}")
+    return found
+
+
+def _noise(observe: Observe) -> list[str]:
+    """List what fires; raises Failure with it, so that whoever waits in vain is told."""
+    now = sorted(f"{name} of {component}" for name, component in watch.firing(observe))
+    if now:
+        raise Failure("no alert to fire before anything is struck", ", ".join(now), "prometheus")
+    return now
+
+
+def _gone(
+    disrupt: Disrupt, session: Session, seen: Watch, alerts: dict[str, tuple[str, str]], budgets: dict[str, Budget]
+) -> dict[str, float]:
+    """Take away what the rest can do without; returns when each alert's cause was there."""
+    struck = {}
+    preview_s = float(disrupt.target("preview_s"))
+    poison = uploaded_asset(disrupt, session, poison_clip(), "poison")
+    disrupt.platform.certificate(strikes.CERTIFICATE, days=ONE_DAY)
+    struck["CertificateExpiring"] = time.monotonic()
+    for part in strikes.GONE:
+        disrupt.platform.stop(part)
+        now_s = time.monotonic()
+        struck |= {name: now_s for name, component in strikes.GONE_ALERTS.items() if component == part}
+    session.wait(poison.id, within_s=preview_s, until=frozenset({"failed"}))
+    struck["DeadLetters"] = time.monotonic()
+    disrupt.platform.restart(strikes.WORKER, {"FFMPEG": "/bin/false"}, at_once=True)
+    struck["EncoderFallback"] = time.monotonic()
+    uploaded_asset(disrupt, session, small_clip(), "waits")
+    struck["QueueStuck"] = time.monotonic()
+    _until_fired(seen, alerts, budgets, struck)
+    return struck
+
+
+def _hanging(
+    disrupt: Disrupt, session: Session, seen: Watch, alerts: dict[str, tuple[str, str]], budgets: dict[str, Budget]
+) -> dict[str, float]:
+    """Freeze what everybody waits for, and ask for it all the while; returns when each alert's cause was there."""
+    for part in strikes.HANGS:
+        disrupt.platform.pause(part)
+    struck = dict.fromkeys(alerts, time.monotonic())
+    with _asked(session):
+        _until_fired(seen, alerts, budgets, struck)
+    return struck
+
+
+@contextmanager
+def _asked(session: Session) -> Iterator[None]:
+    def ask() -> int | None:
+        return session.call("GET", "/v1/assets?limit=1", timeout_s=CALL_WITHIN_S).status
+
+    with Traffic(ask, per_s=CALLS_PER_S, at_once=100):
+        yield
+
+
+def _until_fired(
+    seen: Watch, alerts: dict[str, tuple[str, str]], budgets: dict[str, Budget], struck: dict[str, float]
+) -> None:
+    """Wait until every alert fires at once, or the last one's time is up."""
+    ends_s = max(struck[name] + budgets[name].fires_s for name in alerts)
+    _until(lambda: all(alert in seen.began_s for alert in alerts.values()), ends_s - time.monotonic())
+
+
+def _until_cleared(seen: Watch, alerts: dict[str, tuple[str, str]], within_s: float) -> None:
+    _until(lambda: not any(map(seen.fires, alerts.values())), within_s)
+
+
+def _until(state: Callable[[], bool], within_s: float) -> None:
+    """Wait for a state; that it does not come is for the cases to say, alert by alert."""
+    try:
+        eventually(state, within_s=within_s, what="alerts")
+    except Failure:
+        return
+
+
+def _judged(
+    cases: Cases,
+    seen: Watch,
+    alerts: dict[str, tuple[str, str]],
+    budgets: dict[str, Budget],
+    struck: dict[str, float],
+    undone_s: float,
+) -> list[dict[str, object]]:
+    """Compare each alert with its budget, and return a row for each."""
+    rows: list[dict[str, object]] = []
+    for name, alert in alerts.items():
+        budget, began_s, ended_s = budgets[name], seen.began_s.get(alert), seen.ended_s.get(alert)
+        fired = None if began_s is None else round(max(0.0, began_s - struck[name]), 1)
+        cleared = None if ended_s is None or began_s is None else round(max(0.0, ended_s - undone_s), 1)
+        rows.append(
+            {
+                "alert": name,
+                "component": alert[1],
+                "fires s (budget)": f"{fired} ({budget.fires_s:g})",
+                "clears s (budget)": f"{cleared} ({budget.clears_s:g})",
+            }
+        )
+        with cases(f"{name} fires"):
+            others = sorted(component for other, component in seen.began_s if other == name)
+            require(
+                fired is not None and fired <= budget.fires_s,
+                f"{name} to fire within {budget.fires_s:g} s and name {alert[1]}",
+                f"{'never' if fired is None else f'{fired} s'}; it fired for {others or 'nothing'}",
+                alert[1],
+            )
+        if fired is None:
+            continue
+        with cases(f"{name} clears"):
+            require(
+                cleared is not None and cleared <= budget.clears_s,
+                f"{name} to clear within {budget.clears_s:g} s of the undo",
+                f"{'never' if cleared is None else f'{cleared} s'}",
+                alert[1],
+            )
+    return rows
+
+
+@check("MON-08", severity=MAJOR, component="monitoring", needs=WATCHED)
+def test_every_public_host_is_watched(observe: Observe) -> None:
+    """For each public host, somebody asks from outside whether it answers and how long its certificate lives.
+
+    Why it matters: a host that was added last is the one that nobody watches, and a certificate that was not renewed is an
+    outage with a date.
+
+    How it is measured: for every HTTPS host of [urls], Prometheus must hold public_up, now 1, and
+    certificate_expires_timestamp_seconds, in the future; the alerts PublicHostDown and CertificateExpiring must be loaded,
+    evaluate without an error, and ask for these.
+
+    Not covered: whether the alerts fire (MON-02); whether asking from this machine says anything about the world's.
+    """
+    hosts = {
+        url.removeprefix("https://").partition(":")[0]
+        for url in observe.profile.urls.values()
+        if url.startswith("https://")
+    }
+    loaded = watch.rules(observe)
+    figures = {"PublicHostDown": "public_up", "CertificateExpiring": "certificate_expires_timestamp_seconds"}
+    seen = {}
+    with observe.cases(at_least=2 * len(hosts) + len(figures)) as cases:
+        for alert, metric in figures.items():
+            with cases(alert):
+                rule = loaded.get(alert)
+                fits = rule is not None and rule.health == "ok" and metric in rule.query
+                require(fits, f"{alert} to be loaded, evaluated, and about {metric}", rule, "prometheus")
+            now = _first_scraped(observe, metric, hosts)
+            seen[metric] = {host: now.get(host) for host in sorted(hosts)}
+            for host in sorted(hosts):
+                with cases(f"{metric} of {host}"):
+                    least = 1.0 if metric == "public_up" else time.time()
+                    require(host in now, f"{metric} for each public host", f"none for {host}", host)
+                    require(now[host] >= least, f"{metric} of {host} to be at least {least:g}", now[host], host)
+    observe.evidence("figures", seen)
+
+
+def _first_scraped(observe: Observe, metric: str, hosts: set[str]) -> dict[str, float]:
+    """Return a metric by host; one that was started just now is waited for."""
+
+    def all_there() -> dict[str, float] | None:
+        now = watch.samples(observe, metric)
+        return now if hosts <= now.keys() else None
+
+    try:
+        return eventually(all_there, within_s=SCRAPED_WITHIN_S, what=f"{metric} of every host") or {}
+    except Failure:
+        return watch.samples(observe, metric)
