@@ -22,6 +22,7 @@ from seatrial.impact import HANDLES, Observe
 from seatrial.outcome import NOT_APPLICABLE, Level, Outcome, Result
 from seatrial.plans import Planned
 from seatrial.profile import find, load
+from seatrial.registry import Check
 from seatrial.report import progress
 from seatrial.scope import close_clients
 from seatrial.session import NotRun, Trial, check_of, level_of, near, title_of
@@ -222,6 +223,11 @@ def _is_parallel(config: pytest.Config) -> bool:
     return hasattr(config, "workerinput") or bool(config.getoption("numprocesses", None))
 
 
+def _running(handle: Observe, check: Check) -> set[str]:
+    """Return the parts that the platform runs, where a check needs any and there is a platform."""
+    return set(handle.platform.status().parts) if check.needs and handle.profile.platform else set()
+
+
 def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     item, config = request.node, request.config
     check = check_of(item)
@@ -240,7 +246,7 @@ def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     handle = HANDLES[level](state.environment, check.id, worker)
     item.stash[TRIAL].handles.append(handle)
     try:
-        if check.needs and (absent := sorted(set(check.needs) - set(handle.platform.status().parts))):
+        if absent := sorted(set(check.needs) - _running(handle, check)):
             raise NotRun(
                 f"the platform runs no {' and no '.join(absent)}; `seatrial logs platform` says what it misses"
             )
