@@ -15,6 +15,7 @@ from psycopg.rows import DictRow
 from system.api.limits import RateLimits
 from system.api.settings import ApiSettings
 from system.api.storage import read_sha256, stated_sha256
+from system.common import metrics
 from system.common.database import (
     Pool,
     Redis,
@@ -110,6 +111,7 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
     readiness = Readiness({"postgres": postgres, "redis": ping, "s3": lambda: store.probe(settings.storage.staging)})
     await pool.open()
     await probe_pool.open()
+    metrics.watch_pool(pool.get_stats)
     passwords = settings.database.passwords
     beside = [
         asyncio.create_task(_warm(store), name="warm the S3 client"),

@@ -3,6 +3,7 @@
 Labels are bounded: an unmatched path is `unmatched`, an unknown method is `other`.
 """
 
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from system.common.config import ServiceSettings
 
-__all__ = ["in_flight", "metrics_endpoint", "observe", "route_template", "set_release"]
+__all__ = ["in_flight", "metrics_endpoint", "observe", "route_template", "set_release", "watch_pool"]
 
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -23,6 +24,8 @@ durations = Histogram(
 )
 in_flight = Gauge("http_requests_in_flight", "Requests being served.")
 dependency_up = Gauge("dependency_up", "1 when the last probe of the dependency succeeded.", ["dependency"])
+pool_connections = Gauge("database_pool_connections", "Connections that the pool holds.")
+pool_waiting = Gauge("database_pool_waiting", "Callers that wait for a connection.")
 release = Info("seatrial", "Which release this instance runs.")
 
 
@@ -47,6 +50,12 @@ def _series(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
 def set_release(settings: ServiceSettings) -> None:
     """Publish which release and instance the figures come from."""
     release.info({"service": settings.service, "instance": settings.instance, "release": settings.release})
+
+
+def watch_pool(stats: Callable[[], Mapping[str, int]]) -> None:
+    """Publish the figures of a pool of psycopg, by its `get_stats`, whenever somebody asks."""
+    pool_connections.set_function(lambda: stats().get("pool_size", 0))
+    pool_waiting.set_function(lambda: stats().get("requests_waiting", 0))
 
 
 async def metrics_endpoint(_request: Request) -> Response:

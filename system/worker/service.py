@@ -15,6 +15,7 @@ from system.common.health import Probe
 from system.common.lifecycle import draining, wait_or_draining
 from system.common.live import follow
 from system.common.logging import get_logger
+from system.common.metrics import watch_pool
 from system.common.s3 import ObjectStore
 from system.worker import metrics
 from system.worker.attempt import Attempts
@@ -76,6 +77,7 @@ class WorkerService:
         if self._workspace.swept:
             log.warning("removed what a killed worker left", extra={"directories": self._workspace.swept})
         await self._pool.open(wait=False)
+        watch_pool(self._pool.get_stats)
         self._loops = asyncio.create_task(self._run(self._workspace), name="worker loops")
         passwords = self.settings.database.passwords
         self._beside = [

@@ -14,6 +14,7 @@ from system.platforms.local.secret_files import SecretFiles
 from tests.platform.bench import free_layout
 
 UP = {
+    "instance_ready": {"api-1"},
     "postgres_up": {"postgres", "postgres-standby"},
     "postgres_standby_streaming": {"postgres", "postgres-standby"},
     "redis_up": {"redis", "redis-replica"},
@@ -43,15 +44,15 @@ def down(figures: list[Figure]) -> dict[str, set[str]]:
 
 
 def test_where_nobody_listens_everything_is_down(empty: Layout) -> None:
-    assert down(asyncio.run(Measures(empty, ["app", "play"]).all())) == UP
+    assert down(asyncio.run(Measures(empty, ["app", "play"]).all({"api-1": empty.addresses.endpoint("api-1")}))) == UP
 
 
 def test_where_everything_hangs_everything_is_down(empty: Layout) -> None:
-    names = ("postgres", "postgres-standby", "redis", "redis-replica", "pgbouncer", "s3", "https")
+    names = ("postgres", "postgres-standby", "redis", "redis-replica", "pgbouncer", "s3", "https", "api-1")
     places = [empty.addresses.endpoint(name) for name in names]
     listening = [socket.create_server((each.address, each.port)) for each in places]
     try:
-        figures = asyncio.run(Measures(empty, ["app", "play"]).all())
+        figures = asyncio.run(Measures(empty, ["app", "play"]).all({"api-1": empty.addresses.endpoint("api-1")}))
     finally:
         for each in listening:
             each.close()

@@ -14,6 +14,7 @@ from pathlib import Path
 from prometheus_client import REGISTRY, start_http_server
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from system.platforms.local.addresses import SLOTS, Endpoint
 from system.platforms.local.control_client import call
 from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import Layout
@@ -22,7 +23,7 @@ from system.platforms.local.parts.exporter import NAME
 from system.platforms.local.parts.watching import TARGETS
 
 _STATUS_WITHIN_S = 1.0
-_TIERS = ("api", "edge", "frontend", "worker", "backups", "autoscaler")
+_TIERS = (*SLOTS, "backups", "autoscaler")
 
 
 class Collector:
@@ -35,6 +36,7 @@ class Collector:
 
     def __init__(self, measures: Measures, layout: Layout) -> None:
         self._measures, self._layout = measures, layout
+        self._instances: dict[str, Endpoint] = {}
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True).start()
 
@@ -44,8 +46,9 @@ class Collector:
 
     def collect(self) -> Iterable[Metric]:
         """Give every figure."""
-        list_targets(self._layout)
-        figures = asyncio.run_coroutine_threadsafe(self._measures.all(), self._loop).result()
+        self._instances = list_targets(self._layout) or self._instances
+        asked = self._measures.all(self._instances)
+        figures = asyncio.run_coroutine_threadsafe(asked, self._loop).result()
         families: dict[str, GaugeMetricFamily] = {}
         for figure in figures:
             labels = figure.labels
@@ -56,15 +59,18 @@ class Collector:
         return families.values()
 
 
-def list_targets(layout: Layout) -> None:
-    """Write down which parts have figures, where that has changed; while the platform does not say, the list stays."""
+def list_targets(layout: Layout) -> dict[str, Endpoint]:
+    """Write down which parts have figures, where that has changed, and give the services' instances.
+
+    While the platform does not say, the list stays, and nothing is given.
+    """
     try:
         status = call(layout.control_socket, "GET", "/v1/status", timeout_s=_STATUS_WITHIN_S)
     except PlatformError as error:
         print(f"targets: {error}", flush=True)
-        return
+        return {}
     if status is None:
-        return
+        return {}
     targets = [
         {
             "targets": [f"{part['address']}:{part['port']}"],
@@ -78,6 +84,9 @@ def list_targets(layout: Layout) -> None:
         half = file.with_suffix(".half")
         half.write_text(text)
         half.rename(file)
+    return {
+        part["name"]: Endpoint(part["address"], part["port"]) for part in status["parts"] if part["service"] in SLOTS
+    }
 
 
 def main(arguments: list[str]) -> None:

@@ -81,14 +81,15 @@ class Measures:
         self._secrets = SecretFiles(layout.secrets)
         self._sessions: dict[str, psycopg.AsyncConnection[dict[str, object]]] = {}
 
-    async def all(self) -> list[Figure]:
-        """Ask for everything."""
+    async def all(self, instances: Mapping[str, Endpoint]) -> list[Figure]:
+        """Ask for everything; instances are asked whether they are ready, which has them ask what they depend on."""
         asked = [
             self._cluster(),
             self._redis(),
             _answers("pooler_up", "pgbouncer", self._pooler()),
             _answers("storage_up", "s3", self._storage()),
             *(self._host(name) for name in self._hosts),
+            *(_answers("instance_ready", name, _ready(place)) for name, place in instances.items()),
         ]
         return [*_limits(), *(figure for found in await asyncio.gather(*asked) for figure in found)]
 
@@ -202,6 +203,10 @@ class Measures:
             autocommit=True,
             row_factory=dict_row,
         )
+
+
+async def _ready(place: Endpoint) -> bool:
+    return await http_probe.status(place, "/readyz") == 200
 
 
 def _limits() -> list[Figure]:
