@@ -27,6 +27,7 @@ HANGING_ALERTS: Mapping[str, str] = {
     "StorageDown": "s3",
     "PublicHostDown": "{s3}",
     "PoolerDown": "pgbouncer",
+    "DependencyLost": "api-1",
     "ErrorBudgetBurn": TIER,
     "LatencyBudgetBurn": TIER,
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import quote
 
 from seatrial import Failure, Invalid, Observe
 from seatrial.profile import MonitoringSection
@@ -75,10 +76,14 @@ def firing(observe: Observe) -> set[tuple[str, str]]:
     }
 
 
+def asked(observe: Observe, query: str) -> list[dict[str, Any]]:
+    """Return the series that a query selects now, each with metric and value."""
+    return list(_data(observe, f"/api/v1/query?query={quote(query)}")["result"])
+
+
 def samples(observe: Observe, metric: str) -> dict[str, float]:
     """Return a metric's present values by component."""
-    found = _data(observe, f"/api/v1/query?query={metric}")["result"]
-    return {each["metric"].get("component", ""): float(each["value"][1]) for each in found}
+    return {each["metric"].get("component", ""): float(each["value"][1]) for each in asked(observe, metric)}
 
 
 def received(observe: Observe) -> list[Message]:
