@@ -8,12 +8,13 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from seatrial import Failure, Invalid, Observe
+from seatrial import Failure, Invalid, Observe, eventually
 from seatrial.profile import MonitoringSection
 
 WATCHED = ("prometheus", "alertmanager", "pager")
 WATCHDOG = "Watchdog"
 EVERY_S = 0.25
+EVALUATED_WITHIN_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,20 @@ def place(observe: Observe) -> MonitoringSection:
 
 
 def rules(observe: Observe) -> dict[str, Rule]:
-    """Return the alerts that are loaded, by name."""
+    """Return the alerts that are loaded, by name; those of a Prometheus that has just started are evaluated first."""
+    try:
+        return eventually(lambda: _evaluated(observe), within_s=EVALUATED_WITHIN_S, what="every alert evaluated once")
+    except Failure:
+        return _loaded(observe)
+
+
+def _evaluated(observe: Observe) -> dict[str, Rule]:
+    """Return the alerts once each has been evaluated, and none before."""
+    now = _loaded(observe)
+    return {} if any(rule.health == "unknown" for rule in now.values()) else now
+
+
+def _loaded(observe: Observe) -> dict[str, Rule]:
     groups = _data(observe, "/api/v1/rules?type=alert")["groups"]
     return {
         each["name"]: Rule(

@@ -106,7 +106,7 @@ def _require_beat(disrupt: Disrupt) -> None:
 def _page(disrupt: Disrupt, channel: str, status: str, since: float, until_s: float) -> Message:
     """Wait for a message of this channel about the instance; raises Failure with what came instead."""
     title, left_s = f"{status} {ALERT} {PART}", max(0.0, until_s - time.monotonic())
-    return _wait(disrupt, channel, since, left_s, f"{title} by {channel}", lambda each: each.title == title)
+    return _wait(disrupt, channel, since, round(left_s, 1), f"{title} by {channel}", lambda each: each.title == title)
 
 
 def _told(disrupt: Disrupt, since: float, within_s: float, what: str, title: str) -> Message:
