@@ -79,6 +79,7 @@ class Measures:
         self._root = Authority(layout.ca).root_certificate
         self._trusting = ssl.create_default_context(cafile=str(self._root))
         self._secrets = SecretFiles(layout.secrets)
+        self._asking = asyncio.Lock()  # two at once would each open sessions, and one of them would be forgotten
         self._sessions: dict[str, psycopg.AsyncConnection[dict[str, object]]] = {}
 
     async def all(self, instances: Mapping[str, Endpoint]) -> list[Figure]:
@@ -91,7 +92,9 @@ class Measures:
             *(self._host(name) for name in self._hosts),
             *(_answers("instance_ready", name, _ready(place)) for name, place in instances.items()),
         ]
-        return [*_limits(), *(figure for found in await asyncio.gather(*asked) for figure in found)]
+        async with self._asking:
+            found = await asyncio.gather(*asked)
+        return [*_limits(), *(figure for each in found for figure in each)]
 
     async def _pooler(self) -> bool:
         place = self._addresses.endpoint("pgbouncer")
