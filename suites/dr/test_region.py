@@ -36,11 +36,12 @@ def test_a_lost_region_is_rebuilt_in_an_empty_place(destroy: Destroy) -> None:
     ended and archived; some more entries are made, which nobody promises. Then everything is killed with SIGKILL and taken
     away, secrets, certificates and releases, too; what is left is the object store, which is another provider's, and what is kept
     for a rebuild: the plan with the encrypted secrets, and its key. Manipulation check: nobody answers, at the public door and at
-    the platform's own. The one command of docs/rebuild.md runs. Clock: from the strike until it has ended and clients see the
-    steady state (targets.region_rebuilt_s for both; the evidence has each step). Then every row and object of before must be there
-    unchanged, the master with it; the session of before must go on, and the password sign in again; the link of before must play
-    the same bytes; each upload be there once, and a new one become a preview; the log be archived again, and the plan be up to
-    date. Of the late entries those lost are counted; the oldest must not be older than targets.rpo_s.
+    the platform's own. The one command of docs/rebuild.md runs. Clock: from the strike until it has ended, every part is ready,
+    those that watch the others included, and clients see the steady state (targets.region_rebuilt_s for both; the evidence has
+    each step). Then every row and object of before must be there unchanged, the master with it; the session of before must go
+    on, and the password sign in again; the link of before must play the same bytes; each upload be there once, and a new one
+    become a preview; the log be archived again, and the plan be up to date. Of the late entries those lost are counted; the
+    oldest must not be older than targets.rpo_s.
 
     Not covered: the object store's provider lost (none of it is kept twice); DNS that must be pointed at the new place; getting the
     machines, which is the cloud's time; what was set by hand, which is lost, and secrets that are in the plan of others.

@@ -7,6 +7,8 @@ from seatrial import Observe
 
 # What is gone: instances and stores that the rest can do without for a while.
 GONE = ("edge-2", "redis-replica", "backups", "postgres-standby")
+# What has no room left: an edge serves on without its cache.
+FULL, FILLING = "edge-1", "DiskFilling"
 # What hangs: everybody waits for it.
 HANGS = ("s3", "pgbouncer")
 WORKER, TIER, CERTIFICATE = "worker-1", "api", "redis"
@@ -19,6 +21,7 @@ GONE_ALERTS: Mapping[str, str] = {
     "PostgresDown": "postgres-standby",
     "PostgresStandbyBehind": "postgres-standby",
     "CertificateExpiring": CERTIFICATE,
+    FILLING: FULL,
     "DeadLetters": "worker",
     "EncoderFallback": WORKER,
     "QueueStuck": "worker",
@@ -30,7 +33,11 @@ HANGING_ALERTS: Mapping[str, str] = {
     "DependencyLost": "api-1",
     "ErrorBudgetBurn": TIER,
     "LatencyBudgetBurn": TIER,
+    "ErrorBudgetSlowBurn": TIER,
+    "LatencyBudgetSlowBurn": TIER,
 }
+# They look back for so long that the next round need not wait for their end.
+SLOW = frozenset({"ErrorBudgetSlowBurn", "LatencyBudgetSlowBurn"})
 
 
 def named(observe: Observe, alerts: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -59,6 +59,23 @@ def test_where_everything_hangs_everything_is_down(empty: Layout) -> None:
     assert down(figures) == UP
 
 
+def test_a_disk_has_a_figure_where_the_instance_has_one_of_its_own(
+    empty: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    places = {name: empty.addresses.endpoint(name) for name in ("api-1", "worker-1", "edge-1")}
+    empty.work("worker-1").mkdir(parents=True)
+    empty.work("edge-1").mkdir(parents=True)
+    mounted = empty.work("worker-1").parent
+    monkeypatch.setattr(Path, "is_mount", lambda path: path == mounted)
+    figures = asyncio.run(Measures(empty, []).all(places))
+    by_name = {
+        name: {each.labels["component"]: each.value for each in figures if each.name == name}
+        for name in ("disk_free_bytes", "disk_free_limit_bytes")
+    }
+    assert by_name["disk_free_bytes"].keys() == by_name["disk_free_limit_bytes"].keys() == {"state", "worker-1"}
+    assert by_name["disk_free_limit_bytes"]["worker-1"] == (1 << 30) / 10
+
+
 def test_the_list_of_targets_stays_while_the_platform_does_not_answer(empty: Layout) -> None:
     file = empty.run / "targets.json"
     file.write_text("as it was")

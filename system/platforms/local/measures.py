@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TypeVar
 
 import psycopg
@@ -20,6 +22,7 @@ from system.platforms.local.bootstrap_postgres import DATABASE
 from system.platforms.local.ca import Authority, proper_names
 from system.platforms.local.layout import Layout
 from system.platforms.local.parts.backups import EVERY
+from system.platforms.local.places import SIZES
 from system.platforms.local.redis_primary import SERVERS
 from system.platforms.local.secret_files import SecretFiles
 
@@ -32,6 +35,7 @@ QUEUE_AGE_S = 15.0
 RENEW_PUBLIC_S = 15.0  # the ingress renews at a third of 75 s
 RENEW_PRIVATE_S = 7 * _DAY_S
 ENCODER = "x264"
+STATE_FREE_BYTES = 1 << 28  # of the disk with the databases, whose size is not ours to know
 _OBSERVER = "observer"
 _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # what a client of PostgreSQL says before it speaks TLS
 _PATHS = {"s3": "/"}
@@ -75,7 +79,7 @@ class Measures:
     """
 
     def __init__(self, layout: Layout, hosts: Sequence[str]) -> None:
-        self._addresses, self._hosts = layout.addresses, hosts
+        self._layout, self._addresses, self._hosts = layout, layout.addresses, hosts
         self._root = Authority(layout.ca).root_certificate
         self._trusting = ssl.create_default_context(cafile=str(self._root))
         self._secrets = SecretFiles(layout.secrets)
@@ -94,7 +98,16 @@ class Measures:
         ]
         async with self._asking:
             found = await asyncio.gather(*asked)
-        return [*_limits(), *(figure for each in found for figure in each)]
+        return [*_limits(), *self._disks(instances), *(figure for each in found for figure in each)]
+
+    def _disks(self, instances: Iterable[str]) -> list[Figure]:
+        """Look at the disk of the state directory, and at each instance's own where it has one."""
+        found = _disk("state", self._layout.state, STATE_FREE_BYTES)
+        for name in instances:
+            size, place = SIZES.get(name.rpartition("-")[0]), self._layout.work(name).parent
+            if size and place.is_mount():
+                found += _disk(name, place, size / 10)
+        return found
 
     async def _pooler(self) -> bool:
         place = self._addresses.endpoint("pgbouncer")
@@ -217,6 +230,14 @@ def _limits() -> list[Figure]:
         Figure("backup_age_limit_seconds", "Older than this is no backup to rely on", BACKUP_AGE_S),
         Figure("queue_age_limit_seconds", "Longer than this no job should wait", QUEUE_AGE_S),
         Figure("expected_encoder", "What workers are meant to encode with", 1.0, {"encoder": ENCODER}),
+    ]
+
+
+def _disk(component: str, place: Path, limit_bytes: float) -> list[Figure]:
+    seen, labels = os.statvfs(place), {"component": component}
+    return [
+        Figure("disk_free_bytes", "What can still be written", float(seen.f_bavail * seen.f_frsize), labels),
+        Figure("disk_free_limit_bytes", "Less than this is nearly nothing", limit_bytes, labels),
     ]
 
 
