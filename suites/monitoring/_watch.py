@@ -110,6 +110,11 @@ def silent_s(observe: Observe) -> float:
     return float(_received(observe)["silent_s"])
 
 
+def errors(observe: Observe) -> list[dict[str, Any]]:
+    """Return the last errors that were reported to the collector, oldest first, as they came."""
+    return list(_asked_pager(observe, "/errors"))
+
+
 class Watch:
     """Asks all the while which alerts fire, from `with` until its end; times are in seconds on the monotonic clock.
 
@@ -164,7 +169,11 @@ def _data(observe: Observe, path: str) -> Any:
 
 
 def _received(observe: Observe) -> Any:
-    answer = observe.http.get("/received", via=place(observe).pager)
+    return _asked_pager(observe, "/received")
+
+
+def _asked_pager(observe: Observe, path: str) -> Any:
+    answer = observe.http.get(path, via=place(observe).pager)
     if answer.status != 200:
         raise Invalid(f"the pager does not say what it received: {answer}")
     return answer.json()

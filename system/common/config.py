@@ -199,7 +199,7 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """Say which instance this is and where it listens."""
+    """Say which instance this is, where it listens, and, where there is one, the collector of its errors."""
 
     service: str
     instance: str
@@ -207,6 +207,7 @@ class ServiceSettings:
     listen_host: str
     listen_port: int
     log_level: str
+    errors_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -269,6 +270,7 @@ def read_service(reader: Reader, service: str) -> ServiceSettings:
         listen_host=reader.text("LISTEN_HOST"),
         listen_port=reader.integer("LISTEN_PORT", at_least=1, at_most=65535),
         log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
+        errors_url=reader.url("SENTRY_DSN", ("https", "http"), ""),
     )
 
 

@@ -16,6 +16,7 @@ from system.common import metrics
 from system.common.config import ServiceSettings
 from system.common.lifecycle import draining
 from system.common.logging import get_logger, setup_logging
+from system.common.reporting import setup_reporting
 
 __all__ = ["serve"]
 
@@ -45,6 +46,7 @@ class Server(uvicorn.Server):
 def serve(app: Any, settings: ServiceSettings) -> None:
     """Serve until told to stop; returns after the drain, or exits 3 when the application cannot start."""
     setup_logging(settings)
+    setup_reporting(settings)
     metrics.set_release(settings)
     config = uvicorn.Config(
         app,

@@ -1,7 +1,9 @@
-"""Receives what the monitoring sends to people, by webhook and by mail, and notices when its heartbeat stops.
+"""Receives what the monitoring sends to people, by webhook and by mail, collects errors, and notices when its heartbeat stops.
 
     POST /slack      what a chat's incoming webhook takes
     POST /watchdog   the heartbeat
+    POST /api/1/envelope/   what a Sentry SDK sends
+    GET  /errors     the last events of these, oldest first, word for word
     GET  /received   everything since the start, oldest first: {"messages": [...], "silent_s": 0.8}
     GET  /metrics
 
@@ -16,6 +18,7 @@ import sys
 import threading
 import time
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -23,13 +26,15 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 
+from system.platforms.local.envelopes import events
 from system.platforms.local.layout import Layout
 from system.platforms.local.parts.pager import NAME
 
-_KEPT = 2000
+_KEPT, _ERRORS_KEPT = 2000, 100
 _LARGEST_BYTES = 1 << 20
 _LOOK_EVERY_S = 0.25
 _RECEIVED = Counter("pager_messages", "Messages received, by the way they came", ["channel"])
+_ERRORS = Counter("pager_errors", "Errors reported by the services", ["instance"])
 _SILENT = Gauge("pager_heartbeat_silent_seconds", "How long no heartbeat has come")
 
 
@@ -44,6 +49,7 @@ class Inbox:
     def __init__(self, file: Path, silence_s: float) -> None:
         self._file, self._silence_s = file, silence_s
         self._messages: deque[dict[str, Any]] = deque(maxlen=_KEPT)
+        self._errors: deque[dict[str, Any]] = deque(maxlen=_ERRORS_KEPT)
         self._lock = threading.Lock()
         self._beat_s, self._dead = time.monotonic(), False
         _SILENT.set_function(self.silent_s)
@@ -61,6 +67,16 @@ class Inbox:
         """List what was kept, oldest first."""
         with self._lock:
             return list(self._messages)
+
+    def add_errors(self, events: Iterable[dict[str, Any]]) -> None:
+        """Keep reports of errors, apart from what is meant for people: there may be very many."""
+        for event in events:
+            self._errors.append(event)
+            _ERRORS.labels(str(event.get("server_name", ""))).inc()
+
+    def errors(self) -> list[dict[str, Any]]:
+        """List the last reports of errors, oldest first."""
+        return list(self._errors)
 
     def silent_s(self) -> float:
         """Give how long no heartbeat has come."""
@@ -97,6 +113,15 @@ class Mail:
 
 def handler(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
     """Make the handler of requests."""
+    gives: Mapping[str, Callable[[], Any]] = {
+        "/received": lambda: {"messages": inbox.messages(), "silent_s": round(inbox.silent_s(), 2)},
+        "/errors": inbox.errors,
+    }
+    takes: Mapping[str, Callable[[bytes, str], None]] = {
+        "/slack": lambda body, _encoding: inbox.add("slack", body=json.loads(body)),
+        "/watchdog": lambda _body, _encoding: inbox.beat(),
+        "/api/1/envelope/": lambda body, encoding: inbox.add_errors(events(body, encoding, _LARGEST_BYTES)),
+    }
 
     class Door(BaseHTTPRequestHandler):
         timeout = 5
@@ -105,24 +130,23 @@ def handler(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
             """Give what was received, or the figures."""
             if self.path == "/metrics":
                 self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
-            elif self.path == "/received":
-                said = {"messages": inbox.messages(), "silent_s": round(inbox.silent_s(), 2)}
-                self._answer(200, json.dumps(said).encode(), "application/json")
+            elif self.path in gives:
+                self._answer(200, json.dumps(gives[self.path]()).encode(), "application/json")
             else:
                 self._answer(404)
 
         def do_POST(self) -> None:
-            """Take a message or a heartbeat."""
+            """Take a message, a heartbeat or reports of errors."""
             size = int(self.headers.get("Content-Length") or 0)
-            if self.path not in {"/slack", "/watchdog"} or not 0 < size <= _LARGEST_BYTES:
+            if self.path not in takes or not 0 < size <= _LARGEST_BYTES:
                 self._answer(404)
                 return
-            body = self.rfile.read(size)
-            if self.path == "/watchdog":
-                inbox.beat()
+            try:
+                takes[self.path](self.rfile.read(size), self.headers.get("Content-Encoding", ""))
+            except (ValueError, KeyError, TypeError) as error:
+                self._answer(400, f"not understood: {error}".encode())
             else:
-                inbox.add("slack", body=json.loads(body))
-            self._answer(200, b"ok")
+                self._answer(200, b"ok")
 
         def _answer(self, status: int, body: bytes = b"", kind: str = "text/plain") -> None:
             self.send_response(status)

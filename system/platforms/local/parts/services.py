@@ -11,6 +11,7 @@ from system.platforms.local.children import Command
 from system.platforms.local.layout import Layout
 from system.platforms.local.part import Part
 from system.platforms.local.parts import s3_identities as s3
+from system.platforms.local.parts.pager import NAME as PAGER
 from system.platforms.local.parts.s3_identities import REGION
 from system.platforms.local.programs import Programs
 from system.platforms.local.redis_primary import NAME, SENTINELS
@@ -126,7 +127,8 @@ def clock_variables(library: Path | None, moved: Path) -> dict[str, str]:
 def configuration(layout: Layout, programs: Programs) -> dict[str, dict[str, str]]:
     """Give the variables that all instances of a service share, as shipped; secrets are only named."""
     needs = {"api": _api, "worker": _worker, "edge": _edge, "frontend": _frontend}
-    return {service: {"LOG_LEVEL": "INFO", **need(layout, programs)} for service, need in needs.items()}
+    every = {"LOG_LEVEL": "INFO", **_errors(layout, programs)}
+    return {service: {**every, **need(layout, programs)} for service, need in needs.items()}
 
 
 def instances(layout: Layout, programs: Programs, secrets: SecretFiles, release: str) -> list[Service]:
@@ -141,6 +143,11 @@ def database_variables(door: Endpoint | Sequence[Endpoint], root: Path, role: st
     )
     url = f"postgresql://{role}@{places}/{DATABASE}?sslmode=verify-full&sslrootcert={root}{which}"
     return {"DATABASE_URL": url, "DATABASE_PASSWORD": SECRET}
+
+
+def _errors(layout: Layout, programs: Programs) -> dict[str, str]:
+    """Give the collector of errors, which runs where the system is watched; what stands before the @ says who reports."""
+    return {"SENTRY_DSN": f"http://seatrial@{layout.addresses.endpoint(PAGER)}/1"} if programs.watchers else {}
 
 
 SECRET_VARIABLES = {
