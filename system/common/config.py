@@ -270,7 +270,7 @@ def read_service(reader: Reader, service: str) -> ServiceSettings:
         listen_host=reader.text("LISTEN_HOST"),
         listen_port=reader.integer("LISTEN_PORT", at_least=1, at_most=65535),
         log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
-        errors_url=reader.url("SENTRY_DSN", ("https", "http"), ""),
+        errors_url=reader.url("ERRORS_URL", ("https", "http"), ""),
     )
 
 

@@ -139,16 +139,19 @@ class Instance:
         self.redis.keepers = {name: self.keepers[name] for name in self.redis.parts}
 
     def _watching(self) -> tuple[Part, ...]:
-        """Make what watches the system, where that is on this machine, first what takes longest to start."""
-        watchers = self.programs.watchers
+        """Make what watches the system, where that is on this machine, first what takes longest to start.
+
+        The pager collects the services' errors, and needs nothing but Python.
+        """
+        watchers, pager = self.programs.watchers, Pager(self.layout, self.programs)
         if watchers is None:
             self.tell(
                 "nothing watches the system: neither on PATH nor in .cache are Prometheus and Alertmanager (make setup)"
             )
-            return ()
+            return (pager,)
         return (
             Exporter(self.layout, self.programs),
-            Pager(self.layout, self.programs),
+            pager,
             Alertmanager(self.layout, self.programs, watchers, "alertmanager"),
             Prometheus(self.layout, self.programs, watchers, "prometheus"),
         )

@@ -21,6 +21,7 @@ from system.platforms.local.secret_files import SecretFiles
 SECRET = "<secret>"  # noqa: S105 - what is shown in its place
 OPEN_SECRET = "<open secret>"  # noqa: S105 - and in that of one which was not handed over as a file
 _LINKS = {"LINK_MAX_LIFETIME_S": "3600", "LINK_SKEW_S": "5"}
+_REPORTER = "seatrial"  # the public key of a collector's project: it lets nobody read
 _TRUSTED_PROXIES = "127.0.0.1/32"  # the ingress and the frontend arrive from there
 _CACHE_MAX_BYTES = 256 * 1024 * 1024
 
@@ -127,7 +128,7 @@ def clock_variables(library: Path | None, moved: Path) -> dict[str, str]:
 def configuration(layout: Layout, programs: Programs) -> dict[str, dict[str, str]]:
     """Give the variables that all instances of a service share, as shipped; secrets are only named."""
     needs = {"api": _api, "worker": _worker, "edge": _edge, "frontend": _frontend}
-    every = {"LOG_LEVEL": "INFO", **_errors(layout, programs)}
+    every = {"LOG_LEVEL": "INFO", "ERRORS_URL": f"http://{_REPORTER}@{layout.addresses.endpoint(PAGER)}/1"}
     return {service: {**every, **need(layout, programs)} for service, need in needs.items()}
 
 
@@ -143,11 +144,6 @@ def database_variables(door: Endpoint | Sequence[Endpoint], root: Path, role: st
     )
     url = f"postgresql://{role}@{places}/{DATABASE}?sslmode=verify-full&sslrootcert={root}{which}"
     return {"DATABASE_URL": url, "DATABASE_PASSWORD": SECRET}
-
-
-def _errors(layout: Layout, programs: Programs) -> dict[str, str]:
-    """Give the collector of errors, which runs where the system is watched; what stands before the @ says who reports."""
-    return {"SENTRY_DSN": f"http://seatrial@{layout.addresses.endpoint(PAGER)}/1"} if programs.watchers else {}
 
 
 SECRET_VARIABLES = {
