@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 import yaml
 
+from faults.monitoring._files import EditedFile
+from seatrial.registry import load_faults
 from suites.monitoring import _strikes as strikes
 from suites.monitoring._watch import WATCHDOG
+from system.platforms.local.parts.watching import Alertmanager, Prometheus
 from system.platforms.local.programs import MONITORING_TREE
 from system.platforms.local.watch_files import FOLDER, faster, rendered
 
@@ -22,6 +25,12 @@ ALERTS: dict[str, dict[str, Any]] = {
     for rule in group["rules"]
     if "alert" in rule
 }
+
+EDITED = [
+    pytest.param(fault.strike, id=fault.id)
+    for fault in load_faults(Path("faults")).values()
+    if isinstance(fault.strike, EditedFile)
+]
 
 
 def tool(name: str) -> str:
@@ -72,16 +81,27 @@ def test_the_cases_pass() -> None:
     passes(tool("promtool"), "test", "rules", CASES)
 
 
-def test_the_files_are_understood_as_this_platform_runs_them(tmp_path: Path) -> None:
-    filled = {
-        **dict.fromkeys(("prometheus", "alertmanager", "exporter", "pager", "smtp"), "127.0.0.1:1"),
-        "targets": tmp_path / "targets.json",
-        "slack_url_file": tmp_path / "slack-url",
+def filled(folder: Path) -> dict[str, object]:
+    return {
+        **dict.fromkeys(("prometheus", "alertmanager", "exporter", "pager"), "127.0.0.1:1"),
+        "targets": folder / "targets.json",
+        "slack_url_file": folder / "slack-url",
+        "smtp": "127.77.0.93:1",
         "smtp_tls": "false",
         "runbooks": "file:///docs",
     }
+
+
+@pytest.mark.parametrize("fault", EDITED)
+def test_every_fault_finds_what_it_edits_once(fault: EditedFile, tmp_path: Path) -> None:
+    part = {"prometheus": Prometheus, "alertmanager": Alertmanager}[fault.part]
+    texts = [rendered(name, filled(tmp_path)) for name in part.files]
+    assert sum(text.count(fault.find) for text in texts) == 1, f"{fault.find!r} in {part.files}"
+
+
+def test_the_files_are_understood_as_this_platform_runs_them(tmp_path: Path) -> None:
     for name in ("prometheus.yaml", "rules.yaml", "alertmanager.yaml"):
-        text = rendered(name, filled)
+        text = rendered(name, filled(tmp_path))
         assert re.findall(r"@\w+@", text) == [], name
         (tmp_path / name).write_text(text)
     (tmp_path / "targets.json").write_text("[]")

@@ -12,6 +12,7 @@ from suites.monitoring._dashboards import Panel, panels
 from suites.monitoring._watch import Message, _message
 from suites.monitoring.test_alerts import BUDGET
 from suites.monitoring.test_dashboards import _selection
+from suites.monitoring.test_errors import DEFECT, FUNCTION, _error, _last
 from suites.monitoring.test_logs import _unstructured
 
 EDGE = Instance("edge", "edge-1", "127.0.0.1:1")
@@ -102,3 +103,18 @@ def test_an_alert_is_asked_without_its_comparison() -> None:
 )
 def test_a_budget_is_one_line(line: str, fits: bool) -> None:
     assert (BUDGET.fullmatch(line) is not None) == fits
+
+
+def test_the_release_with_a_defect_can_be_built_and_fails_where_the_check_says() -> None:
+    before = Path(DEFECT["file"]).read_text()
+    assert before.count(DEFECT["find"]) == 1
+    compile(before.replace(DEFECT["find"], DEFECT["replace"]), DEFECT["file"], "exec")
+    above = before[: before.index(DEFECT["find"])]
+    assert above[above.rindex("def ") :].startswith(f"def {FUNCTION}(")
+
+
+def test_of_a_report_the_last_error_and_its_last_frame_count_and_what_is_not_there_is_empty() -> None:
+    last = {"type": "B", "stacktrace": {"frames": [{"function": "a"}, {"function": "b"}]}}
+    event = {"exception": {"values": [{"type": "A"}, last]}}
+    assert (_error(event), _last(event)) == (last, {"function": "b"})
+    assert (_error({"exception": None}), _last({"exception": {"values": [{"stacktrace": None}]}})) == ({}, {})
