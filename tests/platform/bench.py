@@ -39,10 +39,11 @@ def free_layout(state: Path) -> Layout:
     raise PlatformError("no free block of ports for the tests")
 
 
-def command(name: str, layout: Layout, *options: str) -> list[str]:
-    """Give the command line of one platform command."""
-    base = [f"--base-port={layout.addresses.base_port}"] if name == "up" else []
-    return [sys.executable, "-m", "system.platforms.local", name, f"--state={layout.state}", *base, *options]
+def command(name: str, layout: Layout, *options: str, watched: bool = False) -> list[str]:
+    """Give the command line of one platform command; by default nothing watches, which would take from what is tested."""
+    of_up = [f"--base-port={layout.addresses.base_port}", *([] if watched else ["--unwatched"])]
+    own = of_up if name == "up" else []
+    return [sys.executable, "-m", "system.platforms.local", name, f"--state={layout.state}", *own, *options]
 
 
 def run(name: str, layout: Layout, *options: str) -> "subprocess.CompletedProcess[str]":
@@ -152,11 +153,11 @@ def pids(running: Running, text: str = "") -> list[int]:
 
 
 @contextmanager
-def booted(layout: Layout) -> Iterator[Running]:
+def booted(layout: Layout, *, watched: bool = False) -> Iterator[Running]:
     """Boot an instance that ends with us, however we end."""
     reading, writing = os.pipe()
     try:
-        line = command("up", layout, f"--lifeline={reading}")
+        line = command("up", layout, f"--lifeline={reading}", watched=watched)
         done = subprocess.run(line, cwd=PROJECT, pass_fds=(reading,), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         yield Running(layout)

@@ -1,21 +1,20 @@
 """What watches the system: every instance is scraped, also one that comes later; the heartbeat arrives; files can be edited."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import pytest
 
 from system.platforms.local.addresses import INSTANCES
-from tests.platform.bench import Running, wait_for
+from system.platforms.local.layout import Layout
+from tests.platform.bench import Running, booted, wait_for
 
-pytestmark = pytest.mark.xdist_group("calls")
 
-
-@pytest.fixture
-def watched(running: Running) -> Running:
-    if "prometheus" not in {part["name"] for part in running.get("status")["parts"]}:
-        pytest.skip("Prometheus and Alertmanager are neither on PATH nor in .cache/monitoring: make setup")
-    return running
+@pytest.fixture(scope="module")
+def watched(used: Layout) -> Iterator[Running]:
+    with booted(used, watched=True) as running:
+        yield running
 
 
 def asked(running: Running, part: str, path: str) -> Any:

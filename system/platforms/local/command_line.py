@@ -32,6 +32,11 @@ def _parser() -> argparse.ArgumentParser:
     up.set_defaults(command=_up)
     up.add_argument("--foreground", action="store_true", help="stay, and end everything with this process")
     up.add_argument("--lifeline", type=int, metavar="FD", help="end everything when this inherited descriptor closes")
+    up.add_argument(
+        "--unwatched",
+        action="store_true",
+        help="without monitoring: for a machine that the system itself is enough for",
+    )
     rebuild = commands.add_parser("rebuild", help="make everything anew of data/s3 and kept; returns when all is ready")
     rebuild.set_defaults(command=_rebuild)
     rebuild.add_argument(
@@ -106,7 +111,7 @@ def _up(options: argparse.Namespace) -> int:
     from system.platforms.local.up import up  # noqa: PLC0415
 
     layout = Layout.of(options.state, options.base_port)
-    return up(layout, foreground=options.foreground, lifeline=options.lifeline)
+    return up(layout, foreground=options.foreground, lifeline=options.lifeline, watched=not options.unwatched)
 
 
 def _rebuild(options: argparse.Namespace) -> int:

@@ -77,6 +77,7 @@ class Instance:
         timings: see Timings.
         before: listeners that were there before us.
         places: where the services keep their working files.
+        watched: whether what watches the system is a part of it.
         release: what all services run, or will once a deploy is through.
         patched: edits of the source that every later release is built with.
         keepers: by part name.
@@ -90,6 +91,7 @@ class Instance:
     timings: Timings
     before: list[Listener]
     places: Places
+    watched: bool
     release: str = ""
     patched: list[Edit] = field(default_factory=list)
     keepers: dict[str, Keeper] = field(default_factory=dict)
@@ -143,6 +145,8 @@ class Instance:
 
         The pager collects the services' errors, and needs nothing but Python.
         """
+        if not self.watched:
+            return ()
         watchers, pager = self.programs.watchers, Pager(self.layout, self.programs)
         if watchers is None:
             self.tell(

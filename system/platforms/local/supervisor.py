@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--progress", type=int, required=True)
     parser.add_argument("--alive", type=int, required=True)
     parser.add_argument("--stay", action="store_true", help="go on reporting after the start")
+    parser.add_argument("--unwatched", action="store_true", help="start nothing that watches the system")
     options = parser.parse_args(arguments)
     places = Places(Layout.of(options.state, options.base_port))
     places.mount()
@@ -65,8 +66,10 @@ async def _run(options: argparse.Namespace, places: Places) -> int:
         except CallerGone:
             stop.set()
 
-    present = listeners()
-    instance = Instance(layout, Programs.find(), Children(), tell, Timings(options.started), present, places)
+    present, timings = listeners(), Timings(options.started)
+    instance = Instance(
+        layout, Programs.find(), Children(), tell, timings, present, places, watched=not options.unwatched
+    )
     server = ControlServer(instance, stop)
     await server.start()
     try:

@@ -23,13 +23,14 @@ class _Interrupted(Exception):  # noqa: N818 - the name of the event
     pass
 
 
-def up(layout: Layout, *, foreground: bool, lifeline: int | None, rebuild: bool = False) -> int:
+def up(layout: Layout, *, foreground: bool, lifeline: int | None, rebuild: bool = False, watched: bool = True) -> int:
     """Start the instance of a state directory.
 
     Args:
         layout: directories and addresses.
         rebuild: the directory is empty but for the store's data and what is kept; everything else is made of these.
         foreground: stay; everything ends with this process, however it ends.
+        watched: start what watches the system, too.
         lifeline: descriptor whose closing at the other end ends everything.
 
     Returns:
@@ -59,7 +60,8 @@ def up(layout: Layout, *, foreground: bool, lifeline: int | None, rebuild: bool 
         other, own_end = os.pipe()
         lifelines.append(other)
     try:
-        guardian = _start_guardian(layout, started, held=held, progress=writing, lifelines=lifelines, stay=foreground)
+        flags = [name for name, wanted in (("--stay", foreground), ("--unwatched", not watched)) if wanted]
+        guardian = _start_guardian(layout, started, held=held, progress=writing, lifelines=lifelines, flags=flags)
         for descriptor in {writing, held, *lifelines}:
             os.close(descriptor)
         try:
@@ -91,7 +93,7 @@ def _already(layout: Layout) -> int:
 
 
 def _start_guardian(
-    layout: Layout, started: float, *, held: int, progress: int, lifelines: list[int], stay: bool
+    layout: Layout, started: float, *, held: int, progress: int, lifelines: list[int], flags: list[str]
 ) -> "subprocess.Popen[bytes]":
     supervisor = [
         f"--state={layout.state}",
@@ -99,7 +101,7 @@ def _start_guardian(
         f"--started={started}",
         f"--lock={held}",
         f"--progress={progress}",
-        *(["--stay"] if stay else []),
+        *flags,
     ]
     command = [
         sys.executable,
