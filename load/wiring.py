@@ -1,0 +1,55 @@
+"""What a locustfile calls to fly by the open model: options, and who listens to whom."""
+
+from argparse import ArgumentParser
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from locust import events
+from locust.env import Environment
+from locust.runners import MasterRunner, WorkerRunner
+
+from load.desk import Desk, OpenUser
+from load.pilot import Pilot, Plan, listen
+from load.shapes import SHAPES, shape_named
+from load.slo import Slo
+from seatrial.errors import UsageError
+
+DEFAULT_S = 60.0
+
+
+def wire(slo: Callable[[], Slo], weights: Callable[[], Mapping[str, float]], rate_per_s: Callable[[], float]) -> None:
+    """Add the options to Locust's own, and connect the desk of each worker with the master's pilot."""
+
+    @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator] # Locust's
+    def _options(parser: ArgumentParser, **_: Any) -> None:
+        group = parser.add_argument_group("open model")
+        group.add_argument("--shape", choices=SHAPES, default="baseline", help="how the rate changes")
+        group.add_argument("--rate", type=float, default=0.0, help="arrivals a second (0: the profile's)")
+        group.add_argument("--for", dest="seconds", type=float, default=DEFAULT_S, help="seconds; of stress: of a step")
+        group.add_argument("--journey", default="", help="only this one (default: all, as the profile weighs them)")
+        group.add_argument("--record", default="", help="file to write lines of JSON to")
+
+    @events.init.add_listener  # type: ignore[untyped-decorator] # Locust's
+    def _init(environment: Environment, **_: Any) -> None:
+        options = environment.parsed_options
+        if options is None:
+            raise UsageError("Locust gave no options")
+        chosen = dict(weights())
+        if options.journey:
+            if options.journey not in chosen:
+                raise UsageError(f"no journey {options.journey!r} (there are: {', '.join(chosen)})")
+            chosen = {options.journey: 1.0}
+        if not isinstance(environment.runner, MasterRunner):
+            OpenUser.desk = Desk(environment)
+            OpenUser.desk.weights = chosen
+            OpenUser.desk.open()
+        if not isinstance(environment.runner, WorkerRunner):
+            shape = partial(shape_named, options.shape, options.rate or rate_per_s(), options.seconds, chosen)
+            workers = max(1, options.expect_workers or 1)
+            record = Path(options.record) if options.record else None
+            Pilot.plan = Plan(options.shape, shape, slo(), tuple(chosen), workers, record)
+            Pilot.environment = environment
+            if isinstance(environment.shape_class, Pilot):
+                listen(environment, environment.shape_class)

@@ -1,0 +1,136 @@
+"""Locust itself, with the smallest locustfile, against a server on loopback that can freeze."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+LOCUSTFILE = Path(__file__).with_name("small_locustfile.py")
+RATE, SECONDS = 40, 2
+
+
+class Freezing(ThreadingHTTPServer):
+    """Answers at once, but for the first `frozen_s` of the time since the first request, during which nobody is answered."""
+
+    request_queue_size = 512
+    daemon_threads = True
+    frozen_s = 0.0
+    one_takes_s = 0.0
+    alone = threading.Lock()
+    first_s: float | None = None
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        pass
+
+    def do_GET(self) -> None:
+        assert isinstance(self.server, Freezing)
+        now_s = time.monotonic()
+        if self.server.first_s is None:
+            self.server.first_s = now_s
+        time.sleep(max(0.0, self.server.first_s + self.server.frozen_s - now_s))
+        if self.server.one_takes_s:
+            with self.server.alone:
+                time.sleep(self.server.one_takes_s)
+        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+
+@contextmanager
+def server(frozen_s: float = 0.0, one_takes_s: float = 0.0) -> Iterator[str]:
+    with Freezing(("127.0.0.1", 0), Handler) as made:
+        made.frozen_s, made.one_takes_s = frozen_s, one_takes_s
+        thread = threading.Thread(target=made.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{made.server_address[1]}"
+        made.shutdown()
+        thread.join()
+
+
+def locust(*arguments: str, **variables: str) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments],
+        env={**os.environ, **variables},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def fly(
+    record: Path, host: str, *more: str, shape: str = "baseline", rate: float = RATE, **variables: str
+) -> tuple[int, dict[str, Any]]:
+    asked = ("--headless", "--shape", shape, "--rate", str(rate), "--for", str(SECONDS))
+    code = locust(*asked, "--host", host, "--record", str(record), *more, **variables).wait(120)
+    lines = [json.loads(line) for line in record.read_text().splitlines()]
+    return code, lines[-1]["result"]
+
+
+def test_a_server_that_freezes_is_asked_on_schedule_and_pays_for_all_the_time(tmp_path: Path) -> None:
+    with server(frozen_s=1.5) as host:
+        code, result = fly(tmp_path / "record", host)
+    row = result["stages"][0]["rows"][0]
+    assert row["due"] == row["served"] >= RATE * SECONDS * 0.95  # nobody waited for anybody
+    assert (code, result["outcome"]) == (1, "FAILED")
+    assert row["max_ms"] >= 1300  # whoever came first waited for all of it, and half of all for more than half a second
+    assert "p95" in " ".join(result["reasons"])
+
+
+def test_stress_ends_between_what_holds_and_what_does_not(tmp_path: Path) -> None:
+    with server(one_takes_s=0.05) as host:  # one after the other: 20 in a second, and 80 within two break any objective
+        code, result = fly(tmp_path / "record", host, shape="stress", rate=5)
+    (knee,) = result["knees"]
+    assert (code, result["outcome"]) == (0, "PASSED"), result["reasons"]
+    assert 5 <= knee["held_per_s"] < knee["broke_per_s"] <= 40
+    assert "look: p50" in " ".join(knee["broke_by"])
+
+
+def test_a_starved_generator_says_nothing(tmp_path: Path) -> None:
+    with server() as host:
+        code, result = fly(tmp_path / "record", host, STARVED="1")
+    assert (code, result["outcome"]) == (2, "INVALID")
+    assert "the generator is saturated" in result["reasons"][0]
+
+
+def test_zero_traffic_says_nothing(tmp_path: Path) -> None:
+    with server() as host:
+        code, result = fly(tmp_path / "record", host, rate=0.01)
+    assert (code, result["outcome"]) == (2, "INVALID")
+    assert "zero arrivals have ended" in result["reasons"][0]
+
+
+def test_a_server_that_is_not_there_fails_every_arrival(tmp_path: Path) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        code, result = fly(tmp_path / "record", f"http://127.0.0.1:{nobody.getsockname()[1]}")
+    row = result["stages"][0]["rows"][0]
+    assert (code, result["outcome"], row["served"], row["failed"]) == (1, "FAILED", 0, row["due"])
+    assert "refused" in " ".join(result["errors"])
+
+
+def test_several_workers_share_the_rate_and_the_master_merges_what_they_saw(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    workers = [locust("--worker", "--master-host", "127.0.0.1", "--master-port", port) for _ in range(2)]
+    try:
+        place = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
+        with server() as host:
+            code, result = fly(tmp_path / "record", host, "--master", "--expect-workers", "2", *place)
+        assert [worker.wait(60) for worker in workers] == [0, 0]
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    row = result["stages"][0]["rows"][0]
+    assert (code, result["workers"]) == (0, 2)
+    assert RATE * SECONDS * 0.9 <= row["due"] == row["served"] <= RATE * SECONDS * 1.1 + RATE
