@@ -5,7 +5,7 @@ PROFILE ?= local
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt test scan gate prove drill report checklist docs bench lock clean
+.PHONY: help setup check fmt test scan gate prove drill load report checklist docs bench lock clean
 
 help:            ## show the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -36,7 +36,7 @@ setup: .venv/.ready .cache/clips-package/.ready  ## install everything into .ven
 check: .venv/.ready  ## lint, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy seatrial system suites faults tests benchmarks
+	@$(BIN)/mypy seatrial system suites faults load tests benchmarks
 	@$(BIN)/lint-imports
 
 fmt: .venv/.ready  ## format the code
@@ -58,6 +58,9 @@ prove: setup     ## break the system on purpose; every check must notice
 
 drill: setup     ## rehearse every disaster, and tell how long the recovery took
 	@$(BIN)/seatrial drill --profile $(PROFILE) --arm destroy=$(PROFILE)
+
+load: setup      ## make the profile's load for a minute and hold it against its objective
+	@$(BIN)/seatrial load --profile $(PROFILE)
 
 report: setup    ## build the Allure site from the last verdict
 	@$(BIN)/seatrial report

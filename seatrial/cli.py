@@ -15,6 +15,7 @@ from rich.console import Console
 from seatrial import conclude, expected, hosting, inventory, plans
 from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
+from seatrial.load import commands as load_commands
 from seatrial.outcome import Level
 from seatrial.platform import PlatformClient
 from seatrial.profile import Profile, find, load
@@ -67,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     prove = add("prove", _prove, "break the environment on purpose and demand that each check notices")
     with_profile(prove)
     _prove_arguments(prove)
+
+    load_ = add("load", _load, "make load by an open model and hold it against the objective (exit codes as of gate)")
+    with_profile(load_)
+    load_commands.add_arguments(load_)
 
     heal = add(
         "heal", _heal, "replay the undo log after a trial was killed; starts the environment first if it is down"
@@ -222,6 +227,10 @@ def _drill(options: argparse.Namespace) -> int:
     verdict = gate.run(environment, options.suites, wanted, options.arm, console, times=options.times)
     conclude.publish(environment, verdict, with_site=True)
     return verdict.ruling.exit_code
+
+
+def _load(options: argparse.Namespace) -> int:
+    return load_commands.run(_open(options), options, Console(highlight=False))
 
 
 def _chosen(options: argparse.Namespace, profile: Profile) -> tuple[list[Fault], list[str]]:
