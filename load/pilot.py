@@ -263,13 +263,14 @@ class Pilot(LoadTestShape):
             if not search.stages:
                 continue
             at = search.stages[search.held if search.held is not None else min(search.stages)]
+            broke = Ruling() if search.broke is None else self.ruling(search.stages[search.broke])
             found.append(
                 {
                     "journey": search.journey or ALL,
                     "held_per_s": search.held,
                     "broke_per_s": search.broke,
-                    "broke_by": [] if search.broke is None else list(self.ruling(search.stages[search.broke]).reasons),
-                    "stopped": search.stopped,
+                    "broke_by": list(broke.reasons),
+                    "known": not broke.invalid,
                     "stages": [search.stages[rate] for rate in sorted(search.stages)],
                     "generator": _figures(self._stages[at].generator),
                 }
@@ -295,15 +296,18 @@ def _figures(generator: Generator) -> dict[str, float]:
 
 
 def _rule_knees(knees: list[dict[str, Any]]) -> tuple[Outcome, list[str]]:
-    never = [
-        f"{knee['journey']}: the objective holds at no rate that was tried: {'; '.join(knee['broke_by'])}"
-        for knee in knees
-        if knee["held_per_s"] is None and knee["broke_per_s"] is not None
-    ]
-    if never:
-        return Outcome.FAILED, never
-    stopped = [f"the knee was not found: {knee['stopped']}" for knee in knees if knee["stopped"]]
-    return (Outcome.INVALID, stopped) if stopped else (Outcome.PASSED, [])
+    """Rule on a search: the objective must hold at some rate, and what breaks first must be the system."""
+    wrong: dict[bool, list[str]] = {True: [], False: []}
+    for knee in knees:
+        why = "; ".join(knee["broke_by"])
+        if knee["known"] and knee["held_per_s"] is None:
+            wrong[True].append(f"{knee['journey']}: the objective holds at no rate that was tried: {why}")
+        elif not knee["known"]:
+            wrong[False].append(f"{knee['journey']}: nobody can say what {knee['broke_per_s']:.3g}/s would do: {why}")
+    for known, outcome in ((True, Outcome.FAILED), (False, Outcome.INVALID)):
+        if wrong[known]:
+            return outcome, wrong[known]
+    return Outcome.PASSED, []
 
 
 def listen(environment: Environment, pilot: Pilot) -> None:

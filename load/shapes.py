@@ -100,7 +100,6 @@ class Search:
         start, lowest: the rate to begin with, and the one below which there is nothing to find.
         held, broke: the highest rate that held, the lowest that did not.
         stages: those that were tried, by rate.
-        stopped: why it ended before the knee was found.
     """
 
     journey: str
@@ -109,12 +108,9 @@ class Search:
     held: float | None = None
     broke: float | None = None
     stages: dict[float, str] = field(default_factory=dict)
-    stopped: str = ""
 
     def next(self) -> float | None:
         """Return the rate to try, None when the knee is known or cannot be."""
-        if self.stopped:
-            return None
         if self.broke is None:
             return self.start if self.held is None else 2 * self.held
         if self.held is None:
@@ -122,10 +118,8 @@ class Search:
         return None if self.broke <= NEAR * self.held else (self.held + self.broke) / 2
 
     def tell(self, rate: float, ruling: Ruling) -> None:
-        """Say how a rate did; where nothing can be said of it, the search is over."""
-        if ruling.invalid:
-            self.stopped = f"{self.stages[rate]}: {'; '.join(ruling.invalid)}"
-        elif ruling.outcome is Outcome.PASSED:
+        """Say how a rate did; one of which nothing can be said did not hold, and what did hold is looked for below it."""
+        if ruling.outcome is Outcome.PASSED:
             self.held = max(rate, self.held or 0.0)
         else:
             self.broke = min(rate, self.broke or rate)

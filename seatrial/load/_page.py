@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from seatrial.load._plots import over_time
 from seatrial.load._run import Flight
-from seatrial.load._terminal import headroom_of, knee_of, line_of, why_of, word_of
+from seatrial.load._terminal import headroom_of, knee_of, line_of, word_of
 from seatrial.load._trend import FIGURE, Change
 from seatrial.outcome import Outcome
 from seatrial.report._chart import Chart
@@ -60,7 +60,7 @@ def page(flight: Flight, told: Told) -> str:
             stages=flight.result.get("stages", []),
             errors=flight.result.get("errors", {}),
             knees=[
-                {"journey": each["journey"], "knee": knee_of(each), "headroom": headroom_of(each), "why": why_of(each)}
+                {**each, "knee": knee_of(each), "headroom": headroom_of(each)}
                 for each in flight.result.get("knees", [])
             ],
             pictures=_pictures(flight),

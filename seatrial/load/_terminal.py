@@ -55,19 +55,14 @@ def knee_of(knee: dict[str, Any]) -> str:
     """Return between which rates the knee of a search lies, as far as it is known."""
     held, broke = knee["held_per_s"], knee["broke_per_s"]
     if held is None:
-        return f"below {broke:.3g}/s" if broke else "not known"
-    return f"between {held:.3g} and {broke:.3g}/s" if broke else f"above {held:.3g}/s"
+        return f"below {broke:.3g}/s" if broke and knee["known"] else "not known"
+    return f"between {held:.3g} and {broke:.3g}/s" if broke and knee["known"] else f"above {held:.3g}/s"
 
 
 def headroom_of(knee: dict[str, Any]) -> str:
     """Return what the generator had left where the objective last held: of a core, and how late it was all the same."""
     generator = knee["generator"]
     return f"{1 - generator['cpu_share']:.0%} of a core, {generator['lag_p99_ms']:.0f} ms late"
-
-
-def why_of(knee: dict[str, Any]) -> str:
-    """Return what broke at the lowest rate that broke, or why the search has ended before."""
-    return "; ".join([*([knee["stopped"]] if knee["stopped"] else []), *knee["broke_by"]])
 
 
 def tell(flight: Flight, environment: str, console: Console, *notes: Sequence[str]) -> None:
@@ -85,7 +80,7 @@ def tell(flight: Flight, environment: str, console: Console, *notes: Sequence[st
     if knees := flight.result.get("knees"):
         table = Table("knee of", "arrivals", "generator's headroom", "what broke", box=None)
         for knee in knees:
-            table.add_row(knee["journey"], knee_of(knee), headroom_of(knee), why_of(knee))
+            table.add_row(knee["journey"], knee_of(knee), headroom_of(knee), "; ".join(knee["broke_by"]))
         console.print(table)
     for reason in flight.reasons:
         console.print(Text(f"  {reason}"), soft_wrap=True)

@@ -172,10 +172,10 @@ def test_the_verdict_is_the_first_and_the_last_line(capsys: pytest.CaptureFixtur
     assert "  a note" in lines
 
 
-def knee(held: float | None, broke: float | None, stopped: str = "") -> dict[str, Any]:
+def knee(held: float | None, broke: float | None, *, known: bool = True) -> dict[str, Any]:
     generator = {"cpu_share": 0.3, "lag_p99_ms": 4.0}
     return {"journey": "all journeys", "held_per_s": held, "broke_per_s": broke, "broke_by": ["play: p50"]} | {
-        "stopped": stopped,
+        "known": known,
         "stages": ["all journeys 40/s"],
         "generator": generator,
     }
@@ -195,8 +195,8 @@ def test_knees_are_told_with_the_generators_headroom(capsys: pytest.CaptureFixtu
 
 def test_a_knee_that_is_not_known_is_not_made_up() -> None:
     assert knee_of(knee(None, 5.0)) == "below 5/s"
-    assert knee_of(knee(80.0, None, "the generator is saturated")) == "above 80/s"
-    assert knee_of(knee(None, None)) == "not known"
+    assert knee_of(knee(80.0, 100.0, known=False)) == "above 80/s"
+    assert knee_of(knee(None, 5.0, known=False)) == "not known"
 
 
 def test_allure_gets_one_result_with_the_page(tmp_path: Path) -> None:
