@@ -103,7 +103,7 @@ class Watch:
         tiers: dict[str, Tier] = defaultdict(Tier)
         used: dict[int, float] = {}
         whole: dict[str, float] = defaultdict(float)
-        folders: dict[str, set[Path]] = defaultdict(set)
+        folders: dict[str, dict[Path, int]] = defaultdict(dict)
         elapsed_s, first = now_s - self._at_s, not self._used
         for process in self._observe.platform.processes():
             part = status.parts.get(process.part)
@@ -112,7 +112,8 @@ class Watch:
                 continue
             cpu_s, ended_s, memory_mb, files = seen
             name = part.service if part else process.part
-            folders[name] |= _temporary(process.pid)
+            if folder := _temporary(process.pid):
+                folders[name].setdefault(folder, process.pid)
             tier = tiers[name]
             share = max(0.0, cpu_s - self._used.get(process.pid, 0.0)) / elapsed_s if elapsed_s else 0.0
             used[process.pid] = cpu_s
@@ -126,9 +127,9 @@ class Watch:
         self._used, self._at_s, self._busy = used, now_s, busy
         if first or not used:
             return None
-        for name, places in folders.items():
-            tiers[name].cores = max(0.0, whole[name] - before.get(name, 0.0)) / elapsed_s
-            tiers[name].temporary = sum(len(files) for place in places for _, _, files in os.walk(place))
+        for name, tier in tiers.items():
+            tier.cores = max(0.0, whole[name] - before.get(name, 0.0)) / elapsed_s
+            tier.temporary = sum(_files(pid, folder) for folder, pid in folders[name].items())
         self._pools(tiers)
         machine = round(1 - idle / total, 3) if total else 0.0
         return {"machine": machine, "tiers": {name: tier.to_json() for name, tier in sorted(tiers.items())}}
@@ -175,13 +176,18 @@ def _process(pid: int) -> tuple[float, float, float, int] | None:
     return own, ended, (resident - shared) * _PAGE / 1e6, files
 
 
-def _temporary(pid: int) -> set[Path]:
+def _temporary(pid: int) -> Path | None:
     """Return the folder that a process was given for temporary files, if it was given one of its own."""
     try:
         given = Path("/proc", str(pid), "environ").read_bytes().split(b"\0")
     except OSError:
-        return set()
-    return {Path(os.fsdecode(each[7:])) for each in given if each.startswith(b"TMPDIR=")}
+        return None
+    return next((Path(os.fsdecode(each[7:])) for each in given if each.startswith(b"TMPDIR=")), None)
+
+
+def _files(pid: int, folder: Path) -> int:
+    """Return how many files lie in a folder as the process sees it, which may have a file system of its own there."""
+    return sum(len(files) for _, _, files in os.walk(f"/proc/{pid}/root{folder}"))
 
 
 def _machine() -> tuple[float, float]:
