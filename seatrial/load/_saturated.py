@@ -62,6 +62,9 @@ def _pressures(samples: Sequence[dict[str, Any]], stage: str) -> list[tuple[floa
             name: fmean(sample["tiers"].get(name, {"cores": 0.0})["cores"] for sample in samples) for name in names
         }
         largest = max(cores, key=cores.__getitem__)
-        said = f"the machine's CPU is {machine:.0%} busy, {cores[largest]:.2f} cores of it with this tier, more than with any other"
+        said = (
+            f"the machine's CPU is {machine:.0%} busy, {sum(cores.values()):.2f} cores of it with the system and most of "
+            f"these, {cores[largest]:.2f}, with this tier"
+        )
         found.append((machine, Saturated(largest, stage, said, used_up=machine >= FULL_MACHINE)))
     return sorted(found, key=lambda each: (-each[1].used_up, -each[0]))
