@@ -50,7 +50,8 @@ def wrk(url: str, seconds: float, connections: int) -> dict[str, float]:
     """Return requests a second, p50 and p99 in ms."""
     program = str(DEBIAN_TREE / "usr/bin/wrk")
     command = [program, "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency", "--timeout", "30s", url]
-    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    libraries = {"LD_LIBRARY_PATH": str(DEBIAN_TREE / "usr/lib/x86_64-linux-gnu")}
+    said = subprocess.run(command, capture_output=True, text=True, check=True, env=libraries).stdout
     rate = re.search(r"Requests/sec:\s+([\d.]+)", said)
     times = {share: (value, unit) for share, value, unit in re.findall(r"\s(50|99)%\s+([\d.]+)(us|ms|s)\b", said)}
     if rate is None or len(times) < 2:
