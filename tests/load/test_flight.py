@@ -91,7 +91,7 @@ def test_stress_ends_between_what_holds_and_what_does_not(tmp_path: Path) -> Non
     (knee,) = result["knees"]
     assert (code, result["outcome"]) == (0, "PASSED"), result["reasons"]
     assert 5 <= knee["held_per_s"] < knee["broke_per_s"] <= 40
-    assert "look: p50" in " ".join(knee["broke_by"])
+    assert any(reason.startswith("look: p") for reason in knee["broke_by"])  # a percentile, whichever was first
 
 
 def test_a_starved_generator_says_nothing(tmp_path: Path) -> None:
