@@ -53,8 +53,8 @@ scan: setup .cache/scanners/.ready  ## have other people's scanners look: testss
 gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"), print the verdict, write reports/out/
 	@$(BIN)/seatrial gate $(SUITES) --profile $(PROFILE) --arm destroy=$(PROFILE)
 
-prove: setup     ## break the system on purpose; every check must notice
-	@$(BIN)/seatrial prove --profile $(PROFILE)
+prove: setup     ## break the system on purpose; every check must notice (or SUITES="infra dr")
+	@$(BIN)/seatrial prove $(SUITES:%=--suite %) --profile $(PROFILE)
 
 drill: setup     ## rehearse every disaster, and tell how long the recovery took
 	@$(BIN)/seatrial drill --profile $(PROFILE) --arm destroy=$(PROFILE)

