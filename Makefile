@@ -5,10 +5,10 @@ PROFILE ?= local
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt test scan gate prove drill load report checklist docs bench lock clean
+.PHONY: help setup check fmt test test-system scan gate prove drill load report checklist docs bench lock clean
 
 help:            ## show the verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
 
 setup: .venv/.ready .cache/clips-package/.ready  ## install everything into .venv and .cache
 	@$(BIN)/python -m compileall -q seatrial system
@@ -44,7 +44,10 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff format .
 
 test: setup      ## pass the project's own tests
-	@$(BIN)/python -m pytest tests -q -n 2 --dist loadgroup --durations 20 -m "not scan and not alone"
+	@$(BIN)/python -m pytest tests -q -n 2 --durations 20 -m "not scan and not system and not alone"
+
+test-system: setup  ## pass the project's own tests that need a running system, for which they take half an hour
+	@$(BIN)/python -m pytest tests -q -n 2 --dist loadgroup --durations 20 -m "system and not scan and not alone"
 	@$(BIN)/python -m pytest tests -q --durations 20 -m alone
 
 scan: setup .cache/scanners/.ready  ## have other people's scanners look: testssl.sh, wapiti, sqlmap

@@ -14,17 +14,19 @@ from system.platforms.local.layout import Layout
 from tests.platform.bench import Running, booted, free_layout, wait_for
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Have one worker run all that shares a state directory.
+    """Mark what needs a running system, and have one worker run all that shares a state directory.
 
     `--dist loadgroup` takes what stands behind the last @ of an id for the group. The mark that should put it there does nothing
     under pytest 9.2, without a word (pytest-xdist issue 1386).
     """
-    if not hasattr(config, "workerinput"):
-        return
     for item in items:
         for shared in ("instance", "used"):
-            if shared in getattr(item, "fixturenames", ()):
+            if shared not in getattr(item, "fixturenames", ()):
+                continue
+            item.add_marker(pytest.mark.system)
+            if hasattr(config, "workerinput"):
                 item._id = NodeId.parse(f"{item.nodeid}@{shared}")
                 assert item.nodeid.endswith(f"@{shared}"), "the tests that share a system would be torn apart"
 
