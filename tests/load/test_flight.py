@@ -13,6 +13,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+pytestmark = pytest.mark.alone  # a generator that is kept from its work says so, and nothing else
 LOCUSTFILE = Path(__file__).with_name("small_locustfile.py")
 RATE, SECONDS = 40, 2
 

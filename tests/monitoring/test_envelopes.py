@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -105,6 +106,7 @@ def test_an_error_is_reported_with_its_ids_and_without_variables_and_a_warning_i
         check=True,
         timeout=60,
         cwd=Path(__file__).parents[2],
+        env={"PATH": os.defpath},  # as a service's: no proxy stands between it and the collector
     )
     assert (done.stderr, len(done.stdout.splitlines())) == ("", 2)
     (event,) = inbox.errors()
