@@ -39,8 +39,8 @@ def setup_reporting(settings: ServiceSettings) -> None:
         include_local_variables=False,
         before_send=lambda event, hint: _with_ids(settings, event, hint),
         shutdown_timeout=_LAST_WORDS_S,
-        # Else Brotli wherever a library for it happens to be installed: not every collector reads that.
-        _experiments={"transport_compression_algo": "gzip"},
+        # A level means gzip. Else it is Brotli wherever a library for that happens to be installed, and not every collector reads it.
+        _experiments={"transport_compression_level": 9},
     )
 
 
