@@ -5,16 +5,13 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
 import pytest
 
 from system.platforms.local.envelopes import events
-from system.platforms.local.pager import Inbox, handler
+from system.platforms.local.pager import Inbox
 
 EVENT = {"event_id": "1", "message": "one\ntwo"}
 LARGE = 1 << 20
@@ -49,22 +46,6 @@ def envelope(*items: tuple[dict[str, object], bytes]) -> bytes:
 def item(kind: str, said: object, *, length: bool = True) -> tuple[dict[str, object], bytes]:
     payload = json.dumps(said).encode()
     return {"type": kind, **({"length": len(payload)} if length else {})}, payload
-
-
-@pytest.fixture
-def inbox(tmp_path: Path) -> Inbox:
-    return Inbox(tmp_path / "pager.jsonl", silence_s=12.0)
-
-
-@pytest.fixture
-def door(inbox: Inbox) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(inbox))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 @pytest.mark.parametrize("length", [True, False])

@@ -3,10 +3,7 @@
 import json
 import smtplib
 import socket
-import threading
-from collections.abc import Iterator
 from email.message import EmailMessage
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
@@ -14,7 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 
 from system.platforms.local import pager
-from system.platforms.local.pager import Inbox, Mail, handler
+from system.platforms.local.pager import Inbox, Mail
 
 
 class Clock:
@@ -30,27 +27,11 @@ class Clock:
         return self.now_s
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)  # before an inbox looks at it
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     found = Clock()
     monkeypatch.setattr(pager, "time", found)
     return found
-
-
-@pytest.fixture
-def inbox(tmp_path: Path, clock: Clock) -> Inbox:
-    return Inbox(tmp_path / "pager.jsonl", silence_s=12.0)
-
-
-@pytest.fixture
-def door(inbox: Inbox) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(inbox))
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def told(inbox: Inbox) -> list[tuple[str, str]]:
@@ -83,13 +64,13 @@ def test_a_webhook_is_kept_and_a_heartbeat_is_heard(inbox: Inbox, clock: Clock, 
     clock.now_s += 5.0
     body = {"attachments": [{"title": "FIRING"}]}
     with httpx2.Client(trust_env=False) as client:
-        assert client.post(f"{door}/slack", json=body).status_code == 200
-        said = client.get(f"{door}/received").json()
+        assert client.post(f"http://{door}/slack", json=body).status_code == 200
+        said = client.get(f"http://{door}/received").json()
         assert (said["silent_s"], [each["body"] for each in said["messages"]]) == (5.0, [body])
-        assert client.post(f"{door}/watchdog", json={}).status_code == 200
-        assert client.get(f"{door}/received").json()["silent_s"] == 0.0
-        assert "pager_messages_total" in client.get(f"{door}/metrics").text
-        assert client.post(f"{door}/other", json={}).status_code == 404
+        assert client.post(f"http://{door}/watchdog", json={}).status_code == 200
+        assert client.get(f"http://{door}/received").json()["silent_s"] == 0.0
+        assert "pager_messages_total" in client.get(f"http://{door}/metrics").text
+        assert client.post(f"http://{door}/other", json={}).status_code == 404
 
 
 def test_a_mail_is_kept_with_its_text_and_written_down(inbox: Inbox, tmp_path: Path) -> None:
