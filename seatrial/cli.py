@@ -7,12 +7,13 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
 from rich.console import Console
 
-from seatrial import conclude, expected, hosting, inventory, plans
+from seatrial import conclude, expected, hosting, inventory, plans, waivers
 from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
 from seatrial.load import commands as load_commands
@@ -96,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
     faults = add("faults", _faults, "list the faults")
     faults.add_argument("--faults", type=Path, action="append")
     faults.add_argument("--json", action="store_true")
+
+    accepted = add(
+        "waivers", _waivers, "list the failures that are accepted, and until when (exit 1 where one is unfit)"
+    )
+    accepted.add_argument("--suites", type=Path, default=Path("suites"))
 
     profile = add("profile", _profile, "work with profiles")
     actions = profile.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=_Parser)
@@ -360,6 +366,17 @@ def _faults(options: argparse.Namespace) -> int:
     for fault in faults.values():
         print(f"{fault.id:34} {fault.kind:14} {','.join(sorted(fault.caught_by)):28} {fault.title}")
     return 0
+
+
+def _waivers(options: argparse.Namespace) -> int:
+    found, today = waivers.read(options.suites), datetime.now(UTC).date()
+    for each in found.rows:
+        wrong = found.wrong(each, today)
+        state = f"UNFIT: {wrong}" if wrong else f"until {each.expires}, {(each.expires - today).days} days"
+        print(f"{each.check:12} {each.profile:12} {state}; {each.owner}: {each.reason}")
+    if not found.rows:
+        print(f"no failure is accepted: {options.suites / waivers.NAME} has no waiver")
+    return int(any(found.wrong(each, today) for each in found.rows))
 
 
 def _profile(options: argparse.Namespace) -> int:

@@ -19,6 +19,7 @@ from seatrial.outcome import Result
 from seatrial.platform import PlatformClient
 from seatrial.report import OUT, previous, site, summary, write
 from seatrial.verdict import Verdict, rule
+from seatrial.waivers import Waivers
 
 
 def ready(environment: Environment) -> None:
@@ -95,10 +96,12 @@ def conclude(
     *,
     started: float | None = None,
     timings: Mapping[str, float] | None = None,
+    waivers: Waivers | None = None,
 ) -> Verdict:
     """Rule on the results of a scope.
 
     Args:
+        waivers: what is accepted; nothing when left out.
         started: `time.time()` at the start of the trial; the first result's start when left out.
         timings: stage name -> seconds, for the report.
     """
@@ -112,7 +115,10 @@ def conclude(
     found = list(problems)
     names = {row.id for row in scope.rows}
     found += [f"{result.id} ran but is not in expected.toml" for result in ended if result.id not in names]
-    ruling, missing = rule(ended, required, found)
+    accepted, today = waivers or Waivers(), datetime.now(UTC).date()
+    used = accepted.used(ended, profile.name, today)
+    unfit = accepted.unfit(ended, profile.name, today)
+    ruling, missing = rule(ended, required, found, used, unfit)
     begin = started if started is not None else time.time() - sum(result.duration_s for result in ended)
     return Verdict(
         ruling=ruling,
@@ -125,8 +131,9 @@ def conclude(
         results=ended,
         required=tuple(required),
         missing=missing,
-        problems=tuple(found),
+        problems=(*found, *unfit),
         timings=dict(timings or {}),
+        waivers={check: waiver.to_json() for check, waiver in used.items()},
         harness=harness_version(),
     )
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from seatrial import conclude, expected, hosting
+from seatrial import conclude, expected, hosting, waivers
 from seatrial.drills import of_many
 from seatrial.environment import Environment
 from seatrial.errors import HarnessError
@@ -44,6 +44,7 @@ def run(
         times: how often to run every check; more than once, a result tells of all of them (drills).
     """
     scope = expected.select(expected.read(suites), wanted)
+    accepted = waivers.read(suites)
     started = time.time()
     stages = Stages()
     with hosting.booted(environment.profile) as boot:
@@ -67,7 +68,13 @@ def run(
             stages.problems += few
             stages.results = {name: of_many(each) if times > 1 else each[0] for name, each in runs.items()}
             verdict = conclude.conclude(
-                environment, stages.results.values(), scope, stages.problems, started=started, timings=stages.timings
+                environment,
+                stages.results.values(),
+                scope,
+                stages.problems,
+                started=started,
+                timings=stages.timings,
+                waivers=accepted,
             )
     return verdict
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import pytest
 from rich.console import Console
 
-from seatrial import answers, conclude, expected, plans
+from seatrial import answers, conclude, expected, plans, waivers
 from seatrial.environment import Arming, Environment
 from seatrial.errors import HarnessError, Invalid, SeatrialError
 from seatrial.impact import HANDLES, Observe
@@ -45,6 +45,7 @@ class State:
         self.stage = stage
         self.results_file = results
         self.collected: dict[str, pytest.Item] = {}
+        self.accepted = waivers.Waivers()
         self.results: dict[str, Result] = {}
         self.drills: list[Planned] = []
         self.answering: list[expected.Row] = []
@@ -143,6 +144,10 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     state = _open(config)
     for item in checks:
         _register(state, item)
+    try:
+        state.accepted = waivers.read(*{expected.root_of(item.path) for item in checks})
+    except SeatrialError as error:
+        raise pytest.UsageError(str(error)) from None
     if state.rules and not _is_parallel(config):
         items += _answers(session, state)
     wanted = {"all": (False, True), "parallel": (False,), "serial": (True,)}[state.stage]
@@ -410,7 +415,7 @@ def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
     problems = [*state.problems, *conclude.filters(session.config)]
     if state.answering:
         scope = expected.Scope(f"{scope.label}, answered without a strike", (*scope.rows, *state.answering))
-    verdict = conclude.conclude(state.environment, state.results.values(), scope, problems)
+    verdict = conclude.conclude(state.environment, state.results.values(), scope, problems, waivers=state.accepted)
     session.config.stash[VERDICT] = verdict
     session.exitstatus = {0: pytest.ExitCode.OK, 1: pytest.ExitCode.TESTS_FAILED}.get(
         verdict.ruling.exit_code, pytest.ExitCode.INTERRUPTED

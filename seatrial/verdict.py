@@ -83,18 +83,22 @@ class Verdict:
 
 
 def rule(
-    results: Iterable[Result], required: Iterable[str], problems: Iterable[str] = (), waived: Iterable[str] = ()
+    results: Iterable[Result],
+    required: Iterable[str],
+    problems: Iterable[str] = (),
+    waived: Iterable[str] = (),
+    unfit: Iterable[str] = (),
 ) -> tuple[Ruling, tuple[str, ...]]:
     """Return the ruling and the required ids that have no result.
 
-    A required check that failed without a waiver makes NO-GO; one that is INVALID, NOT-RUN or missing, or any problem
+    A required check that failed without a waiver makes NO-GO, and so does an unfit waiver; one that is INVALID, NOT-RUN or missing, or any problem
     of the run itself, makes INCONCLUSIVE; nothing required makes INCONCLUSIVE too, since nothing was proven.
     """
     by_id = {result.id: result for result in results}
     needed, accepted = tuple(required), set(waived)
     missing = tuple(name for name in needed if name not in by_id)
     ended = [by_id[name] for name in needed if name in by_id and name not in accepted]
-    if any(result.outcome is Outcome.FAILED for result in ended):
+    if tuple(unfit) or any(result.outcome is Outcome.FAILED for result in ended):
         return Ruling.NO_GO, missing
     if not needed or missing or tuple(problems) or any(result.outcome is not Outcome.PASSED for result in ended):
         return Ruling.INCONCLUSIVE, missing

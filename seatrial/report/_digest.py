@@ -68,6 +68,8 @@ def _gaps(verdict: Verdict, required: set[str]) -> tuple[Gap, ...]:
 
 def _sentence(verdict: Verdict, failed: tuple[Result, ...]) -> str:
     needed = len(verdict.required)
+    if verdict.ruling is Ruling.NO_GO and not failed:
+        return "Nothing required failed, but a waiver does not count."
     if verdict.ruling is Ruling.NO_GO:
         return f"{len(failed)} of {_checks(needed)} that must pass failed."
     if verdict.ruling is Ruling.GO:
