@@ -34,7 +34,11 @@ def main() -> None:
     asked: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=sandbox, env=libraries)
-        page = browser.new_page(viewport={"width": 1100, "height": 900}, color_scheme="light")
+        page = browser.new_page(
+            viewport={"width": 1100, "height": 900},
+            color_scheme="light",
+            device_scale_factor=1.5 if options.part else 1,
+        )
         page.on("request", lambda request: asked.append(request.url))
         page.goto(options.page.resolve().as_uri(), wait_until="networkidle")
         if options.part:
