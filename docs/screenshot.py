@@ -30,7 +30,7 @@ def main() -> None:
             sys.exit(f"{needed} is not there{hint}")
     # Root has no sandbox of its own to enter; what is opened is a file that we wrote.
     sandbox = [] if os.geteuid() else ["--no-sandbox"]
-    libraries = {**os.environ, "LD_LIBRARY_PATH": str(program.parent / "lib")}
+    libraries: dict[str, str | float | bool] = {**os.environ, "LD_LIBRARY_PATH": str(program.parent / "lib")}
     asked: list[str] = []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=sandbox, env=libraries)
