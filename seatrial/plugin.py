@@ -252,9 +252,8 @@ def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     item.stash[TRIAL].handles.append(handle)
     try:
         if absent := sorted(set(check.needs) - _running(handle, check)):
-            raise NotRun(
-                f"the platform runs no {' and no '.join(absent)}; `seatrial logs platform` says what it misses"
-            )
+            where = "`seatrial logs platform` says why" if handle.profile.platform else "the profile names no platform"
+            raise NotRun(f"nothing runs {' and '.join(absent)} here: {where}")
         yield handle
     finally:
         handle.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.bench import Bench
 from tests.harness.test_plugin import OPEN
 from tests.harness.test_prove import Tiny
 
@@ -29,4 +30,13 @@ def test_what_a_check_needs_decides_whether_it_is_run(tiny: Tiny) -> None:
 
     assert run.code == 2, run.output
     assert (run.outcome("INF-TC-01"), run.outcome("INF-TC-02")) == ("PASSED", "NOT-RUN")
-    assert run.reason("INF-TC-02") == "the platform runs no beacon; `seatrial logs platform` says what it misses"
+    assert run.reason("INF-TC-02") == "nothing runs beacon here: `seatrial logs platform` says why"
+
+
+def test_without_a_platform_nothing_that_needs_its_parts_is_run(bench: Bench) -> None:
+    bench.suite(OPEN.replace('component="port"', 'component="port", needs=("lamp",)'))
+
+    run = bench.pytest()
+
+    assert (run.code, run.outcome("INF-TC-01")) == (2, "NOT-RUN"), run.output
+    assert run.reason("INF-TC-01") == "nothing runs lamp here: the profile names no platform"

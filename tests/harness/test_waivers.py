@@ -96,6 +96,12 @@ def test_a_waiver_excuses_what_failed_here_until_its_day(
     assert (bool(unfit), why in unfit) == (bool(why), True)
 
 
+def test_a_waiver_of_a_check_that_is_not_in_the_run_is_no_matter() -> None:
+    over = Waivers((replace(PLAIN, expires=TODAY - dt.timedelta(days=1)),), frozenset({"INF-TC-01", "INF-TC-02"}))
+
+    assert over.unfit([result("INF-TC-01", Outcome.PASSED)], "here", TODAY) == []
+
+
 @pytest.fixture
 def suites(tmp_path: Path) -> Path:
     """A folder of suites whose list names one check."""

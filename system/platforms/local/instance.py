@@ -146,6 +146,7 @@ class Instance:
         The pager collects the services' errors, and needs nothing but Python.
         """
         if not self.watched:
+            self.tell("nothing watches the system: it was started with --unwatched")
             return ()
         watchers, pager = self.programs.watchers, Pager(self.layout, self.programs)
         if watchers is None:
