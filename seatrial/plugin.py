@@ -253,7 +253,7 @@ def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     try:
         if absent := sorted(set(check.needs) - _running(handle, check)):
             where = "`seatrial logs platform` says why" if handle.profile.platform else "the profile names no platform"
-            raise NotRun(f"nothing runs {' and '.join(absent)} here: {where}")
+            raise NotRun(f"nothing runs {', '.join(absent)} here: {where}")
         yield handle
     finally:
         handle.close()

@@ -66,6 +66,13 @@ def _gaps(verdict: Verdict, required: set[str]) -> tuple[Gap, ...]:
     return tuple(sorted(gaps, key=lambda gap: (not gap.required, -len(gap.ids), gap.reason)))
 
 
+def _passed(needed: int, waived: int) -> str:
+    if waived:
+        excused = f"{waived} did not and {'is' if waived == 1 else 'are'} excused by a waiver"
+        return f"{_checks(needed)} had to pass: {needed - waived} did, {excused}."
+    return f"{_checks(needed)} had to pass, and {'it did' if needed == 1 else 'all did'}."
+
+
 def _sentence(verdict: Verdict, failed: tuple[Result, ...]) -> str:
     needed = len(verdict.required)
     if verdict.ruling is Ruling.NO_GO and not failed:
@@ -73,9 +80,7 @@ def _sentence(verdict: Verdict, failed: tuple[Result, ...]) -> str:
     if verdict.ruling is Ruling.NO_GO:
         return f"{len(failed)} of {_checks(needed)} that must pass failed."
     if verdict.ruling is Ruling.GO:
-        waived = sum(name in verdict.waivers for name in verdict.required)
-        passed = f"{_checks(needed)} had to pass, and {'it did' if needed == 1 else 'all did'}"
-        return f"{passed}{f', {waived} by waiver' if waived else ''}."
+        return _passed(needed, sum(name in verdict.waivers for name in verdict.required))
     if not needed:
         return "No check was required in this scope, so nothing is proven."
     passed_ids = {result.id for result in verdict.results if result.outcome is Outcome.PASSED} | set(verdict.waivers)
