@@ -9,6 +9,7 @@ import pytest
 
 from seatrial import cli
 from seatrial.secrecy.sops import SopsFile
+from seatrial.verbs.common import USAGE_ERROR
 
 PROFILE = """\
 name = "here"
@@ -72,9 +73,9 @@ def test_a_key_is_private_and_its_public_half_is_shown(profile: Path, capsys: py
 def test_a_key_is_neither_written_over_nor_put_into_the_tree(profile: Path, capsys: pytest.CaptureFixture[str]) -> None:
     recipient(profile)
 
-    assert run(profile, "generate", "--key", os.environ["SOPS_AGE_KEY_FILE"]) == cli.USAGE_ERROR
+    assert run(profile, "generate", "--key", os.environ["SOPS_AGE_KEY_FILE"]) == USAGE_ERROR
     assert "never written over" in capsys.readouterr().err
-    assert run(profile, "generate", "--key", str(profile.parent / "tree" / "sub" / "x")) == cli.USAGE_ERROR
+    assert run(profile, "generate", "--key", str(profile.parent / "tree" / "sub" / "x")) == USAGE_ERROR
     assert not (profile.parent / "tree" / "sub").exists()
 
 
@@ -100,7 +101,7 @@ def test_a_name_that_no_profile_knows_is_ours_too(profile: Path, filled: SopsFil
 def test_what_a_service_issues_is_not_made_up(
     profile: Path, filled: SopsFile, verb: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run(profile, verb, "postgres") == cli.USAGE_ERROR
+    assert run(profile, verb, "postgres") == USAGE_ERROR
     assert "issued by its service" in capsys.readouterr().err
     assert filled.read()["postgres"] == "issued-elsewhere"
 
@@ -119,7 +120,7 @@ def test_a_rotated_value_is_a_new_one_and_the_others_stay(profile: Path, filled:
     now = filled.read()
     assert now["postgres"] == "issued-elsewhere"
     assert now["account_1"] != "first-value"
-    assert run(profile, "rotate", "account_9") == cli.USAGE_ERROR
+    assert run(profile, "rotate", "account_9") == USAGE_ERROR
 
 
 def test_a_new_data_key_keeps_the_values(profile: Path, filled: SopsFile) -> None:
@@ -214,6 +215,6 @@ def test_without_sops_files_and_platform_there_is_nothing_to_rotate(
         )
     )
 
-    assert run(profile, "rotate", "redis-api") == cli.USAGE_ERROR
-    assert run(profile, "rotate") == cli.USAGE_ERROR
+    assert run(profile, "rotate", "redis-api") == USAGE_ERROR
+    assert run(profile, "rotate") == USAGE_ERROR
     assert "neither a SOPS file nor a platform" in capsys.readouterr().err

@@ -1,0 +1,59 @@
+"""`seatrial up`, `down`, `status`, `logs` and `heal`: the environment itself."""
+
+import argparse
+import sys
+
+from seatrial import hosting
+from seatrial.environment import Arming
+from seatrial.errors import EnvironmentFault
+from seatrial.platform import PlatformClient
+from seatrial.scope import close_clients
+from seatrial.verbs.common import Verbs, opened, with_profile
+
+
+def add_to(verbs: Verbs) -> None:
+    """Add the verbs."""
+    with_profile(
+        verbs.add(
+            "heal", _heal, "replay the undo log after a trial was killed; starts the environment first if it is down"
+        )
+    )
+    for name, text in (("up", "start the environment"), ("down", "stop it"), ("status", "show its parts")):
+        with_profile(verbs.add(name, _platform, text))
+    logs = verbs.add("logs", _logs, "print a part's last log lines")
+    with_profile(logs)
+    logs.add_argument("part", help="for example api-1")
+    logs.add_argument("--lines", type=int, default=100)
+
+
+def _heal(options: argparse.Namespace) -> int:
+    environment = opened(options)
+    profile = environment.profile
+    environment.arming = Arming(profile.max_impact)
+    if not environment.undo_log.pending():
+        print(f"nothing to heal on {profile.name}: no strike is waiting to be undone")
+        return 0
+    if not hosting.is_up(profile):
+        print(f"{profile.name} is down: starting it first")
+        if hosting.call(profile, "up"):
+            raise EnvironmentFault(f"{profile.name} did not start; its lines above say why")
+    with environment.lock():
+        for entry in environment.undo_strikes():
+            print(f"undone {entry}")
+        close_clients(environment.clients)
+    print(f"{profile.name} is whole again")
+    return 0
+
+
+def _platform(options: argparse.Namespace) -> int:
+    return hosting.call(opened(options).profile, options.command)
+
+
+def _logs(options: argparse.Namespace) -> int:
+    environment = opened(options)
+    lines = PlatformClient(hosting.section(environment.profile).socket).logs(options.part, options.lines)
+    if not lines:
+        print(f"the log of {options.part} is empty", file=sys.stderr)
+    for line in lines:
+        print(line)
+    return 0
