@@ -198,6 +198,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     if drill and _plugin(config, Given) is None and not _is_parallel(config):
         environment = _open(config).environment
         if drill.id not in environment.profile.expect.not_applicable and not environment.refuses(drill.level):
+            if reporter := config.pluginmanager.get_plugin("terminalreporter"):
+                reporter.ensure_newline()
             print(f"{drill.id} strikes: {drill.plan.strikes}. {plans.stop_line(drill.plan)}", flush=True)
     return (yield)
 

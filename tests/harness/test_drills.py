@@ -147,11 +147,12 @@ def test_wrong_usage_is_refused_with_its_reason(tiny: Tiny, arguments: tuple[str
 def test_raw_pytest_says_first_what_can_be_rehearsed(tiny: Tiny) -> None:
     assert tiny.seatrial("up").code == 0
 
-    unarmed, armed = tiny.pytest("suites/dr"), tiny.pytest("suites/dr", "--arm", "disrupt=here")
+    unarmed, armed = tiny.pytest("suites/dr"), tiny.pytest("suites", "--arm", "disrupt=here")
 
     assert "not armed: needs --arm disrupt=here" in " ".join(unarmed.output.split("DR-TC-01")[1].split())
     assert unarmed.code == 2, unarmed.output
     assert "rehearsed: the port is stopped" in " ".join(armed.output.split())
+    assert "\nDR-TC-01 strikes" in armed.output
     assert armed.code == 0, armed.output
 
 
