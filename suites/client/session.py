@@ -1,7 +1,7 @@
 """Signed-in calls: each returns the answer as a value, and anything but the promised status is a Failure."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -166,6 +166,14 @@ class Session:
         if seen.status == "failed" and until == SETTLED:
             raise Failure("a ready preview", f"status failed: {seen.failure_reason}", "worker")
         return seen
+
+    def wait_for_all(self, assets: Iterable[Asset], *, within_s: float) -> None:
+        """Wait until all are ready, each at most `within_s` after the one that was announced before it.
+
+        So a long queue may take long, and one that stands still is a Failure however long it is.
+        """
+        for asset in sorted(assets, key=lambda each: each.created_at):
+            self.wait(asset.id, within_s=within_s)
 
     def _in(self, asset_id: str, until: frozenset[str]) -> Asset:
         asset = self.asset(asset_id)

@@ -160,8 +160,7 @@ class Rolling:
         within_s = float(self._disrupt.target("preview_s"))
         mine = f"{self._disrupt.marker} job "
         with case("every acknowledged upload"):
-            for asset in self._assets(mine):
-                self.session.wait(asset.id, within_s=within_s)
+            self.session.wait_for_all(self._assets(mine), within_s=within_s)
             audit = self._ledger.audit(each.title for each in self._assets(mine))
             self._disrupt.evidence("audit of acknowledged uploads", audit.to_json())
             require_whole(audit, at_least=1)

@@ -44,8 +44,7 @@ class Uploads:
 
     def require_whole(self, at_least: int, struck_s: float) -> None:
         """Wait until every upload is ready, and demand that none was lost or doubled; Failure otherwise."""
-        for asset in self._found():
-            self._session.wait(asset.id, within_s=float(self._exercise.target("preview_s")))
+        self._session.wait_for_all(self._found(), within_s=float(self._exercise.target("preview_s")))
         audit = self._ledger.audit((each.title for each in self._found()), struck_s)
         self._exercise.evidence("RPO, audit of acknowledged uploads", audit.to_json())
         require_whole(audit, at_least)

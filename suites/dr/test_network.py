@@ -107,8 +107,7 @@ def test_slow_and_cut_links_cost_no_more_than_they_must(disrupt: Disrupt) -> Non
         with cases("every acknowledged write"):
             rehearsal.people.audit(drill.struck_s, FEW)
         with cases("what was uploaded meanwhile"):
-            for upload in uploads:
-                session.wait(upload.id, within_s=float(disrupt.target("preview_s")))
+            session.wait_for_all(uploads, within_s=float(disrupt.target("preview_s")))
 
 
 @dataclass

@@ -120,8 +120,7 @@ def test_a_poison_job_is_put_aside(exercise: Exercise) -> None:
     job = str(jobs(exercise, poison)[0]["id"])
     with exercise.cases(at_least=4) as cases:
         with cases("others flow"):
-            for each in beside:
-                session.wait(each.id, within_s=float(exercise.target("preview_s")))
+            session.wait_for_all(beside, within_s=float(exercise.target("preview_s")))
         with cases("given up"):
             ended = session.wait(poison.id, within_s=2 * attempts * lease_s, until=frozenset({"failed"}))
             row = jobs(exercise, poison)[0]

@@ -194,8 +194,7 @@ class _Rehearsal:
     def audit(self) -> None:
         """Demand that every acknowledged upload is there once, ready, with one job that is done."""
         within_s = float(self._destroy.target("preview_s"))
-        for asset in self._assets():
-            self._session.wait(asset.id, within_s=within_s)
+        self._session.wait_for_all(self._assets(), within_s=within_s)
         audit = self._ledger.audit((each.title for each in self._assets()), self.drill.struck_s)
         self._destroy.evidence("RPO, audit of acknowledged uploads", audit.to_json())
         require_whole(audit, at_least=BEFORE + 2 * AFTER)

@@ -53,8 +53,7 @@ def test_a_lost_region_is_rebuilt_in_an_empty_place(destroy: Destroy) -> None:
     limit_s, see = float(destroy.target("region_rebuilt_s")), steady(destroy, session)
     with Drill(destroy, see, within_s=float(destroy.target("ready_s"))) as drill:
         assets = uploads.short(BEFORE)
-        for each in assets:
-            session.wait(each.id, within_s=float(destroy.target("preview_s")))
+        session.wait_for_all(assets, within_s=float(destroy.target("preview_s")))
         promoted = session.promote(assets[0].id)
         link = session.playback(assets[1].id).url
         before = region.play(destroy, link)

@@ -1,12 +1,19 @@
 """The product's client reads answers strictly."""
 
+import itertools
+import json
+import sys
 from datetime import UTC, datetime
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import pytest
 
 from seatrial import Failure
-from suites.client import Asset, Created, Playback
+from seatrial.probes.http import HttpAnswer
+from suites.client import Asset, Client, Created, Playback, Session, Tokens
 from suites.client.contract import body_for, operations
 
 ASSET: dict[str, Any] = {
@@ -91,3 +98,38 @@ def test_operations_come_with_bodies_that_fit() -> None:
 def test_what_is_no_contract_is_a_finding() -> None:
     with pytest.raises(Failure, match="OpenAPI"):
         operations({"detail": "Not Found"})
+
+
+TOKENS = Tokens("access", "refresh", "Bearer", 60)
+
+
+class Queue:
+    """Answers as a product whose worker finishes the oldest of its videos at every third look, whichever is looked at."""
+
+    def __init__(self, *waiting: str) -> None:
+        self.waiting, self.looks = [*waiting], 0
+
+    def request(self, method: str, url: str, **_sent: Any) -> HttpAnswer:
+        """Answer with one asset."""
+        self.looks += 1
+        if self.looks % 3 == 0:
+            del self.waiting[:1]
+        name = url.rpartition("/")[2]
+        status = "queued" if name in self.waiting else "ready"
+        body = json.dumps({**ASSET, "id": name, "status": status}).encode()
+        return HttpAnswer(method, url, 200, httpx2.Headers(), body, 0.0, None)
+
+
+def test_a_long_queue_is_waited_for_from_its_oldest_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SimpleNamespace(monotonic=partial(next, itertools.count()), sleep=lambda _s: None)
+    monkeypatch.setattr(sys.modules["seatrial.eventually"], "time", clock)
+    names = [f"{number:02}" for number in range(20)]
+    session = Session(Client(Queue(*names)), TOKENS, lambda: session)
+    newest_first = [
+        Asset.from_json({**ASSET, "id": name, "created_at": f"2026-11-01T10:00:{name}Z"}) for name in reversed(names)
+    ]
+
+    session.wait_for_all(newest_first, within_s=20)
+
+    with pytest.raises(Failure, match="status queued"):
+        Session(Client(Queue(*names)), TOKENS, lambda: session).wait("19", within_s=20)
