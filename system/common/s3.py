@@ -120,9 +120,9 @@ class ObjectStore:
         return await asyncio.get_running_loop().run_in_executor(self._signing_thread, lambda: call(self.presigner))
 
     async def probe(self, bucket: str) -> None:
-        """Raise unless the bucket can be listed within a second."""
+        """Raise unless the bucket is there within a second, for a key that may list it; listing would cost the store far more."""
         await asyncio.get_running_loop().run_in_executor(
-            self._probe_thread, lambda: self._prober.list_objects_v2(Bucket=bucket, MaxKeys=1)
+            self._probe_thread, lambda: self._prober.head_bucket(Bucket=bucket)
         )
 
     def close(self) -> None:

@@ -40,7 +40,7 @@ def test_keys_are_known_as_the_bytes_that_they_stand_for(running: Running) -> No
 
 
 def test_without_texts_logs_and_processes_are_looked_through(running: Running) -> None:
-    answer = scan(running, canaries=["postgres:", "GOMEMLIMIT=256MiB", "server is up"])
+    answer = scan(running, canaries=["postgres:", "GOMEMLIMIT=512MiB", "server is up"])
 
     looked = answer["looked"]
     assert looked.keys() == {"logs", "arguments", "environment"}

@@ -72,7 +72,7 @@ class SeaweedFS(Part):
             "HOME": str(self._home),
             "PATH": "/usr/bin:/bin",
             "TZ": "UTC",
-            "GOMEMLIMIT": "256MiB",
+            "GOMEMLIMIT": "512MiB",  # it holds some 200 MiB: half of this, and it did little but collect garbage
         }
         return Command([self.programs.weed, "-logtostderr=true", "server", *flags], environment, self._data)
 
