@@ -41,8 +41,10 @@ def _row(drill: Planned, result: Mapping[str, Any] | None) -> str:
         return f"| {name} | {cell(drill.plan.strikes)} | not rehearsed | | | |"
     evidence = result["evidence"]
     stages = [_stage(row) for row in evidence.get(RTO, ())]
-    audits = [value for key, value in evidence.items() if key.startswith("RPO")]
-    lost = "; ".join(f"{len(audit['lost'])} of {audit['acknowledged']}" for audit in audits)
+    audits = {key.removeprefix("RPO, "): value for key, value in evidence.items() if key.startswith("RPO")}
+    counts = {name: f"{len(audit['lost'])} of {audit['acknowledged']}" for name, audit in audits.items()}
+    named = (f"{count} ({cell(name)})" for name, count in counts.items())
+    lost = "; ".join(named if len(counts) > 1 else counts.values())
     took = f"{result['duration_s']:.0f} s"
     cells = (cell(drill.plan.strikes), result["outcome"], cell(", ".join(stages)), lost, took)
     return f"| {name} | {' | '.join(cells)} |"

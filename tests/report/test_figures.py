@@ -1,5 +1,7 @@
 """Figures of drills stand between their marks, and what was not rehearsed says so."""
 
+from typing import Any
+
 import pytest
 
 from seatrial.errors import UsageError
@@ -10,7 +12,7 @@ from seatrial.report.figures import BEGIN, END, with_figures
 
 PLAN = Plan("a | b is struck", "nobody", "nothing", 1)
 DRILLS = [Planned(name, "title", Level.DISRUPT, PLAN) for name in ("DR-TC-01", "DR-TC-02", "DR-TC-03")]
-PASSED = {
+PASSED: dict[str, Any] = {
     "id": "DR-TC-01",
     "outcome": "PASSED",
     "duration_s": 12.4,
@@ -41,6 +43,14 @@ def test_each_drill_has_its_row_and_the_rest_of_the_page_stays() -> None:
         "| [DR-TC-03](checks/DR-TC-03.md) | a \\| b is struck | not rehearsed | | | |",
     ]
     assert with_figures(page, DRILLS, VERDICT) == page
+
+
+def test_several_audits_of_one_drill_are_told_apart() -> None:
+    evidence = {**PASSED["evidence"], "RPO, audit after | the last": {"acknowledged": 2, "lost": []}}
+
+    page = with_figures(f"{BEGIN}{END}", DRILLS[:1], {**VERDICT, "results": [{**PASSED, "evidence": evidence}]})
+
+    assert "| 1 of 7 (audit of writes); 0 of 2 (audit after \\| the last) |" in page
 
 
 @pytest.mark.parametrize("page", ["", f"{BEGIN} without an end", f"{END}"])
