@@ -80,10 +80,11 @@ class TimelineForked:
         self._key = ""
 
     def strike(self, destroy: Destroy) -> None:
-        """Put the history of a newer timeline into the archive."""
+        """Put the history of a newer timeline into the archive; backups may be of any older one, so all are in it."""
         written = str(destroy.pg.rows("select pg_walfile_name(pg_current_wal_lsn()) as segment")[0]["segment"])
         timeline = int(written[:8], 16)
-        history = f"{timeline}\t0/1000000\tno recovery target specified\n".encode()
+        older = (f"{number}\t0/1000000\tno recovery target specified\n" for number in range(1, timeline + 1))
+        history = "".join(older).encode()
         self._key = f"{PREFIX}/wals/{timeline + 1:08X}.history.gz"
         destroy.s3.put_object(BUCKET, self._key, gzip.compress(history))
 
