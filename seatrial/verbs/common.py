@@ -17,7 +17,7 @@ USAGE_ERROR = 3
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser that exits 3 for wrong usage and suggests the nearest command."""
+    """An argument parser that exits 3 for wrong usage: 2 means that there is no verdict."""
 
     def error(self, message: str) -> NoReturn:
         """Print usage and what was meant."""

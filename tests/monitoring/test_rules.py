@@ -36,7 +36,7 @@ EDITED = [
 def tool(name: str) -> str:
     found = shutil.which(name) or shutil.which(MONITORING_TREE.resolve() / "usr/bin" / name)
     if found is None:
-        pytest.skip(f"{name} is neither on PATH nor in .cache/monitoring: make setup")
+        pytest.fail(f"{name} is neither on PATH nor in .cache/monitoring: make setup")
     return found
 
 
