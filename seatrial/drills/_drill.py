@@ -111,7 +111,8 @@ class Drill:
         A drill may strike and recover several times; its evidence keeps the stages of all.
 
         Args:
-            stages: name -> answers something true once the stage is reached; asked in turn, a reached one no more.
+            stages: name -> answers something true once the stage is reached; asked in turn, a reached one no more. One that
+                takes its time keeps the others waiting, on the same clock.
             within_s: the deadline for all.
             where: the component that is to recover.
             budgets_s: name of a stage -> how long it may take.

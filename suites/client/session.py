@@ -106,16 +106,16 @@ class Session:
         headers = {"Idempotency-Key": idempotency_key} if idempotency_key else None
         return Created.from_json(promised(self.call("POST", "/v1/assets", json=announced, headers=headers), 201).json())
 
-    def put(self, upload: Upload, content: bytes) -> list[dict[str, Any]] | None:
+    def put(self, upload: Upload, content: bytes, *, timeout_s: float = 60.0) -> list[dict[str, Any]] | None:
         """Send the bytes to the object store; return the parts to complete with, None for a single upload."""
         if not upload.parts:
-            promised(self._store(upload.url or "", content, upload.headers), 200, "s3")
+            promised(self._store(upload.url or "", content, upload.headers, timeout_s), 200, "s3")
             return None
         size = upload.part_size_bytes or 0
         done = []
         for part in upload.parts:
             chunk = content[(part.part_number - 1) * size : part.part_number * size]
-            answer = promised(self._store(part.url, chunk, {}), 200, "s3")
+            answer = promised(self._store(part.url, chunk, {}, timeout_s), 200, "s3")
             done.append({"part_number": part.part_number, "etag": answer.headers.get("etag", "")})
         return done
 
@@ -123,10 +123,12 @@ class Session:
         """Ask how to go on with an upload."""
         return Unfinished.from_json(promised(self.call("GET", f"/v1/assets/{asset_id}/upload"), 200).json())
 
-    def complete(self, asset_id: str, parts: Sequence[Mapping[str, Any]] | None = None) -> Asset:
+    def complete(
+        self, asset_id: str, parts: Sequence[Mapping[str, Any]] | None = None, *, timeout_s: float = 30.0
+    ) -> Asset:
         """Say that all bytes are there; the answer acknowledges the upload."""
         body = {"parts": list(parts)} if parts is not None else {}
-        answer = self.call("POST", f"/v1/assets/{asset_id}/complete", json=body, timeout_s=30.0)
+        answer = self.call("POST", f"/v1/assets/{asset_id}/complete", json=body, timeout_s=timeout_s)
         return Asset.from_json(promised(answer, 202).json())
 
     def upload(self, title: str, content: bytes, *, multipart: bool = False, **announced: Any) -> Asset:
@@ -212,8 +214,8 @@ class Session:
             return True
         raise unpromised(answer, 204, "api")
 
-    def _store(self, url: str, content: bytes, headers: Mapping[str, str]) -> HttpAnswer:
-        return self.client.http.request("PUT", url, data=content, headers=headers, timeout_s=60.0)
+    def _store(self, url: str, content: bytes, headers: Mapping[str, str], timeout_s: float) -> HttpAnswer:
+        return self.client.http.request("PUT", url, data=content, headers=headers, timeout_s=timeout_s)
 
 
 def announcement(

@@ -34,11 +34,16 @@ class Uploads:
         self._exercise.cleanup(remove, self._session, created.asset.id)
         return created
 
-    def finish(self, created: Created, content: bytes) -> Asset:
-        """Send and complete one that was announced; it can be repeated until it is acknowledged."""
+    def finish(self, created: Created, content: bytes, *, timeout_s: float = 30.0) -> Asset:
+        """Send and complete one that was announced; it can be repeated until it is acknowledged.
+
+        Args:
+            timeout_s: for each of the two requests.
+        """
         require(created.upload is not None, "somewhere to upload to", f"{created}")
         assert created.upload is not None
-        asset = self._session.complete(created.asset.id, self._session.put(created.upload, content))
+        parts = self._session.put(created.upload, content, timeout_s=timeout_s)
+        asset = self._session.complete(created.asset.id, parts, timeout_s=timeout_s)
         self._ledger.acknowledge(created.asset.title)
         return asset
 

@@ -262,10 +262,11 @@ class _Rehearsal:
         return True
 
     def _finished(self, pending: list[Created]) -> bool:
-        while pending:
-            self.uploads.finish(pending[0], self._clip)
+        """Try one, and not for long: the other stages of the recovery are asked after it."""
+        if pending:
+            self.uploads.finish(pending[0], self._clip, timeout_s=ASK_S)
             del pending[0]
-        return True
+        return not pending
 
     def _plays(self, link: str, etag: str = "") -> bool:
         answer = self._disrupt.http.get(link, timeout_s=WITHIN_S)
