@@ -16,7 +16,11 @@ class LostAtFrontend(PatchedRelease):
 
     services = ("frontend",)
     patch: ClassVar = [
-        Patch(file="system/frontend/api.py", find="    if trace := trace_id.get():\n", replace='    if trace := "":\n')
+        Patch(
+            file="system/frontend/api.py",
+            find='    return {"traceparent": traceparent} if traceparent else {}\n',
+            replace="    return {}\n",
+        )
     ]
 
 
@@ -30,9 +34,9 @@ class LostAtStream(PatchedRelease):
     services = ("api",)
     patch: ClassVar = [
         Patch(
-            file="system/api/outbox.py",
-            find='"asset_id": message.asset_id, "trace": message.trace}',
-            replace='"asset_id": message.asset_id, "trace": ""}',
+            file="system/common/queue.py",
+            find='"asset_id": str(self.asset_id), "trace": self.trace}',
+            replace='"asset_id": str(self.asset_id), "trace": ""}',
         )
     ]
 

@@ -53,9 +53,9 @@ class StreamTrimmed(PatchedRelease):
     services = ("api",)
     patch: ClassVar = [
         Patch(
-            file="system/api/outbox.py",
-            find="await services.redis.xadd(message.stream, fields)",
-            replace="await services.redis.xadd(message.stream, fields, maxlen=1, approximate=False)",
+            file="system/common/queue.py",
+            find="await redis.xadd(stream, fields)",
+            replace="await redis.xadd(stream, fields, maxlen=1, approximate=False)",
         )
     ]
 

@@ -35,8 +35,8 @@ class WithoutRequestId(PatchedRelease):
     patch: ClassVar = [
         Patch(
             file=MIDDLEWARE,
-            find="request_id.set(given[0].decode() if given else fresh[:32])",
-            replace="request_id.set(fresh[:32])",
+            find="request_id.set(given[0].decode() if given else secrets.token_hex(16))",
+            replace="request_id.set(secrets.token_hex(16))",
         )
     ]
 

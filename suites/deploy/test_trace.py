@@ -59,7 +59,7 @@ def test_one_trace_id_crosses_every_service(exercise: Exercise) -> None:
             rows = exercise.pg.rows(
                 "select trace from outbox join jobs on jobs.id = job_id where asset_id = %s", (asset_id,)
             )
-            require([row["trace"] for row in rows] == [trace], f"trace {trace} in the outbox", f"{rows}", "api")
+            require(len(rows) == 1 and trace in rows[0]["trace"], f"trace {trace} in the outbox", f"{rows}", "api")
         session.wait(asset_id, within_s=float(exercise.target("preview_s")))
         for name in ("preview.mp4", "poster.jpg"):
             with cases(f"the metadata of {name}"):

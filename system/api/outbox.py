@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
@@ -10,7 +10,9 @@ from redis.exceptions import RedisError
 
 from system.api import counters
 from system.api.services import Services
-from system.common.logging import get_logger, trace_id
+from system.common import tracing
+from system.common.logging import get_logger
+from system.common.queue import JobMessage, publish
 
 __all__ = ["Message", "enqueue", "enqueue_again", "send"]
 
@@ -25,9 +27,7 @@ class Message:
     """Hold an outbox row and the stream it belongs on."""
 
     outbox_id: int
-    job_id: str
-    asset_id: str
-    trace: str
+    job: JobMessage
     stream: str
 
 
@@ -36,14 +36,14 @@ async def enqueue(connection: AsyncConnection[DictRow], asset_id: str) -> Messag
     cursor = await connection.execute(
         """with job as (insert into jobs (asset_id, kind) values (%s, %s) returning id, kind),
                 message as (insert into outbox (job_id, trace) select id, %s from job returning id, job_id, trace)
-           select message.id as outbox_id, message.job_id::text, message.trace, job_kinds.stream
+           select message.id as outbox_id, message.job_id, message.trace, job_kinds.stream
            from message, job join job_kinds using (kind)""",
-        (asset_id, KIND, trace_id.get()),
+        (asset_id, KIND, tracing.traceparent()),
     )
     row = await cursor.fetchone()
     if row is None:
         raise RuntimeError(f"no stream is configured for jobs of kind {KIND!r}")
-    return Message(row["outbox_id"], row["job_id"], asset_id, row["trace"], row["stream"])
+    return Message(row["outbox_id"], JobMessage.of(row["job_id"], UUID(asset_id), row["trace"]), row["stream"])
 
 
 async def enqueue_again(connection: AsyncConnection[DictRow], asset_id: str) -> Message:
@@ -56,12 +56,11 @@ async def enqueue_again(connection: AsyncConnection[DictRow], asset_id: str) -> 
 
 async def send(services: Services, message: Message) -> None:
     """Try once; what fails here stays unsent in the outbox, and the relay sends it."""
-    fields: dict[Any, Any] = {"job_id": message.job_id, "asset_id": message.asset_id, "trace": message.trace}
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            await services.redis.xadd(message.stream, fields)
+            await publish(services.redis, message.stream, message.job)
     except (RedisError, TimeoutError) as error:
         counters.outbox_deferred.inc()
-        log.warning("job left to the relay", extra={"job_id": message.job_id, "reason": type(error).__name__})
+        log.warning("job left to the relay", extra={"job_id": message.job.job_id, "reason": type(error).__name__})
         return
     await services.row("update outbox set sent_at = now() where id = %s", (message.outbox_id,))

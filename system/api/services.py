@@ -19,6 +19,7 @@ from system.common import metrics
 from system.common.database import (
     Pool,
     Redis,
+    database_span,
     drop_connections,
     open_redis,
     postgres_pool,
@@ -63,8 +64,9 @@ class Services:
     @asynccontextmanager
     async def database(self) -> AsyncIterator[AsyncConnection[DictRow]]:
         """Lend a connection in autocommit mode; statements that belong together go into `connection.transaction()`."""
-        async with self.pool.connection() as connection, time_limit(connection, DATABASE_TIMEOUT_S):
-            yield connection
+        with database_span():
+            async with self.pool.connection() as connection, time_limit(connection, DATABASE_TIMEOUT_S):
+                yield connection
 
     async def row(self, query: Any, values: tuple[object, ...] | dict[str, object]) -> DictRow | None:
         """Run one statement and give its first row."""

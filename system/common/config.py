@@ -123,6 +123,14 @@ class Reader:
             return 0
         return int(text)
 
+    def share(self, name: str, default: str | None = None) -> float:
+        """Read a decimal number from 0 to 1."""
+        text = self.text(name, default)
+        if text and not re.fullmatch(r"0(\.[0-9]{1,9})?|1(\.0{1,9})?", text):
+            self._problems.append(f"{name}: expected a number from 0 to 1, got {text!r}")
+            return 0.0
+        return float(text or 0)
+
     def choice(self, name: str, options: tuple[str, ...], default: str | None = None) -> str:
         """Read one of a few words."""
         text = self.text(name, default)
@@ -199,7 +207,10 @@ def _reason(error: Exception) -> str:
 
 @dataclass(frozen=True)
 class ServiceSettings:
-    """Say which instance this is, where it listens, and, where there is one, the collector of its errors."""
+    """Say which instance this is, where it listens, and, where there are any, the collectors of its errors and its spans.
+
+    `traces_ratio` is the share of traces that are collected where no caller has decided.
+    """
 
     service: str
     instance: str
@@ -208,6 +219,8 @@ class ServiceSettings:
     listen_port: int
     log_level: str
     errors_url: str = ""
+    traces_url: str = ""
+    traces_ratio: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -271,6 +284,8 @@ def read_service(reader: Reader, service: str) -> ServiceSettings:
         listen_port=reader.integer("LISTEN_PORT", at_least=1, at_most=65535),
         log_level=reader.choice("LOG_LEVEL", LOG_LEVELS, "INFO"),
         errors_url=reader.url("ERRORS_URL", ("https", "http"), ""),
+        traces_url=reader.url("TRACES_URL", ("https", "http"), ""),
+        traces_ratio=reader.share("TRACES_RATIO", "1"),
     )
 
 

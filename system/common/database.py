@@ -5,7 +5,7 @@ import os
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
@@ -20,6 +20,7 @@ from redis.asyncio.sentinel import Sentinel
 from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
 
+from system.common import tracing
 from system.common.config import DatabaseSettings, RedisSettings
 from system.common.live import Live
 
@@ -27,6 +28,7 @@ __all__ = [
     "Pool",
     "Redis",
     "connect",
+    "database_span",
     "drop_connections",
     "open_redis",
     "postgres_pool",
@@ -39,6 +41,11 @@ SENTINEL_S = 0.3  # one that hangs is passed over
 
 Pool = AsyncConnectionPool[AsyncConnection[DictRow]]
 Redis = redis.asyncio.Redis
+
+
+def database_span() -> AbstractContextManager[tracing.Span]:
+    """Measure one use of a connection, with the wait for it."""
+    return tracing.span("postgresql", tracing.SpanKind.CLIENT, {"db.system.name": "postgresql"})
 
 
 @asynccontextmanager

@@ -13,9 +13,18 @@ from starlette.responses import Response
 
 from system.common.config import ServiceSettings
 
-__all__ = ["in_flight", "metrics_endpoint", "observe", "route_template", "set_release", "watch_pool"]
+__all__ = [
+    "METHODS",
+    "in_flight",
+    "metrics_endpoint",
+    "observe",
+    "route_template",
+    "set_release",
+    "spans",
+    "watch_pool",
+]
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _BUCKETS_S = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 requests = Counter("http_requests", "Answered requests.", ["method", "route", "status"])
@@ -26,6 +35,7 @@ in_flight = Gauge("http_requests_in_flight", "Requests being served.")
 dependency_up = Gauge("dependency_up", "1 when the last probe of the dependency succeeded.", ["dependency"])
 pool_connections = Gauge("database_pool_connections", "Connections that the pool holds.")
 pool_waiting = Gauge("database_pool_waiting", "Callers that wait for a connection.")
+spans = Counter("trace_spans", "Spans that the collector has taken, or that were lost on the way.", ["outcome"])
 release = Info("seatrial", "Which release this instance runs.")
 
 
@@ -36,7 +46,7 @@ def route_template(scope: Any) -> str:
 
 def observe(method: str, route: str, status: int, elapsed_s: float) -> None:
     """Record one answer."""
-    count, duration = _series(method if method in _METHODS else "other", route, status)
+    count, duration = _series(method if method in METHODS else "other", route, status)
     count.inc()
     duration.observe(elapsed_s)
 

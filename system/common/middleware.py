@@ -15,15 +15,14 @@ from typing import NamedTuple
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from system.common import metrics
+from system.common import metrics, tracing
 from system.common.lifecycle import draining
-from system.common.logging import get_logger, log_request, request_id, trace_id
+from system.common.logging import get_logger, log_request, request_id
 from system.common.problem import problem
 
 __all__ = ["RequestContext"]
 
 _TOKEN = re.compile(rb"[A-Za-z0-9._-]{1,64}")
-_TRACEPARENT = re.compile(rb"00-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context, 3.2
 LARGEST_HEADERS_BYTES = 32 * 1024  # as the ingress has it; the parser itself knows no limit
 _QUIET = frozenset({"/livez", "/readyz", "/metrics"})
 
@@ -31,7 +30,7 @@ log = get_logger("access")
 
 
 class RequestContext:
-    """Set request and trace id, measure, log one line, close connections while draining, and hide what went wrong.
+    """Set request and trace id, measure, log one line, make a span, close connections while draining, and hide what went wrong.
 
     `headers` are added to every answer which does not set them itself.
     """
@@ -48,10 +47,8 @@ class RequestContext:
             return
         read = _read(scope["headers"])
         given = _TOKEN.fullmatch(read.request_id)
-        parent = _TRACEPARENT.fullmatch(read.traceparent)
-        fresh = secrets.token_hex(32)
-        request_id.set(given[0].decode() if given else fresh[:32])
-        trace_id.set(parent[1].decode() if parent else fresh[32:])
+        request_id.set(given[0].decode() if given else secrets.token_hex(16))
+        span = tracing.receive(read.traceparent.decode("latin-1"), quiet=scope["path"] in _QUIET)
         started_s, status = time.perf_counter(), 0
 
         async def send_with_context(message: Message) -> None:
@@ -67,8 +64,9 @@ class RequestContext:
             await app(scope, receive, send_with_context)
         except ClientDisconnect:
             status = status or 499  # the caller left before the answer; nginx's number for it
-        except Exception:
+        except Exception as error:
             log.exception("unhandled error")
+            span.set_attribute("error.type", type(error).__name__)
             if status:
                 raise  # the answer has begun: only a broken connection can tell the caller
             await problem(HTTPStatus.INTERNAL_SERVER_ERROR)(scope, receive, send_with_context)
@@ -77,6 +75,7 @@ class RequestContext:
             route = metrics.route_template(scope)
             metrics.in_flight.dec()
             metrics.observe(scope["method"], route, status or 500, elapsed_s)
+            tracing.served(span, scope["method"], route, status or 500)
             if scope["path"] not in _QUIET:
                 log_request(
                     {

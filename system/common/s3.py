@@ -8,16 +8,21 @@ import asyncio
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from contextvars import ContextVar, copy_context
 from typing import TYPE_CHECKING, TypeVar
 
+from system.common import tracing
 from system.common.config import StorageSettings
 
 if TYPE_CHECKING:
+    from botocore.model import OperationModel
     from types_boto3_s3 import S3Client
 
 __all__ = ["ObjectStore", "StoreUnavailableError"]
 
 T = TypeVar("T")
+_operation: ContextVar[ExitStack] = ContextVar("operation")  # the span of the one under way, in the call's own thread
 
 
 class StoreUnavailableError(Exception):
@@ -74,7 +79,7 @@ class ObjectStore:
         import boto3  # noqa: PLC0415 - see the module's first line
         from botocore.config import Config  # noqa: PLC0415
 
-        return boto3.client(
+        client = boto3.client(
             "s3",
             endpoint_url=endpoint,
             region_name=self.settings.region,
@@ -92,6 +97,8 @@ class ObjectStore:
                 proxies={},
             ),
         )
+        client.meta.events.register("before-call.s3", _begun)
+        return client
 
     async def run(self, call: Callable[["S3Client"], T], limit_s: float | None = None) -> T:
         """Run a call on the private endpoint in a thread; `limit_s` is for one whose caller waits less long than for others."""
@@ -99,7 +106,7 @@ class ObjectStore:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(limit_s):
-                return await loop.run_in_executor(self._threads, self._translated, call)
+                return await loop.run_in_executor(self._threads, copy_context().run, self._translated, call)
         except TimeoutError as error:
             raise StoreUnavailableError(f"no answer within {limit_s:g} s") from error
 
@@ -107,7 +114,9 @@ class ObjectStore:
         from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError  # noqa: PLC0415
 
         try:
-            return call(self.client)
+            with ExitStack() as operation:
+                _operation.set(operation)
+                return call(self.client)
         except ClientError as error:
             if error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0) >= 500:
                 raise StoreUnavailableError(str(error)) from error
@@ -129,3 +138,12 @@ class ObjectStore:
         """Let the threads end when their calls have."""
         for threads in (self._threads, self._probe_thread, self._signing_thread):
             threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _begun(model: "OperationModel", **_: object) -> None:
+    """Begin the span of an operation, which ends with its call: what is read of the answer's body is a part of it."""
+    operation = _operation.get(None)
+    if operation is not None:
+        operation.close()
+        about = {"rpc.system": "aws-api", "rpc.service": "S3", "rpc.method": model.name}
+        operation.enter_context(tracing.span(f"S3/{model.name}", tracing.SpanKind.CLIENT, about))

@@ -17,6 +17,7 @@ from system.common.config import ServiceSettings
 from system.common.lifecycle import draining
 from system.common.logging import get_logger, setup_logging
 from system.common.reporting import setup_reporting
+from system.common.tracing import end_tracing, setup_tracing
 
 __all__ = ["serve"]
 
@@ -47,6 +48,7 @@ def serve(app: Any, settings: ServiceSettings) -> None:
     """Serve until told to stop; returns after the drain, or exits 3 when the application cannot start."""
     setup_logging(settings)
     setup_reporting(settings)
+    setup_tracing(settings)
     metrics.set_release(settings)
     config = uvicorn.Config(
         app,
@@ -62,3 +64,4 @@ def serve(app: Any, settings: ServiceSettings) -> None:
         h11_max_incomplete_event_size=32 * 1024,
     )
     Server(config).run()
+    end_tracing()

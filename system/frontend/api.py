@@ -3,12 +3,14 @@
 import secrets
 import ssl
 import time
+from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
 import httpx2
 
-from system.common.logging import get_logger, request_id, trace_id
+from system.common import tracing
+from system.common.logging import get_logger, request_id
 
 __all__ = ["Api", "ApiUnavailable", "detail"]
 
@@ -78,7 +80,10 @@ class Api:
         sent = {**_context(token, client), **(headers or {})}
         for instance in self._order():
             try:
-                return await instance.http.request(method, path, headers=sent, **body)
+                with _asking(method, instance) as span:
+                    response = await instance.http.request(method, path, headers={**sent, **_trace()}, **body)
+                    span.set_attribute("http.response.status_code", response.status_code)
+                    return response
             except httpx2.TransportError as error:
                 self._lost(instance, error)
                 if not repeatable and not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
@@ -87,11 +92,15 @@ class Api:
 
     async def open(self, path: str, *, token: str, client: str) -> httpx2.Response:
         """Begin a stream of events, which the caller closes; raises ApiUnavailable."""
-        headers = _context(token, client)
+        sent = _context(token, client)
         for instance in self._order():
-            request = instance.http.build_request("GET", path, headers=headers, timeout=EVENTS_TIMEOUT)
             try:
-                return await instance.http.send(request, stream=True)
+                with _asking("GET", instance) as span:
+                    headers = {**sent, **_trace()}
+                    request = instance.http.build_request("GET", path, headers=headers, timeout=EVENTS_TIMEOUT)
+                    response = await instance.http.send(request, stream=True)
+                    span.set_attribute("http.response.status_code", response.status_code)
+                    return response
             except httpx2.TransportError as error:
                 self._lost(instance, error)
         raise ApiUnavailable
@@ -117,10 +126,25 @@ class Api:
         log.warning("api instance lost", extra={"dependency": instance.url, "reason": type(error).__name__})
 
 
+def _asking(method: str, instance: Instance) -> AbstractContextManager[tracing.Span]:
+    """Measure one request; a repetition at another instance is one of its own."""
+    url = instance.http.base_url
+    about: dict[str, str | int] = {
+        "http.request.method": method,
+        "server.address": url.host,
+        "server.port": url.port or 443,
+    }
+    return tracing.span(method, tracing.SpanKind.CLIENT, about)
+
+
+def _trace() -> dict[str, str]:
+    """Give the header by which the api goes on with the trace."""
+    traceparent = tracing.traceparent()
+    return {"traceparent": traceparent} if traceparent else {}
+
+
 def _context(token: str, client: str) -> dict[str, str]:
     headers = {"X-Request-Id": request_id.get() or secrets.token_hex(16)}
-    if trace := trace_id.get():
-        headers["traceparent"] = f"00-{trace}-{secrets.token_hex(8)}-01"
     if token:
         headers["Authorization"] = f"Bearer {token}"
     if client:

@@ -9,6 +9,7 @@ from contextlib import suppress
 import psycopg
 from redis.exceptions import RedisError
 
+from system.common import tracing
 from system.common.database import Redis
 from system.common.logging import get_logger, trace_id
 from system.common.queue import progress_key
@@ -89,9 +90,10 @@ class Attempts:
 
             reporter = asyncio.create_task(self._report(job, percent))
             try:
-                preview = await make_preview(
-                    self._ffmpeg, encoder, source, directory, limits=self._limits, on_progress=on_progress
-                )
+                with tracing.span("encode preview", tracing.SpanKind.INTERNAL, {"encoder": encoder.name}):
+                    preview = await make_preview(
+                        self._ffmpeg, encoder, source, directory, limits=self._limits, on_progress=on_progress
+                    )
             finally:
                 reporter.cancel()
             if not await self._until_known(self._jobs.extend, job):

@@ -7,9 +7,10 @@ from contextlib import suppress
 import psycopg
 from redis.exceptions import RedisError, ResponseError
 
+from system.common import tracing
 from system.common.lifecycle import draining
 from system.common.logging import get_logger, trace_id
-from system.common.queue import JobMessage
+from system.common.queue import STREAM, JobMessage
 from system.worker import metrics
 from system.worker.attempt import Attempts
 from system.worker.backoff import Backoff
@@ -77,6 +78,16 @@ class Consumer:
             await self._stream.end(entry)
             return
         trace_id.set(message.trace)
+        about = {
+            "messaging.system": "redis",
+            "messaging.operation.type": "process",
+            "messaging.destination.name": STREAM,
+            "messaging.message.id": entry.id,
+        }
+        with tracing.span(f"process {STREAM}", tracing.SpanKind.CONSUMER, about, parent=message.traceparent):
+            await self._process(message, entry, encoder)
+
+    async def _process(self, message: JobMessage, entry: Entry, encoder: Encoder) -> None:
         match await self._jobs.claim(message.job_id):
             case Job() as job:
                 await self._attempt(job, entry, encoder)

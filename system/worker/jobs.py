@@ -14,7 +14,7 @@ from uuid import UUID
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
-from system.common.database import Pool, time_limit
+from system.common.database import Pool, database_span, time_limit
 
 __all__ = ["Claim", "Job", "Jobs", "NoClaim"]
 
@@ -156,8 +156,9 @@ class Jobs:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[AsyncConnection[DictRow]]:
-        async with self._pool.connection() as connection, time_limit(connection, STATEMENT_S):
-            yield connection
+        with database_span():
+            async with self._pool.connection() as connection, time_limit(connection, STATEMENT_S):
+                yield connection
 
     def _values(self, job_id: UUID, **more: object) -> dict[str, object]:
         return {"id": job_id, "owner": self.owner, "lease_s": float(self.lease_s), **more}

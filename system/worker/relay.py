@@ -14,7 +14,7 @@ from psycopg.rows import DictRow
 
 from system.common.database import Pool, Redis, time_limit
 from system.common.logging import get_logger
-from system.common.queue import DEAD_STREAM, STREAM, JobMessage
+from system.common.queue import DEAD_STREAM, STREAM, JobMessage, publish
 from system.worker import metrics
 
 __all__ = ["Relay"]
@@ -57,8 +57,8 @@ class Relay:
             cursor = await connection.execute(_UNSENT, {"older_s": self._older_s, "batch": BATCH})
             rows = await cursor.fetchall()
             for row in rows:
-                fields: dict[Any, Any] = {**JobMessage(row["job_id"], row["asset_id"], row["trace"]).fields()}
-                await self._redis.xadd(row["stream"], fields)
+                message = JobMessage.of(row["job_id"], row["asset_id"], row["trace"])
+                await publish(self._redis, row["stream"], message)
             if rows:
                 await connection.execute(
                     "update outbox set sent_at = now() where id = any(%(ids)s)", {"ids": [row["id"] for row in rows]}

@@ -83,7 +83,7 @@ def test_the_cases_pass() -> None:
 
 def filled(folder: Path) -> dict[str, object]:
     return {
-        **dict.fromkeys(("prometheus", "alertmanager", "exporter", "pager"), "127.0.0.1:1"),
+        **dict.fromkeys(("prometheus", "alertmanager", "exporter", "pager", "traces"), "127.0.0.1:1"),
         "targets": folder / "targets.json",
         "slack_url_file": folder / "slack-url",
         "smtp": "127.77.0.93:1",

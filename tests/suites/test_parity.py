@@ -43,7 +43,7 @@ def test_what_is_left_to_a_default_is_a_problem_where_all_must_be_given() -> Non
     given = {"RELEASE": "r", "LISTEN_HOST": "127.0.0.1", "LISTEN_PORT": "1", "API_INTERNAL_URL": "http://a"}
     given |= {f"{name}_ORIGIN": "https://a" for name in ("APP", "PLAY")} | {"S3_PUBLIC_ENDPOINT": "https://s"}
     settled = {"SERVICE": "frontend", "INSTANCE": "f-1", "LOG_LEVEL": "INFO", "TRUSTED_PROXIES": "127.0.0.1/32"}
-    settled |= {"ERRORS_URL": "http://a@b/1"}
+    settled |= {"ERRORS_URL": "http://a@b/1", "TRACES_URL": "", "TRACES_RATIO": "0.1"}
 
     def problems(values: dict[str, str], *, complete: bool) -> list[str]:
         return problems_of(Path.cwd(), "frontend", values, image={}, secrets=(), files=(), complete=complete)

@@ -49,6 +49,7 @@ _OFFSETS: dict[str, tuple[str, int]] = {
     "exporter": ("127.77.0.92", 63),
     "pager": ("127.77.0.93", 64),
     "pager-mail": ("127.77.0.93", 65),
+    "traces": ("127.77.0.94", 66),
 }
 _WEED = ("s3", "s3-master", "s3-volume", "s3-filer")
 _WEED_GRPC_OFFSET = 10000
@@ -116,7 +117,7 @@ class Addresses:
         """List what each part listens on, by part name; nothing else may listen."""
         parts = {"ingress": [self.endpoint("https"), self.endpoint("http")]}
         redis = ("redis", "redis-replica", "sentinel-1", "sentinel-2", "sentinel-3")
-        watching = ("prometheus", "alertmanager", "exporter")
+        watching = ("prometheus", "alertmanager", "exporter", "traces")
         for name in ("pgbouncer", "arbiter", "backups", "autoscaler", *redis, "dns", *watching):
             parts[name] = [self.endpoint(name)]
         parts["pager"] = [self.endpoint(name) for name in ("pager", "pager-mail")]

@@ -31,6 +31,7 @@ from system.platforms.local.parts.pgbouncer import PgBouncer
 from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.parts.seaweedfs import SeaweedFS
 from system.platforms.local.parts.services import Service, configuration, database_variables, instances
+from system.platforms.local.parts.traces import Traces
 from system.platforms.local.parts.watching import Alertmanager, Prometheus
 from system.platforms.local.places import Places
 from system.platforms.local.programs import Programs
@@ -106,7 +107,7 @@ class Instance:
         self.authority = Authority(self.layout.ca)
         self.authority.ensure_root()
         self.releases = Releases(self.layout.releases)
-        self.release = self.releases.build((), configuration(self.layout, self.programs))
+        self.release = self.releases.build((), configuration(self.layout, self.programs, watched=self.watched))
         self.history = History(self.layout.history)
         archive = shell_command(self.layout, "wal-archive", "%p")
         self.postgres, self.standby = (
@@ -143,20 +144,21 @@ class Instance:
     def _watching(self) -> tuple[Part, ...]:
         """Make what watches the system, where that is on this machine, first what takes longest to start.
 
-        The pager collects the services' errors, and needs nothing but Python.
+        The pager collects the services' errors and `traces` their spans; both need nothing but Python.
         """
         if not self.watched:
             self.tell("nothing watches the system: it was started with --unwatched")
             return ()
-        watchers, pager = self.programs.watchers, Pager(self.layout, self.programs)
+        watchers = self.programs.watchers
+        collecting = (Pager(self.layout, self.programs), Traces(self.layout, self.programs))
         if watchers is None:
             self.tell(
                 "nothing watches the system: neither on PATH nor in .cache are Prometheus and Alertmanager (make setup)"
             )
-            return (pager,)
+            return collecting
         return (
             Exporter(self.layout, self.programs),
-            pager,
+            *collecting,
             Alertmanager(self.layout, self.programs, watchers, "alertmanager"),
             Prometheus(self.layout, self.programs, watchers, "prometheus"),
         )

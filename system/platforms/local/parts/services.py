@@ -13,6 +13,7 @@ from system.platforms.local.part import Part
 from system.platforms.local.parts import s3_identities as s3
 from system.platforms.local.parts.pager import NAME as PAGER
 from system.platforms.local.parts.s3_identities import REGION
+from system.platforms.local.parts.traces import NAME as TRACES
 from system.platforms.local.programs import Programs
 from system.platforms.local.redis_primary import NAME, SENTINELS
 from system.platforms.local.releases import Releases
@@ -21,6 +22,7 @@ from system.platforms.local.secret_files import SecretFiles
 SECRET = "<secret>"  # noqa: S105 - what is shown in its place
 OPEN_SECRET = "<open secret>"  # noqa: S105 - and in that of one which was not handed over as a file
 _LINKS = {"LINK_MAX_LIFETIME_S": "3600", "LINK_SKEW_S": "5"}
+_TRACES_RATIO = "0.1"  # whoever wants a request's trace asks for it, by a traceparent that says so
 _REPORTER = "seatrial"  # the public key of a collector's project: it lets nobody read
 _TRUSTED_PROXIES = "127.0.0.1/32"  # the ingress and the frontend arrive from there
 _CACHE_MAX_BYTES = 256 * 1024 * 1024
@@ -125,10 +127,19 @@ def clock_variables(library: Path | None, moved: Path) -> dict[str, str]:
     }
 
 
-def configuration(layout: Layout, programs: Programs) -> dict[str, dict[str, str]]:
-    """Give the variables that all instances of a service share, as shipped; secrets are only named."""
+def configuration(layout: Layout, programs: Programs, *, watched: bool) -> dict[str, dict[str, str]]:
+    """Give the variables that all instances of a service share, as shipped; secrets are only named.
+
+    Spans are made only where somebody collects them: they cost each request some time.
+    """
     needs = {"api": _api, "worker": _worker, "edge": _edge, "frontend": _frontend}
-    every = {"LOG_LEVEL": "INFO", "ERRORS_URL": f"http://{_REPORTER}@{layout.addresses.endpoint(PAGER)}/1"}
+    place = layout.addresses.endpoint
+    every = {
+        "LOG_LEVEL": "INFO",
+        "ERRORS_URL": f"http://{_REPORTER}@{place(PAGER)}/1",
+        "TRACES_URL": f"http://{place(TRACES)}/v1/traces" if watched else "",
+        "TRACES_RATIO": _TRACES_RATIO,
+    }
     return {service: {**every, **need(layout, programs)} for service, need in needs.items()}
 
 

@@ -42,7 +42,7 @@ class Watching(Part):
         """Give the files with the patches in force."""
         place = self.layout.addresses.endpoint
         filled = {
-            **{name: place(name) for name in ("prometheus", "alertmanager", "exporter", "pager")},
+            **{name: place(name) for name in ("prometheus", "alertmanager", "exporter", "pager", "traces")},
             "targets": self.layout.run / TARGETS,
             "smtp": place("pager-mail"),
             "smtp_tls": "false",
