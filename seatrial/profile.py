@@ -144,11 +144,13 @@ class MonitoringSection(Section):
         prometheus: "address:port" of Prometheus' API.
         alertmanager: "address:port" of Alertmanager's API.
         pager: "address:port" where what was sent to people can be read.
+        traces: "address:port" of the collector of spans, where a trace can be asked for.
     """
 
     prometheus: Place
     alertmanager: Place
     pager: Place
+    traces: Place
 
 
 class PlatformSection(Section):

@@ -1,9 +1,9 @@
-"""`seatrial up`, `down`, `status`, `logs` and `heal`: the environment itself."""
+"""`seatrial up`, `down`, `status`, `logs`, `traces` and `heal`: the environment itself."""
 
 import argparse
 import sys
 
-from seatrial import hosting
+from seatrial import hosting, traces
 from seatrial.environment import Arming
 from seatrial.errors import EnvironmentFault
 from seatrial.platform import PlatformClient
@@ -24,6 +24,7 @@ def add_to(verbs: Verbs) -> None:
     with_profile(logs)
     logs.add_argument("part", help="for example api-1")
     logs.add_argument("--lines", type=int, default=100)
+    traces.add_verb(verbs.add, with_profile)
 
 
 def _heal(options: argparse.Namespace) -> int:

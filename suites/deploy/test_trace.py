@@ -8,8 +8,9 @@ from typing import Any
 from seatrial import MAJOR, Exercise, Failure, Invalid, check, eventually, require
 from seatrial.impact import Cases
 from seatrial.probes.http import HttpAnswer
-from suites.client import Clip, Created, Session, generated_clip, instances, remove, signed_in
-from suites.security._browser import Browser, signed_in_browser
+from suites.client import generated_clip, instances, signed_in
+from suites.deploy._traced import traceparent, upload
+from suites.security._browser import signed_in_browser
 
 STREAM = "jobs:preview"
 LINES = 2000
@@ -28,18 +29,18 @@ def test_one_trace_id_crosses_every_service(exercise: Exercise) -> None:
     How it is measured: a made-up trace id is sent in a traceparent header (W3C Trace Context) with the requests of a browser
     that announces and completes an upload at the frontend, and with the one that plays the preview at the edge. It must
     stand in: the log line of each of these requests at the frontend; that of the API for what the frontend asked of it; the
-    row of the outbox; the entry of the stream, read while the job is worked on; the worker's lines that claim the job and
-    end it, and no line of the worker about this asset may have another; the metadata of the preview and of the poster in
-    the store; the edge's line. The X-Request-Id of each answer to the browser must stand in lines with the trace id, so
-    that what a user reads on a page of errors leads to it.
+    row of the outbox, in what it keeps of its request; the entry of the stream, read while the job is worked on; the worker's
+    lines that claim the job and end it, and no line of the worker about this asset may have another; the metadata of the
+    preview and of the poster in the store; the edge's line. The X-Request-Id of each answer to the browser must stand in
+    lines with the trace id, so that what a user reads on a page of errors leads to it.
 
-    Not covered: spans, their parents and sampling; ids that come malformed; what a store or a proxy logs of its own.
+    Not covered: spans and their parents (MON-10); ids that come malformed; what a store or a proxy logs of its own.
     """
     trace = secrets.token_hex(16)
     clip = generated_clip(seed=4)
     session, browser = signed_in(exercise), signed_in_browser(exercise)
     with exercise.cases(at_least=14) as cases:
-        created, answers = _upload(exercise, browser, session, clip, trace)
+        created, answers = upload(exercise, browser, session, clip, traceparent(trace))
         asset_id = created.asset.id
         complete = f"/assets/{asset_id}/complete"
         wanted: dict[str, tuple[str, Callable[[Line], bool]]] = {
@@ -68,7 +69,7 @@ def test_one_trace_id_crosses_every_service(exercise: Exercise) -> None:
                 )
                 said = head.data.get("Metadata", {}).get("trace")
                 require(said == trace, f"trace {trace} in the metadata of {name}", f"{said}: {head}", "worker")
-        played = exercise.http.get(session.playback(asset_id).url, headers=_headers(trace), timeout_s=30.0)
+        played = exercise.http.get(session.playback(asset_id).url, headers=traceparent(trace), timeout_s=30.0)
         require(played.status == 200, "200 for the preview", f"{played}", "edge")
         wanted = {
             "playing at the edge": ("edge", _request("GET", f"/v/{asset_id}/preview")),
@@ -89,43 +90,6 @@ def test_one_trace_id_crosses_every_service(exercise: Exercise) -> None:
                 "worker",
             )
     exercise.evidence("trace", {"id": trace, "asset": asset_id})
-
-
-def _headers(trace: str) -> dict[str, str]:
-    return {"traceparent": f"00-{trace}-{secrets.token_hex(8)}-01"}
-
-
-def _upload(
-    exercise: Exercise, browser: Browser, session: Session, clip: Clip, trace: str
-) -> tuple[Created, list[HttpAnswer]]:
-    """Upload as the page's script does, with the trace in each request to the frontend."""
-    content = clip.content
-    announced = {
-        "title": exercise.marker,
-        "filename": "clip.mp4",
-        "content_type": "video/mp4",
-        "size_bytes": len(content),
-        "sha256": clip.sha256,
-    }
-
-    def post(path: str, body: Any, status: int) -> HttpAnswer:
-        headers = {"Origin": browser.origin, "Content-Type": "application/json", **_headers(trace)}
-        answer = browser.send("POST", path, data=json.dumps(body), headers=headers)
-        require(
-            answer.status == status,
-            f"{status} from the frontend's {path}",
-            f"{answer.status} {answer.text[:200]}",
-            "frontend",
-        )
-        return answer
-
-    begun = post("/upload", announced, 201)
-    created = Created.from_json(begun.json())
-    exercise.cleanup(remove, session, created.asset.id)
-    require(created.upload is not None, "where to send the file", begun.text[:200], "api")
-    assert created.upload is not None
-    session.put(created.upload, content)
-    return created, [begun, post(f"/assets/{created.asset.id}/complete", {}, 202)]
 
 
 def _entry(exercise: Exercise, asset_id: str) -> dict[str, str]:

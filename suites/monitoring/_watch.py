@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
 
-from seatrial import Failure, Invalid, Observe, eventually
+from seatrial import Failure, Invalid, Observe, eventually, traces
 from seatrial.profile import MonitoringSection
+from seatrial.traces import Span
 
 WATCHED = ("prometheus", "alertmanager", "pager")
 WATCHDOG = "Watchdog"
@@ -113,6 +114,14 @@ def silent_s(observe: Observe) -> float:
 def errors(observe: Observe) -> list[dict[str, Any]]:
     """Return the last errors that were reported to the collector, oldest first, as they came."""
     return list(_asked_pager(observe, "/errors"))
+
+
+def trace(observe: Observe, trace_id: str) -> list[Span]:
+    """Return the spans that the collector has of a trace, none where it knows none."""
+    answer = observe.http.get(f"/traces/{trace_id}", via=place(observe).traces)
+    if answer.status not in {200, 404}:
+        raise Invalid(f"the collector of spans does not say what it has: {answer}")
+    return traces.read(answer.json())
 
 
 class Watch:

@@ -51,7 +51,8 @@ def test_every_dependency_has_a_figure_a_panel_and_an_alert(observe: Observe) ->
     Prometheus must hold dependency_up of that instance; the alerts' expressions about it, put to Prometheus without what
     they compare it with, must return it; and so must the query of a panel of targets.dashboards.
 
-    Not covered: whether the alert fires (MON-02); traces through what depends on what, which logs have (DEP-COM-01).
+    Not covered: whether the alert fires (MON-02); traces through what depends on what (MON-10); the collectors of errors and spans,
+    which no service waits for: where one is gone, its own figures are missed as an instance's are.
     """
     every = [each for each in instances(observe) if each.via is not None]
     if not every:

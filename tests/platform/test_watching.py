@@ -33,7 +33,7 @@ def queries(running: Running) -> set[str]:
 
 
 def test_every_instance_is_scraped_also_one_that_comes_later(watched: Running) -> None:
-    wait_for(lambda: scraped(watched) >= {*INSTANCES, "exporter", "alertmanager", "pager", "backups"})
+    wait_for(lambda: scraped(watched) >= {*INSTANCES, "exporter", "alertmanager", "pager", "traces", "backups"})
     watched.post("scale", {"service": "edge", "count": 3})
     wait_for(lambda: "edge-3" in scraped(watched))
     watched.post("scale", {"service": "edge", "count": 2})

@@ -1,9 +1,10 @@
 """Spans of requests, messages and the store's operations: one unbroken trace, and nothing in it that was sent by a user."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import pytest
@@ -15,11 +16,16 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, Router
 
 from system.common import tracing
+from system.common.config import StorageSettings
+from system.common.live import Live
 from system.common.logging import trace_id
 from system.common.middleware import RequestContext
 from system.common.queue import STREAM, JobMessage, publish
-from system.common.s3 import _begun, _operation
+from system.common.s3 import ObjectStore, StoreUnavailableError
 from system.common.tracing import SpanKind, receive, served, span, traceparent
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
 
 TRACE, CALLER = "ab" * 16, "cd" * 8
 GIVEN = f"00-{TRACE}-{CALLER}-01"
@@ -198,24 +204,54 @@ def test_a_message_without_a_collector_says_what_was_kept_of_its_request() -> No
     assert JobMessage.parse({"job_id": str(job_id), "asset_id": str(asset_id), "trace": TRACE}).trace == TRACE
 
 
-class Model:
-    """An operation, as botocore names it."""
+class Objects(BaseHTTPRequestHandler):
+    """A store that has every object, and loses the connection before the end of what it gives."""
 
-    def __init__(self, name: str) -> None:
-        self.name = name
+    def do_HEAD(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+
+    def do_GET(self) -> None:
+        self.do_HEAD()
+        self.wfile.write(b"a")
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
 
 
-def test_operations_of_the_store_follow_each_other_under_the_request(made: InMemorySpanExporter) -> None:
-    begun = receive(GIVEN, quiet=False)
-    operations: list[Any] = [Model("HeadObject"), Model("GetObject")]
-    stack = ExitStack()
-    _operation.set(stack)
-    for each in operations:
-        _begun(each)
-    stack.__exit__(TimeoutError, TimeoutError(), None)
-    served(begun, "GET", "/", 200)
+@pytest.fixture
+def store() -> Iterator[ObjectStore]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Objects)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    here = f"http://127.0.0.1:{server.server_port}"
+    settings = StorageSettings(here, here, "here", Live(("access", "secret")), "staging", "masters", "previews")
+    found = ObjectStore(settings, limit_s=60)  # with the time that boto3 takes to be imported
+    yield found
+    found.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_operations_of_the_store_follow_each_other_under_the_request(
+    made: InMemorySpanExporter, store: ObjectStore
+) -> None:
+    def both(s3: "S3Client") -> None:
+        s3.head_object(Bucket="previews", Key="previews/my-video")
+        s3.get_object(Bucket="previews", Key="previews/my-video")["Body"].read()
+
+    async def serve() -> None:
+        begun = receive(GIVEN, quiet=False)
+        with pytest.raises(StoreUnavailableError):
+            await store.run(both)
+        served(begun, "GET", "/", 200)
+
+    asyncio.run(serve())
     head, get, request = made.get_finished_spans()
     assert [head.name, get.name] == ["S3/HeadObject", "S3/GetObject"]
     assert above(head) == above(get) == own(request)
     assert "error.type" not in (head.attributes or {})
-    assert (get.attributes or {})["error.type"] == "TimeoutError"
+    assert (get.attributes or {})["error.type"] == "ResponseStreamingError"
+    assert "my-video" not in f"{head.to_json()}{get.to_json()}"

@@ -11,6 +11,8 @@ KEPT_S, KEPT_SPANS = 24 * 3600, 200_000
 class Traces(OwnProgram):
     """Keeps spans in a file of the state directory, and lets the trace of one request be asked for at its address.
 
+    The settings are `kept_s`, how long a span is kept, and `kept_spans`, how many are.
+
     Args:
         layout: directories and addresses.
         programs: the programs to run.
@@ -21,8 +23,10 @@ class Traces(OwnProgram):
 
     def options(self) -> list[str]:
         """Say how much is kept."""
-        return [f"--kept-s={KEPT_S}", f"--kept-spans={KEPT_SPANS}"]
+        kept = self.config()
+        return [f"--kept-s={kept['kept_s']}", f"--kept-spans={kept['kept_spans']}"]
 
     def config(self) -> dict[str, str]:
         """Give how much is kept."""
-        return {"kept_s": f"{KEPT_S}", "kept_spans": f"{KEPT_SPANS}"}
+        kept = {"kept_s": KEPT_S, "kept_spans": KEPT_SPANS} | self.settings
+        return {name: str(value) for name, value in kept.items()}
