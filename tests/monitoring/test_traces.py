@@ -20,10 +20,11 @@ TRACE, CALLER = "ef" * 16, "01" * 8
 # A process of its own: spans are set up once, for good.
 SERVICE = """
 import sys
-from system.common import metrics
+from system.common import metrics, tracing
 from system.common.config import ServiceSettings
 from system.common.logging import setup_logging
 from system.common.tracing import SpanKind, end_tracing, receive, served, setup_tracing, span
+tracing.LAST_WORDS_S = 60.0  # a service that has lived for longer has the exporter's modules already
 settings = ServiceSettings("api", "api-1", "r1", "127.0.0.1", 1, "INFO", "", sys.argv[1])
 setup_logging(settings)
 setup_tracing(settings)
