@@ -4,6 +4,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,12 +13,15 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from seatrial import expected
+from seatrial import attest, expected
+from seatrial.basis import Basis
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.outcome import Result
 from seatrial.platform import PlatformClient
 from seatrial.report import OUT, previous, site, summary, write
+from seatrial.report._files import Folder
+from seatrial.secrecy.redaction import Redactor
 from seatrial.verdict import Verdict, rule
 from seatrial.waivers import Waivers
 
@@ -97,6 +101,7 @@ def conclude(
     started: float | None = None,
     timings: Mapping[str, float] | None = None,
     waivers: Waivers | None = None,
+    basis: Basis | None = None,
 ) -> Verdict:
     """Rule on the results of a scope.
 
@@ -104,14 +109,11 @@ def conclude(
         waivers: what is accepted; nothing when left out.
         started: `time.time()` at the start of the trial; the first result's start when left out.
         timings: stage name -> seconds, for the report.
+        basis: the releases and files that the trial was about; none when left out.
     """
     profile, ended = environment.profile, tuple(sorted(results, key=lambda result: (result.suite, result.id)))
     level = max(profile.expect.level, environment.arming.level or profile.expect.level)
-    required = [
-        row.id
-        for row in scope.rows
-        if row.required and row.level <= level and row.id not in profile.expect.not_applicable
-    ]
+    required = expected.required(scope, level, profile.expect.not_applicable)
     found = list(problems)
     names = {row.id for row in scope.rows}
     found += [f"{result.id} ran but is not in expected.toml" for result in ended if result.id not in names]
@@ -135,6 +137,7 @@ def conclude(
         timings=dict(timings or {}),
         waivers={check: waiver.to_json() for check, waiver in used.items()},
         harness=harness_version(),
+        basis=basis or Basis(),
     )
 
 
@@ -152,10 +155,38 @@ def harness_version() -> str:
         return "source"
 
 
-def publish(environment: Environment, verdict: Verdict, out: Path = OUT, *, with_site: bool = False) -> None:
-    """Write the reports, with the Allure site if asked for, and print the summary."""
+def withdraw(out: Path = OUT) -> None:
+    """Take away the attestation of an earlier verdict, which nobody may take for this one's, however the trial ends."""
+    (out / attest.FILE).unlink(missing_ok=True)
+
+
+def publish(
+    environment: Environment, verdict: Verdict, out: Path = OUT, *, with_site: bool = False, sign: bool = False
+) -> None:
+    """Write the reports, signed and with the Allure site if asked for, and print the summary.
+
+    Raw pytest asks for no signature: the key is then in no process that runs a check.
+    """
+    withdraw(out)
+    signer = environment.signer if sign else None
+    why = "only `seatrial gate` and `seatrial drill` sign" if not sign else "the profile names no key"
+    if signer and verdict.basis.unknown:
+        signer, why = None, f"nobody tells which release this is: {verdict.basis.unknown}"
+    signature = f"signed with key {signer.public.id}" if signer else f"not signed: {why}"
+    verdict = replace(verdict, signature=environment.redactor.text(signature))
     write(verdict, out, previous(out, verdict.environment), redactor=environment.redactor)
+    if signer:
+        _sign(environment, verdict, signer, out)
     shutil.rmtree(out / "allure", ignore_errors=True)  # an older verdict's site would be taken for this one's
     if with_site and (note := site(out).note):
         print(note, file=sys.stderr)
     summary(verdict, Console(highlight=False), out)
+
+
+def _sign(environment: Environment, verdict: Verdict, signer: attest.Signer, out: Path) -> None:
+    """Write the attestation as it is: what is signed cannot be redacted afterwards, so its texts are before."""
+    armed = environment.arming.level
+    used = environment.redactor.clean(verdict.waivers)
+    report = (out / "verdict.json").read_bytes()
+    statement = attest.make(verdict, "" if armed is None else str(armed), report, used)
+    Folder(out, Redactor()).put(attest.FILE, signer.sign(statement) + "\n")

@@ -10,7 +10,8 @@ import os
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import HarnessError, ProfileError, UsageError
 from seatrial.inverses import invert
@@ -20,6 +21,9 @@ from seatrial.profile_types import REFERENCE
 from seatrial.scope import Credential, Meter, Scope
 from seatrial.secrecy.redaction import Redactor
 from seatrial.undo import Entry, UndoLog
+
+if TYPE_CHECKING:
+    from seatrial.attest import Signer
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Environment:
     redactor: Redactor = field(default_factory=Redactor)
     clients: dict[Any, Any] = field(default_factory=dict)
     seed: int = field(default_factory=lambda: secrets.randbelow(2**32))
+    _taken: str = field(default="", init=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, sections in self.profile.credentials.items():
@@ -71,12 +76,31 @@ class Environment:
                     for reference in (section.user, section.password):
                         if reference.startswith("env:"):
                             os.environ.pop(reference.removeprefix("env:"), None)
+        # No process that we start, and no check, finds the key that signs verdicts in its environment.
+        if self.profile.verdict and self.profile.verdict.key.startswith("env:"):
+            self._taken = os.environ.pop(self.profile.verdict.key.removeprefix("env:"), "")
+            self.redactor.register(self._taken)
 
     @property
     def granted(self) -> Level:
         """The highest level that this process may use."""
         ceiling = max(Level.EXERCISE, self.arming.level or Level.EXERCISE)
         return min(ceiling, self.profile.max_impact)
+
+    @cached_property
+    def signer(self) -> "Signer | None":
+        """The key that signs verdicts, None where the profile names none; raises ProfileError for one that is none."""
+        from seatrial.attest import Signer  # noqa: PLC0415 - each process of a trial opens an environment, one signs
+
+        if self.profile.verdict is None:
+            return None
+        key = self.profile.verdict.key
+        value = self._taken or self.secret(key)
+        self.redactor.register(value)
+        try:
+            return Signer(value)
+        except ValueError as error:
+            raise ProfileError(f"{self.profile.path}: verdict.key: {key} is {error}") from None
 
     def refuses(self, level: Level) -> str:
         """Return why a level may not be used, or an empty text."""

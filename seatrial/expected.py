@@ -5,6 +5,7 @@ does; it is written by `seatrial checks --write-expected` and reviewed like code
 """
 
 import tomllib
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -100,6 +101,11 @@ def select(rows: list[Row], wanted: list[str]) -> Scope:
             f"no suite or check named {unknown[0]!r}; suites: {', '.join(sorted({row.suite for row in rows}))}"
         )
     return Scope(" ".join(wanted), tuple(row for row in rows if row.suite in wanted or row.id in wanted))
+
+
+def required(scope: Scope, level: Level, not_applicable: Container[str]) -> list[str]:
+    """Return the ids that must pass: all of the scope up to a level, but for minor ones and those that the environment does not need."""
+    return [row.id for row in scope.rows if row.required and row.level <= level and row.id not in not_applicable]
 
 
 def select_paths(arguments: list[str]) -> Scope:

@@ -15,6 +15,7 @@ import pytest
 from rich.console import Console
 
 from seatrial import conclude, expected, hosting, waivers
+from seatrial.basis import Basis
 from seatrial.drills import of_many
 from seatrial.environment import Environment
 from seatrial.errors import HarnessError
@@ -51,8 +52,10 @@ def run(
         if boot.seconds is not None:
             stages.timings["cold start"] = boot.seconds
         environment.check_secrets()
+        _ = environment.signer  # a key that is unfit is told of now, and not after the trial
         with environment.lock():
             conclude.ready(environment)
+            before = Basis.of(environment, suites)
             runs: dict[str, list[Result]] = {}
             for number in range(1, times + 1):
                 if times > 1:
@@ -67,6 +70,8 @@ def run(
             few = [f"{name} ended {len(each)} of {times} times" for name, each in runs.items() if len(each) < times]
             stages.problems += few
             stages.results = {name: of_many(each) if times > 1 else each[0] for name, each in runs.items()}
+            basis, changed = before.until(Basis.of(environment, suites))
+            stages.problems += changed
             verdict = conclude.conclude(
                 environment,
                 stages.results.values(),
@@ -75,6 +80,7 @@ def run(
                 started=started,
                 timings=stages.timings,
                 waivers=accepted,
+                basis=basis,
             )
     return verdict
 

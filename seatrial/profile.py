@@ -169,6 +169,12 @@ class PlatformSection(Section):
     disposable: bool = False
 
 
+class VerdictSection(Section):
+    """How verdicts are signed; `key` leads to 32 random bytes in base64url, a private Ed25519 key."""
+
+    key: SecretRef
+
+
 class CredentialSection(Section):
     """A user and the reference to its password."""
 
@@ -203,6 +209,7 @@ class Profile(Section):
     dns: DnsSection | None = None
     monitoring: MonitoringSection | None = None
     platform: PlatformSection | None = None
+    verdict: VerdictSection | None = None
     credentials: dict[
         Annotated[str, AfterValidator(lambda name: str(Level.parse(name)))], dict[str, CredentialSection]
     ] = Field(default_factory=dict)
@@ -255,9 +262,15 @@ class Profile(Section):
         return tuple(Reference.parse(text) for text in dict.fromkeys(texts) if REFERENCE.match(text))
 
     @property
+    def every_reference(self) -> tuple[Reference, ...]:
+        """Every reference there is: what checks may read, and the key that signs verdicts, which no check does."""
+        key = (Reference.parse(self.verdict.key),) if self.verdict else ()
+        return tuple(dict.fromkeys((*self.references(), *key)))
+
+    @property
     def secret_files(self) -> tuple[Path, ...]:
         """The plain files that references name, on this machine."""
-        return tuple(self.path.parent / each.place for each in self.references() if each.kind == "file")
+        return tuple(self.path.parent / each.place for each in self.every_reference if each.kind == "file")
 
     def secret(self, reference: str) -> str:
         """Return the value behind a reference; raises ProfileError naming the reference, never the value."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from seatrial.basis import Basis
 from seatrial.outcome import Outcome, Result
 
 
@@ -33,6 +34,8 @@ class Verdict:
         problems: why the run as a whole cannot be trusted ("filtered by -k", "worker gw0 crashed").
         timings: stage name -> seconds ("cold start", "observe and exercise", ...).
         waivers: check id -> {"owner", "reason", "expires"} for those used.
+        basis: the releases and the files that it is about; empty for raw pytest, which looks at neither.
+        signature: "signed with key ID", or "not signed: " and why.
     """
 
     ruling: Ruling
@@ -49,6 +52,8 @@ class Verdict:
     timings: dict[str, float] = field(default_factory=dict)
     waivers: dict[str, dict[str, str]] = field(default_factory=dict)
     harness: str = ""
+    basis: Basis = field(default_factory=Basis)
+    signature: str = "not signed"
 
     @property
     def not_armed(self) -> tuple[str, ...]:
@@ -68,6 +73,8 @@ class Verdict:
             "verdict": str(self.ruling),
             "environment": self.environment,
             "release": self.release,
+            "releases": dict(self.basis.releases),
+            "files": dict(self.basis.files),
             "scope": self.scope,
             "level": self.level,
             "harness": self.harness,
@@ -78,6 +85,7 @@ class Verdict:
             "problems": list(self.problems),
             "timings": {name: round(seconds, 3) for name, seconds in self.timings.items()},
             "waivers": self.waivers,
+            "signature": self.signature,
             "results": [result.to_json() for result in self.results],
         }
 

@@ -38,7 +38,7 @@ def add_arguments(load: argparse.ArgumentParser) -> None:
     load.add_argument(
         "--for",
         dest="seconds",
-        type=_seconds,
+        type=seconds,
         default=60.0,
         metavar="T",
         help="such as 90s or 10m; of stress each step",
@@ -151,7 +151,8 @@ def _rate(text: str) -> float:
     return rate
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Read a time from the command line: 90, 90s, 10m, 1h."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in SECONDS else (text, "s")
     try:
         return _rate(number) * SECONDS[unit]

@@ -18,7 +18,7 @@ _OUTCOME: dict[str, str] = {
     Outcome.INVALID: "bold yellow",
     Outcome.NOT_RUN: "dim",
 }
-_REPORTS = ("verdict.html", "verdict.json", "junit.xml", "allure/index.html")
+_REPORTS = ("verdict.html", "verdict.json", "verdict.intoto.json", "junit.xml", "allure/index.html")
 
 
 def summary(verdict: Verdict, console: Console, out: Path | None = None) -> None:
@@ -51,6 +51,7 @@ def summary(verdict: Verdict, console: Console, out: Path | None = None) -> None
     counts = [f"{number} {outcome}" for outcome, number in facts.counts.items() if number]
     counts += [f"{len(verdict.missing)} MISSING"] if verdict.missing else []
     _pairs(console, {"checks": ", ".join(counts) or "none", "took": _took(verdict), **_paths(out)})
+    _line(console, verdict.signature)
     _line(console, verdict.line, _RULING[verdict.ruling])
 
 

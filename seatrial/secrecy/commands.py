@@ -24,7 +24,9 @@ def add_verbs(command: argparse.ArgumentParser, with_profile: Callable[[argparse
     """Add generate, rotate and verify to the command line."""
     verbs = command.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(command))
     make = verbs.add_parser("generate", help="random values for names of the SOPS file that have none")
-    make.add_argument("names", nargs="*", metavar="NAME", help="default: the passwords of the profile's accounts")
+    make.add_argument(
+        "names", nargs="*", metavar="NAME", help="default: the accounts' passwords and the key of verdicts"
+    )
     make.add_argument(
         "--recipient", action="append", default=[], metavar="AGE", help="for a new file (default: .sops.yaml)"
     )
@@ -45,10 +47,10 @@ def add_verbs(command: argparse.ArgumentParser, with_profile: Callable[[argparse
 
 
 def generate(profile: Profile, names: Sequence[str], recipients: Sequence[str]) -> int:
-    """Put a random value behind each name that has none; without names behind the passwords of the profile's accounts."""
-    wanted = names or [each.key for each in _sops_references(profile) if str(each) in _account_passwords(profile)]
+    """Put a random value behind each name that has none; without names behind all that are ours to choose."""
+    wanted = names or [each.key for each in _sops_references(profile) if str(each) in _chosen_here(profile)]
     if not wanted:
-        raise UsageError(f"{profile.path}: no account has its password in a SOPS file: say which names to generate")
+        raise UsageError(f"{profile.path}: no value of our choice is in a SOPS file: say which names to generate")
     for name in wanted:
         file = _own_file_of(profile, name)
         if name in file.names():
@@ -112,14 +114,14 @@ def verify(profile: Profile) -> int:
             continue
         problems += [f"{file.path}: no value for {name}" for name in sorted(names) if not values.get(name)]
         print(f"genuine   {file.path}: {len(values)} values, {len(file.recipients())} recipients")
-    for reference in profile.references():
+    for reference in profile.every_reference:
         if reference.kind == "file":
             problems += _file_problems(_path(profile, reference))
         elif reference.kind == "env" and not os.environ.get(reference.place):
             problems.append(f"{reference}: the variable is not set")
     for problem in problems:
         print(f"problem   {problem}")
-    references = len(profile.references())
+    references = len(profile.every_reference)
     print(f"{profile.path}: {references} references, {len(problems) or 'no'} problem{'s' * (len(problems) != 1)}")
     return 1 if problems else 0
 
@@ -148,11 +150,12 @@ def _random() -> str:
 
 
 def _sops_references(profile: Profile) -> list[Reference]:
-    return [each for each in profile.references() if each.kind == "sops"]
+    return [each for each in profile.every_reference if each.kind == "sops"]
 
 
-def _account_passwords(profile: Profile) -> set[str]:
-    return {account.password for account in profile.accounts}
+def _chosen_here(profile: Profile) -> set[str]:
+    """Return the references whose values are ours to choose: passwords of accounts, and the key that signs verdicts."""
+    return {account.password for account in profile.accounts} | ({profile.verdict.key} if profile.verdict else set())
 
 
 def _path(profile: Profile, reference: Reference) -> Path:
@@ -166,10 +169,10 @@ def _files(profile: Profile) -> list[SopsFile]:
 def _own_file_of(profile: Profile, name: str) -> SopsFile:
     """Return the file of a name whose value is ours to choose; raises UsageError for one that another service issues.
 
-    Ours are the passwords of accounts, and what a deployment keeps beside them without the profile's knowing of it.
+    Ours are the passwords of accounts, the key that signs verdicts, and what a deployment keeps beside them without the profile's knowing of it.
     """
     named = [each for each in _sops_references(profile) if each.key == name]
-    issued = [each for each in named if str(each) not in _account_passwords(profile)]
+    issued = [each for each in named if str(each) not in _chosen_here(profile)]
     if issued:
         path = _path(profile, issued[0])
         raise UsageError(f"{name} is issued by its service: get it there, and put it in with `sops edit {path}`")

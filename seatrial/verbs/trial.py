@@ -54,8 +54,9 @@ def _gate(options: argparse.Namespace) -> int:
 
     environment = opened(options)
     wanted = [*options.suite, *options.only]
+    conclude.withdraw()
     verdict = gate.run(environment, options.suites, wanted, options.arm, Console(highlight=False))
-    conclude.publish(environment, verdict, with_site=True)
+    conclude.publish(environment, verdict, with_site=True, sign=True)
     return verdict.ruling.exit_code
 
 
@@ -83,8 +84,9 @@ def _drill(options: argparse.Namespace) -> int:
         print(f"wrote {options.write_figures}: {len(wanted)} drills")
         return 0
     environment = opened(options)
+    conclude.withdraw()
     verdict = gate.run(environment, options.suites, wanted, options.arm, console, times=options.times)
-    conclude.publish(environment, verdict, with_site=True)
+    conclude.publish(environment, verdict, with_site=True, sign=True)
     return verdict.ruling.exit_code
 
 

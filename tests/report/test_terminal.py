@@ -57,6 +57,7 @@ def test_a_go_is_short(go: Verdict) -> None:
         "1 check had to pass, and it did.",
         "checks  1 PASSED",
         "took    1 min 11 s (cold start 11.5 s, observe and exercise 52.0 s, serial 7.75 s)",
+        "not signed",
         go.line,
     ]
 

@@ -46,7 +46,7 @@ class SecretFiles:
         users = [f"{store}-{user}" for store, users in _STORE_USERS.items() for user in users]
         pairs = [f"s3-{identity}.{part}" for identity in IDENTITIES for part in _PAIR]
         accounts = [f"account-{number}" for number in range(1, len(ACCOUNTS) + 1)]
-        names = (*users, *pairs, *_S3_INTERNAL, *_OF_PARTS, "jwt", "links", *accounts)
+        names = (*users, *pairs, *_S3_INTERNAL, *_OF_PARTS, "jwt", "links", *accounts, "verdict-key")
         return [name for name in names if not self.path(name).is_file()]
 
     def make_all(self) -> None:
@@ -63,6 +63,7 @@ class SecretFiles:
         self._keep("links", json.dumps({"active": "k1", "keys": {"k1": secrets.token_hex(32)}}))
         for number in range(1, len(ACCOUNTS) + 1):
             self.make(f"account-{number}")
+        self.make("verdict-key")
 
     def make_for(self, store: str) -> None:
         """Make the passwords of one store's users: `postgres` or `redis`."""

@@ -1,0 +1,112 @@
+"""What a verdict rests on beside its results: the releases under trial, and the files that say what had to be so.
+
+It is taken at the start of a trial and once more at the end. A release that came or went in between was not the one that was tried,
+and no verdict is about it.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from seatrial import expected, waivers
+from seatrial.environment import Environment
+from seatrial.errors import Failure, Invalid, SeatrialError
+from seatrial.impact import Observe
+from seatrial.platform import PlatformClient
+from seatrial.scope import close_clients
+
+
+@dataclass(frozen=True)
+class Basis:
+    """The releases, and the files.
+
+    Attributes:
+        releases: service, or repository of an image -> its release: "sha256:...", or an id.
+        files: "profile", "expected.toml" and, if there is one, "waivers.toml" -> sha256, in hexadecimal.
+        unknown: why nobody tells the releases; empty where somebody does.
+    """
+
+    releases: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    unknown: str = ""
+
+    @classmethod
+    def of(cls, environment: Environment, suites: Path) -> "Basis":
+        """Ask the environment, and read the files."""
+        files = digests(environment.profile.path, suites)
+        try:
+            found = _releases(environment)
+        except (SeatrialError, Failure) as error:
+            return cls({}, files, " ".join(str(error).split()))
+        if not found:
+            return cls({}, files, "the profile has neither a platform, nor a cloud.app, nor an expect.release")
+        for name, each in found.items():
+            if len(each) > 1:
+                return cls({}, files, f"{name} runs {' and '.join(sorted(each))} at once")
+        return cls({name: release for name, (release,) in sorted(found.items())}, files)
+
+    def until(self, later: "Basis") -> tuple["Basis", list[str]]:
+        """Return what a verdict rests on, given what it is at the end, and what has changed on the way: problems of the run."""
+        unknown = self.unknown or later.unknown
+        changed = [
+            f"{name} changed during the trial"
+            for name in sorted({*self.files, *later.files})
+            if self.files.get(name) != later.files.get(name)
+        ]
+        if not unknown and self.releases != later.releases:
+            changed.append(
+                f"the release changed during the trial: {_told(self)} at its start, {_told(later)} at its end"
+            )
+        return replace(self, unknown=unknown), changed
+
+
+def digests(profile: Path, suites: Path) -> dict[str, str]:
+    """Return the sha256 of the files that say what had to be so, by name."""
+    places = {"profile": profile, **{name: suites / name for name in (expected.NAME, waivers.NAME)}}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in places.items() if path.is_file()}
+
+
+def _told(basis: Basis) -> str:
+    return ", ".join(f"{name} {release}" for name, release in basis.releases.items())
+
+
+def _releases(environment: Environment) -> dict[str, set[str]]:
+    """Return what runs, by whoever runs it; where nobody can be asked, what the profile says."""
+    profile, found = environment.profile, dict[str, set[str]]()
+    if profile.platform is not None:
+        status = PlatformClient(profile.platform.socket).status()
+        for part in status.parts.values():
+            if part.release and part.state != "stopped":
+                found.setdefault(part.service, set()).add(part.release)
+        return found or {profile.name: {status.release}}
+    if profile.cloud is not None and profile.cloud.app is not None:
+        return _deployed(environment)
+    return {} if profile.expect.release == "platform" else {profile.name: {profile.expect.release}}
+
+
+def _deployed(environment: Environment) -> dict[str, set[str]]:
+    """Return the images of the app's active deployment."""
+    found: dict[str, set[str]] = {}
+    try:
+        app = Observe(environment, "releases").cloud.app()
+    finally:
+        close_clients(environment.clients)
+    for image in _images(app.get("active_deployment")):
+        if not image.get("digest"):
+            raise Invalid(f"the app runs {image['repository']} by a tag, and not by a digest")
+        found.setdefault(str(image["repository"]), set()).add(str(image["digest"]))
+    if not found:
+        raise Invalid("the app has no active deployment of images")
+    return found
+
+
+def _images(node: Any) -> Iterator[dict[str, Any]]:
+    for key, value in node.items() if isinstance(node, dict) else ():
+        if key == "image" and isinstance(value, dict) and value.get("repository"):
+            yield value
+        else:
+            yield from _images(value)
+    for value in node if isinstance(node, list) else ():
+        yield from _images(value)
