@@ -1,6 +1,7 @@
 """The workflows are sound by a linter's word, run only what they name by digest, and call commands that exist."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from seatrial import cli
 from system.platforms.digitalocean.command_line import parser
 from system.platforms.local.programs import NODE_TREE, package_directory
 
@@ -146,7 +148,48 @@ def test_the_deployer_takes_what_it_is_given() -> None:
         else:
             spec = yaml.safe_load(Path("system/platforms/digitalocean/app.yaml").read_text())
             assert options.app == spec["name"]
-    assert commands(".venv/bin/seatrial") == [["gate", "--profile", "production"]]
+    assert commands(".venv/bin/seatrial", "gate") == [["--profile", "production"]]
+
+
+def test_production_is_deployed_only_after_a_signed_go_of_staging() -> None:
+    steps = RELEASE["jobs"]["production"]["steps"]
+    place = {
+        name: at
+        for at, step in enumerate(steps)
+        for name in ("verdict verify", " deploy ")
+        if name in step.get("run", "")
+    }
+    assert place["verdict verify"] < place[" deploy "]
+    assert not any("if" in step or "continue-on-error" in step for step in steps[: place[" deploy "]])
+
+    (given,) = commands(".venv/bin/seatrial", "verdict")
+    options = cli._parser().parse_args(["verdict", *given])
+    assert (options.profile, options.scope, options.level) == ("staging", [], None)
+    assert options.max_age <= 24 * 3600
+    verified = steps[place["verdict verify"]]
+    assert verified["env"]["KEY"] == "${{ vars.STAGING_VERDICT_KEY }}"
+    assert f'"$VERDICT" >{options.file}' in verified["run"]
+    assert f'"$KEY" >{options.key}' in verified["run"]
+
+
+def test_what_is_verified_is_what_is_deployed(tmp_path: Path) -> None:
+    """The digests that the workflow asks for are those of the images in the app's spec: the worker's is in none."""
+    spec = yaml.safe_load(Path("system/platforms/digitalocean/app.yaml").read_text())
+    names = sorted({each["image"]["repository"] for each in spec["services"] + spec["jobs"]})
+    release = {"release": "r1", "images": {name: f"sha256:{name}" for name in (*names, "seatrial-worker")}}
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").symlink_to(sys.executable)
+    stand_in = tmp_path / ".venv/bin/seatrial"
+    stand_in.write_text('#!/bin/sh\nprintf "%s\\n" "$@" >given\n')
+    stand_in.chmod(0o755)
+    (script,) = (text for _, text in scripts() if "verdict verify" in text)
+    values = {"PATH": os.environ["PATH"], "RELEASE": json.dumps(release), "VERDICT": "{}", "KEY": "a key"}
+    subprocess.run(["bash", "-e", "-c", script], cwd=tmp_path, env=values, check=True)
+
+    given = (tmp_path / "given").read_text().splitlines()
+    assert given[given.index("--release") + 1 :] == [f"sha256:{name}" for name in names]
+    assert (tmp_path / "staging.intoto.json").read_text() == "{}"
+    assert (tmp_path / "staging.pub").read_text() == "a key\n"
 
 
 def test_what_is_needed_is_waited_for_and_is_there() -> None:

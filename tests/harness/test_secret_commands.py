@@ -8,6 +8,7 @@ import pyrage
 import pytest
 
 from seatrial import cli
+from seatrial.attest import Signer
 from seatrial.secrecy.sops import SopsFile
 from seatrial.verbs.common import USAGE_ERROR
 
@@ -90,6 +91,19 @@ def test_accounts_get_random_passwords_once(profile: Path, file: SopsFile, capsy
     assert len(first["account_1"]) == 43
     assert first["account_1"] not in file.path.read_text() + capsys.readouterr().out
     assert file.recipients() == [public]
+
+
+def test_the_key_that_signs_verdicts_is_ours_to_make_and_to_replace(
+    profile: Path, file: SopsFile, capsys: pytest.CaptureFixture[str]
+) -> None:
+    profile.write_text(f'{PROFILE}\n[verdict]\nkey = "sops:secrets.sops.yaml#verdict_key"\n')
+    assert run(profile, "generate", "--recipient", recipient(profile)) == 0
+    first = file.read()
+    assert first.keys() == {"account_1", "verdict_key"}
+    assert cli.main(["verdict", "key", "--profile", str(profile)]) == 0
+    assert capsys.readouterr().out.endswith(Signer(first["verdict_key"]).public.pem)
+    assert run(profile, "rotate", "verdict_key") == 0
+    assert Signer(file.read()["verdict_key"]).public.id != Signer(first["verdict_key"]).public.id
 
 
 def test_a_name_that_no_profile_knows_is_ours_too(profile: Path, filled: SopsFile) -> None:

@@ -63,7 +63,7 @@ def test_every_command_of_ours_is_understood_and_names_what_there_is(
         offenders += [f"{command}: no check {name}" for name in getattr(options, "only", ()) if name not in known]
         offenders += [f"{command}: {wrong}" for wrong in wrong_arms(options, checks)]
         if getattr(options, "action", "") == "rotate" and profile.name == "staging":
-            sops = {each.key for each in profile.references(Level.DESTROY) if isinstance(each, Reference)}
+            sops = {each.key for each in profile.every_reference if isinstance(each, Reference)}
             offenders += [f"{command}: no secret {name}" for name in options.names if name not in sops]
     assert offenders == []
 
