@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from rich.console import Console
 
-from seatrial import attest, expected
+from seatrial import expected
 from seatrial.basis import Basis
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, UsageError
@@ -24,6 +24,12 @@ from seatrial.report._files import Folder
 from seatrial.secrecy.redaction import Redactor
 from seatrial.verdict import Verdict, rule
 from seatrial.waivers import Waivers
+
+if TYPE_CHECKING:
+    from seatrial.attest import Signer
+
+ATTESTATION = "verdict.intoto.json"
+"""The signed verdict's name among the reports."""
 
 
 def ready(environment: Environment) -> None:
@@ -157,7 +163,7 @@ def harness_version() -> str:
 
 def withdraw(out: Path = OUT) -> None:
     """Take away the attestation of an earlier verdict, which nobody may take for this one's, however the trial ends."""
-    (out / attest.FILE).unlink(missing_ok=True)
+    (out / ATTESTATION).unlink(missing_ok=True)
 
 
 def publish(
@@ -183,10 +189,12 @@ def publish(
     summary(verdict, Console(highlight=False), out)
 
 
-def _sign(environment: Environment, verdict: Verdict, signer: attest.Signer, out: Path) -> None:
+def _sign(environment: Environment, verdict: Verdict, signer: "Signer", out: Path) -> None:
     """Write the attestation as it is: what is signed cannot be redacted afterwards, so its texts are before."""
+    from seatrial.attest import make  # noqa: PLC0415 - each process of a trial imports this module, one signs
+
     armed = environment.arming.level
     used = environment.redactor.clean(verdict.waivers)
     report = (out / "verdict.json").read_bytes()
-    statement = attest.make(verdict, "" if armed is None else str(armed), report, used)
-    Folder(out, Redactor()).put(attest.FILE, signer.sign(statement) + "\n")
+    statement = make(verdict, "" if armed is None else str(armed), report, used)
+    Folder(out, Redactor()).put(ATTESTATION, signer.sign(statement) + "\n")

@@ -4,11 +4,7 @@ from seatrial.attest._demands import Demands
 from seatrial.attest._dsse import LONGEST_BYTES, PAYLOAD_TYPE, PublicKey, Refused, Signer, opened, pae
 from seatrial.attest._statement import PREDICATE_TYPE, Statement, make, parse
 
-FILE = "verdict.intoto.json"
-"""The attestation's name among the reports."""
-
 __all__ = [
-    "FILE",
     "LONGEST_BYTES",
     "PAYLOAD_TYPE",
     "PREDICATE_TYPE",

@@ -23,7 +23,9 @@ def add_to(verbs: Verbs) -> None:
     actions = verdict.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=Parser)
     text = "exit 0 if a verdict is signed, GO, and of this release and profile; 1 if not, 3 for wrong usage"
     verify = actions.add_parser("verify", help=text, description=text)
-    verify.add_argument("file", nargs="?", type=Path, default=OUT / attest.FILE, help=f"default: {OUT / attest.FILE}")
+    verify.add_argument(
+        "file", nargs="?", type=Path, default=OUT / conclude.ATTESTATION, help=f"default: {OUT / conclude.ATTESTATION}"
+    )
     verify.add_argument("--key", type=Path, required=True, metavar="FILE", help="the public key of who may sign (PEM)")
     verify.add_argument(
         "--release", nargs="+", required=True, metavar="RELEASE", help="what is to be deployed: sha256:... or an id"

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from seatrial import attest, cli, expected
+from seatrial import attest, cli, conclude, expected
 from seatrial.basis import Basis, digests
-from seatrial.conclude import harness_version
 from seatrial.outcome import Level, Outcome, Result, Severity
 from seatrial.verdict import Verdict, rule
 
@@ -68,7 +67,7 @@ class Desk:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder, capsys
         self.suites, self.profile, self.key = folder / "suites", folder / "here.toml", folder / "key.pub"
-        self.file, self.report = folder / attest.FILE, folder / "verdict.json"
+        self.file, self.report = folder / conclude.ATTESTATION, folder / "verdict.json"
         self.suites.mkdir()
         expected.write(self.suites, ROWS)
         self.profile.write_text(PROFILE)
@@ -93,7 +92,7 @@ class Desk:
             results=tuple(results),
             required=required,
             missing=missing,
-            harness=harness_version(),
+            harness=conclude.harness_version(),
             basis=Basis({"api": API, "worker": WORKER}, digests(self.profile, self.suites)),
         )
         return replace(made, **values)

@@ -13,6 +13,7 @@ from seatrial.environment import Environment
 from seatrial.errors import ProfileError
 from seatrial.profile import load
 from seatrial.secrecy.redaction import MARK
+from seatrial.verbs.common import USAGE_ERROR
 from tests.harness.bench import Bench
 from tests.harness.desk import API, SEED, Desk
 
@@ -102,14 +103,16 @@ def test_what_a_waiver_says_is_redacted_before_it_is_signed(desk: Desk) -> None:
     assert MARK in payload
 
 
-def test_a_gate_signs_and_the_next_trial_takes_it_away(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_gate_signs_and_the_next_trial_takes_it_away(
+    bench: Bench, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench.profile('max_impact = "exercise"', f'[expect]\nrelease = "{API}"\n[verdict]\nkey = "env:{VARIABLE}"')
     bench.suite(LOOKS_FOR_THE_KEY)
     signer, key = attest.Signer(SEED), bench.folder / "key.pub"
     key.write_text(signer.public.pem)
     given = ["-m", "seatrial", "gate", "--profile", "here.toml", "--suites", "suites"]
     run = bench.run(*given, env={VARIABLE: SEED})
-    file = bench.folder / "reports/out" / attest.FILE
+    file = bench.folder / "reports/out" / conclude.ATTESTATION
     options = ["--key", key, "--profile", bench.folder / "here.toml", "--suites", bench.folder / "suites"]
     verify = ["verdict", "verify", str(file), *map(str, options), "--release", API]
 
@@ -119,6 +122,10 @@ def test_a_gate_signs_and_the_next_trial_takes_it_away(bench: Bench, capsys: pyt
     written = [path for path in bench.folder.rglob("*") if path.is_file()]
     assert [path for path in written if SEED.encode() in path.read_bytes()] == []
 
-    assert bench.run(*given, env={VARIABLE: "no key"}).code == 3
+    monkeypatch.chdir(bench.folder)
+    monkeypatch.setenv(VARIABLE, "no key")
+    assert cli.main(given[2:]) == USAGE_ERROR
     assert cli.main(verify) == 1
-    assert "No such file" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"verdict.key: env:{VARIABLE} is not 32 random bytes" in said
+    assert "No such file" in said
