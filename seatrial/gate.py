@@ -10,6 +10,7 @@ import tempfile
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import IO
 
 import pytest
 from rich.console import Console
@@ -27,27 +28,60 @@ PARALLEL = 2
 _PR_SET_PDEATHSIG = 1
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How the stages run, where not as ever.
+
+    Attributes:
+        seed: what checks that make up their cases start from, and the order where it is shuffled; chance when left out.
+        shuffled: checks of the same level run in an order that the seed makes.
+        output: takes what the stages print; our own output when left out.
+    """
+
+    seed: int | None = None
+    shuffled: bool = False
+    output: IO[str] | None = None
+
+    @property
+    def options(self) -> list[str]:
+        """What each stage is told of it."""
+        told = [] if self.seed is None else ["--seatrial-seed", str(self.seed)]
+        return [*told, "--seatrial-order", str(self.seed)] if self.shuffled else told
+
+
+AS_EVER = Manner()
+
+
 @dataclass
 class Stages:
-    """What the stages of one trial brought."""
+    """The stages of one trial: how they run, and what they brought."""
 
+    manner: Manner
     results: dict[str, Result] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
 
 
 def run(
-    environment: Environment, suites: Path, wanted: list[str], arm: list[str], console: Console, *, times: int = 1
+    environment: Environment,
+    suites: Path,
+    wanted: list[str],
+    arm: list[str],
+    console: Console,
+    *,
+    times: int = 1,
+    manner: Manner = AS_EVER,
 ) -> Verdict:
     """Run the trial and return its verdict; the environment is booted and taken down if it was down.
 
     Args:
         times: how often to run every check; more than once, a result tells of all of them (drills).
+        manner: how the stages run.
     """
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)
     started = time.time()
-    stages = Stages()
+    stages = Stages(manner)
     with hosting.booted(environment.profile) as boot:
         if boot.seconds is not None:
             stages.timings["cold start"] = boot.seconds
@@ -60,7 +94,7 @@ def run(
             for number in range(1, times + 1):
                 if times > 1:
                     console.print(f"rehearsal {number} of {times}")
-                once = Stages()
+                once = Stages(manner)
                 _run_stages(environment, suites, scope, wanted, arm, once, console)
                 stages.problems += once.problems
                 for stage, seconds in once.timings.items():
@@ -131,7 +165,7 @@ def _classify(environment: Environment, suites: Path, scope: expected.Scope, sta
     if not failed:
         return
     console.print(f"repeating {len(failed)} failed to classify: {', '.join(sorted(failed))}")
-    again = Stages()
+    again = Stages(stages.manner)
     nodes = [f"{suites / row.file}::{row.test}" for row in scope.rows if row.id in failed]
     _stage(environment, suites, nodes, [], "classify", again)
     stages.timings |= again.timings
@@ -148,7 +182,7 @@ def _stage(
     with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
         file = Path(folder) / "results.jsonl"
         given = ["--profile", str(environment.profile.path), "--seatrial-results", str(file)]
-        code = _pytest([*paths, *given, *options], suites)
+        code = _pytest([*paths, *given, *options, *stages.manner.options], suites, stages.manner.output)
         results, problems = _read(file, code, name)
         stages.results |= {result.id: result for result in results}
         stages.problems += problems
@@ -159,7 +193,7 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _pytest(arguments: list[str], suites: Path) -> int:
+def _pytest(arguments: list[str], suites: Path, output: IO[str] | None) -> int:
     environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     # A suite may import its neighbours (suites.client) wherever the gate is called from.
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -177,7 +211,14 @@ def _pytest(arguments: list[str], suites: Path) -> int:
         *arguments,
     ]
     # A group of its own: the terminal's Ctrl-C reaches us alone, and we pass it on exactly once.
-    process = subprocess.Popen(command, env=environment, process_group=0, preexec_fn=_die_with_parent)  # noqa: PLW1509
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
+        process_group=0,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - nothing else runs in this process
+    )
     try:
         return process.wait()
     except KeyboardInterrupt:

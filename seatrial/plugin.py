@@ -5,6 +5,7 @@ Everything here is inert for items that are no checks, so that the project's own
 
 import contextlib
 import json
+import random
 import shlex
 import sys
 from collections.abc import Generator, Iterator
@@ -86,6 +87,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--seatrial-seed", type=int, metavar="N", help="try the cases of an earlier run again (its repeat line says N)"
     )
+    group.addoption("--seatrial-order", type=int, metavar="N", help="shuffle the checks of each level, by N")
     group.addoption(
         "--seatrial-stage", choices=("all", "parallel", "serial"), default="all", help="part of the checks to run"
     )
@@ -150,6 +152,9 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
         raise pytest.UsageError(str(error)) from None
     if state.rules and not _is_parallel(config):
         items += _answers(session, state)
+    if (order := config.getoption("--seatrial-order")) is not None:
+        # Every worker collects the same, and must end with the same order. Levels stay in theirs: no gate strikes first.
+        random.Random(order).shuffle(items)  # noqa: S311 - to be repeated, not to be secret
     wanted = {"all": (False, True), "parallel": (False,), "serial": (True,)}[state.stage]
     items[:] = sorted(
         (item for item in items if _serial(item) in wanted), key=lambda item: (_serial(item), level_of(item) or 0)
