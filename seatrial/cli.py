@@ -3,6 +3,7 @@
 import argparse
 import signal
 import sys
+import traceback
 
 from seatrial import conclude
 from seatrial.errors import SeatrialError, UsageError
@@ -40,6 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("seatrial: interrupted; what was struck has been undone", file=sys.stderr)
         return 130
+    except SystemExit:  # rich's, when nobody reads what it prints any more; its 1 would say NO-GO
+        print("seatrial: the output was closed", file=sys.stderr)
+        return 2
+    except Exception:  # noqa: BLE001 - Python's own exit code for what nobody foresaw is 1, which says NO-GO
+        traceback.print_exc()
+        return 2
     return code
 
 

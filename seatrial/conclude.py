@@ -1,14 +1,16 @@
 """From results to a verdict, the same way for `seatrial gate` and for raw pytest."""
 
+import os
 import shutil
 import sys
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from rich.console import Console
@@ -30,6 +32,31 @@ if TYPE_CHECKING:
 
 ATTESTATION = "verdict.intoto.json"
 """The signed verdict's name among the reports."""
+CLOCK_TOLERANCE_S = 5.0
+# Whose hooks a trial rests on; xdist's worker is a module without a name of its own.
+_TRUSTED = {"_pytest", "pytest", "pluggy", "xdist", "__channelexec__", "allure_pytest", "allure_commons", "seatrial"}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One moment by two clocks: that of the wall, which may be set, and that of the machine, which may not."""
+
+    wall_s: float
+    machine_s: float
+
+    @classmethod
+    def now(cls) -> Self:
+        """Return this moment. The machine's clock goes on while it sleeps."""
+        return cls(time.time(), time.clock_gettime(time.CLOCK_BOOTTIME))
+
+    def moved(self, later: "Moment") -> list[str]:
+        """Say by how much the wall's clock was moved between two moments, if it was."""
+        moved_s = (later.wall_s - self.wall_s) - (later.machine_s - self.machine_s)
+        if abs(moved_s) <= CLOCK_TOLERANCE_S:
+            return []
+        return [
+            f"the clock of this machine was moved by {moved_s:+.0f} s meanwhile: certificates and waivers were judged by it"
+        ]
 
 
 def ready(environment: Environment) -> None:
@@ -98,13 +125,42 @@ def filters(config: pytest.Config) -> list[str]:
     return [f"the run was filtered by {flag}" for option, flag in names.items() if config.getoption(option, None)]
 
 
+def hooks(config: pytest.Config) -> list[str]:
+    """Name everybody else who hooks into pytest, and could turn an outcome: a conftest of suites holds fixtures and nothing more."""
+    manager, found = config.pluginmanager, []
+    for plugin in manager.get_plugins():
+        module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
+        name = getattr(module, "__name__", type(plugin).__module__)
+        if name.partition(".")[0] not in _TRUSTED and (callers := manager.get_hookcallers(plugin)):
+            names = ", ".join(sorted({caller.name for caller in callers}))
+            found.append(f"{_place(module) or name} hooks into pytest ({names}): no outcome can be trusted")
+    return sorted(found)
+
+
+def _place(module: ModuleType | None) -> str:
+    file = getattr(module, "__file__", None)
+    return str(Path(os.path.relpath(file))) if file else ""
+
+
+def _unlike(results: Iterable[Result], scope: expected.Scope) -> list[str]:
+    """Name the results that are not what was reviewed."""
+    rows, found = {row.id: row for row in scope.rows}, []
+    for result in results:
+        if (row := rows.get(result.id)) is None:
+            found.append(f"{result.id} ran but is not in expected.toml")
+        elif (row.severity, row.level) != (result.severity, result.level):
+            seen, listed = f"{result.severity} at {result.level}", f"{row.severity} at {row.level}"
+            found.append(f"{result.id} is {seen}, and {listed} in expected.toml")
+    return found
+
+
 def conclude(
     environment: Environment,
     results: Iterable[Result],
     scope: expected.Scope,
     problems: Iterable[str],
     *,
-    started: float | None = None,
+    began: Moment,
     timings: Mapping[str, float] | None = None,
     waivers: Waivers | None = None,
     basis: Basis | None = None,
@@ -112,30 +168,28 @@ def conclude(
     """Rule on the results of a scope.
 
     Args:
+        began: when the trial did.
         waivers: what is accepted; nothing when left out.
-        started: `time.time()` at the start of the trial; the first result's start when left out.
         timings: stage name -> seconds, for the report.
         basis: the releases and files that the trial was about; none when left out.
     """
     profile, ended = environment.profile, tuple(sorted(results, key=lambda result: (result.suite, result.id)))
     level = max(profile.expect.level, environment.arming.level or profile.expect.level)
     required = expected.required(scope, level, profile.expect.not_applicable)
-    found = list(problems)
-    names = {row.id for row in scope.rows}
-    found += [f"{result.id} ran but is not in expected.toml" for result in ended if result.id not in names]
+    now = Moment.now()
+    found = [*problems, *_unlike(ended, scope), *began.moved(now)]
     accepted, today = waivers or Waivers(), datetime.now(UTC).date()
     used = accepted.used(ended, profile.name, today)
     unfit = accepted.unfit(ended, profile.name, today)
     ruling, missing = rule(ended, required, found, used, unfit)
-    begin = started if started is not None else time.time() - sum(result.duration_s for result in ended)
     return Verdict(
         ruling=ruling,
         environment=profile.name,
         release=release_of(environment),
         scope=scope.label,
         level=str(level),
-        started_at=datetime.fromtimestamp(begin, UTC).isoformat(timespec="seconds"),
-        duration_s=time.time() - begin,
+        started_at=datetime.fromtimestamp(began.wall_s, UTC).isoformat(timespec="seconds"),
+        duration_s=now.machine_s - began.machine_s,
         results=ended,
         required=tuple(required),
         missing=missing,

@@ -25,6 +25,8 @@ from seatrial.plugin import NO_VERDICT, OWN_CONFIGURATION
 from seatrial.verdict import Verdict
 
 PARALLEL = 2
+# What would change how pytest or Python run a stage, from whoever's shell.
+_LEFT_OUT = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE"}
 _PR_SET_PDEATHSIG = 1
 
 
@@ -80,7 +82,7 @@ def run(
     """
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)
-    started = time.time()
+    began = conclude.Moment.now()
     stages = Stages(manner)
     with hosting.booted(environment.profile) as boot:
         if boot.seconds is not None:
@@ -111,7 +113,7 @@ def run(
                 stages.results.values(),
                 scope,
                 stages.problems,
-                started=started,
+                began=began,
                 timings=stages.timings,
                 waivers=accepted,
                 basis=basis,
@@ -150,9 +152,9 @@ def _paths(suites: Path, scope: expected.Scope, wanted: list[str]) -> list[str]:
     """Return what pytest collects: whole folders where possible, so that an unlisted check is seen too."""
     if not wanted:
         return [str(suites)]
-    folders = [str(suites / name) for name in wanted if (suites / name).is_dir()]
-    nodes = [f"{suites / row.file}::{row.test}" for row in scope.rows if row.suite not in wanted]
-    return [*folders, *nodes]
+    whole = [name for name in wanted if (suites / name).is_dir()]
+    nodes = [f"{suites / row.file}::{row.test}" for row in scope.rows if row.suite not in whole]
+    return [*(str(suites / name) for name in whole), *nodes]
 
 
 def _classify(environment: Environment, suites: Path, scope: expected.Scope, stages: Stages, console: Console) -> None:
@@ -184,8 +186,10 @@ def _stage(
         given = ["--profile", str(environment.profile.path), "--seatrial-results", str(file)]
         code = _pytest([*paths, *given, *options, *stages.manner.options], suites, stages.manner.output)
         results, problems = _read(file, code, name)
-        stages.results |= {result.id: result for result in results}
         stages.problems += problems
+        for result in results:
+            if stages.results.setdefault(result.id, result) is not result:
+                stages.problems.append(f"{result.id} ended twice, again in stage {name}")
     stages.timings[name] = time.monotonic() - started
 
 
@@ -194,7 +198,7 @@ def _die_with_parent() -> None:
 
 
 def _pytest(arguments: list[str], suites: Path, output: IO[str] | None) -> int:
-    environment = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    environment = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     # A suite may import its neighbours (suites.client) wherever the gate is called from.
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, (str(suites.resolve().parent), environment.get("PYTHONPATH")))
@@ -234,7 +238,7 @@ def _read(file: Path, code: int, stage: str) -> tuple[list[Result], list[str]]:
     lines = file.read_text().splitlines()
     try:
         records = [json.loads(line) for line in lines]
-        end = records.pop()
+        end = dict(records.pop())
         results = [Result.from_json(record) for record in records]
     except (ValueError, KeyError, TypeError, IndexError) as error:
         raise HarnessError(f"stage {stage}: results cannot be read: {error}") from error

@@ -26,10 +26,11 @@ from seatrial.profile import find, load
 from seatrial.registry import Check
 from seatrial.report import progress
 from seatrial.scope import close_clients
-from seatrial.session import NotRun, Trial, check_of, level_of, near, title_of
+from seatrial.session import LEVELS, NotRun, Trial, check_of, level_of, near, title_of
 from seatrial.verdict import Verdict
 
 P = TypeVar("P")
+PROBLEMS = "seatrial problems"  # what a worker found wrong with the run as a whole
 NO_VERDICT = 7  # exit code of a stage: its results are in a file, and nobody may take it for a GO
 OWN_CONFIGURATION = ("-c", str(Path(__file__).with_name("pytest.toml")), "--rootdir", ".")
 TRIAL = pytest.StashKey[Trial]()
@@ -42,6 +43,7 @@ class State:
 
     def __init__(self, environment: Environment, *, stage: str, quiet: bool, results: Path | None) -> None:
         self.environment = environment
+        self.began = conclude.Moment.now()
         self.rules = not quiet and results is None
         self.stage = stage
         self.results_file = results
@@ -222,8 +224,19 @@ def _register(state: State, item: pytest.Item) -> None:
         )
     if twin := state.collected.get(check.id):
         raise pytest.UsageError(f"check id {check.id} stands twice: {twin.nodeid} and {item.nodeid}")
+    _refuse_other_handles(item)
     item.add_marker(pytest.mark.impact(str(level)))
     state.collected[check.id] = item
+
+
+def _refuse_other_handles(item: pytest.Item) -> None:
+    """Refuse a level's fixture that a suite defines anew: it would answer in the place of the environment."""
+    defined = item._fixtureinfo.name2fixturedefs if isinstance(item, pytest.Function) else {}  # noqa: SLF001 - there is no other way
+    for name in LEVELS:
+        for definition in defined.get(name, ()):
+            if definition.func.__module__ != __name__:
+                place = definition.baseid or definition.func.__module__
+                raise pytest.UsageError(f"{item.nodeid}: the fixture {name} is not the harness's own, but of {place}")
 
 
 def _serial(item: pytest.Item) -> bool:
@@ -365,21 +378,31 @@ class _Collector:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
+        self.told: dict[str, list[str]] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        text = getattr(report, "seatrial", None)
-        if text and not hasattr(self.config, "workerinput"):
-            result = Result.from_json(json.loads(text))
-            state = _open(self.config)
-            state.results[result.id] = result
+        if hasattr(self.config, "workerinput"):
+            return
+        told = self.told.setdefault(report.nodeid, [])
+        told.append(report.outcome)
+        if text := getattr(report, "seatrial", None):
+            result, state = Result.from_json(json.loads(text)), _open(self.config)
+            if state.results.setdefault(result.id, result) is not result:
+                state.problems.append(f"{result.id} ended twice")
+            if result.outcome is Outcome.PASSED and (other := set(told) - {"passed"}):
+                state.problems.append(f"{result.id} was told as PASSED, and pytest says {min(other)}")
             if state.results_file is not None:
                 print(progress(result), flush=True)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any, error: object) -> None:
-        """Note a worker that did not end well: its checks are lost."""
+        """Take what a worker found wrong, and note one that did not end well: its checks are lost."""
+        if (state := self.config.stash.get(STATE, None)) is None:  # the project's own tests
+            return
+        problems = state.problems
+        problems += [each for each in getattr(node, "workeroutput", {}).get(PROBLEMS, ()) if each not in problems]
         if error:
-            _open(self.config).problems.append(f"worker {node.gateway.id} ended early: {error}")
+            problems.append(f"worker {node.gateway.id} ended early: {error}")
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
@@ -393,18 +416,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitCode) -> None:
     """Leave the results to the caller, or rule on them and make the verdict the exit code."""
-    state = session.config.stash.get(STATE, None)
+    config, state = session.config, session.config.stash.get(STATE, None)
     if state is None:
+        if exitstatus == pytest.ExitCode.OK and conclude.is_trial(config):
+            session.exitstatus = pytest.ExitCode.INTERRUPTED  # suites were named, and nothing was ruled
         return
-    if not hasattr(session.config, "workerinput"):
-        if state.rules:
-            _rule(session, state, int(exitstatus))
-        elif state.results_file is not None:
-            lines = [json.dumps(result.to_json()) for result in state.results.values()]
-            end = {"end": int(exitstatus), "problems": state.problems}
-            state.results_file.write_text("\n".join([*lines, json.dumps(end)]) + "\n")
-            session.exitstatus = NO_VERDICT
-    if _plugin(session.config, Given) is None:
+    state.problems += [each for each in conclude.hooks(config) if each not in state.problems]
+    if hasattr(config, "workerinput"):
+        config.workeroutput[PROBLEMS] = state.problems  # type: ignore[attr-defined]  # xdist adds it
+    elif state.rules:
+        _rule(session, state, int(exitstatus))
+    elif state.results_file is not None:
+        lines = [json.dumps(result.to_json()) for result in state.results.values()]
+        end = {"end": int(exitstatus), "problems": state.problems}
+        state.results_file.write_text("\n".join([*lines, json.dumps(end)]) + "\n")
+        session.exitstatus = NO_VERDICT
+    if _plugin(config, Given) is None:
         close_clients(state.environment.clients)
     state.locks.close()
 
@@ -421,7 +448,9 @@ def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
     problems = [*state.problems, *conclude.filters(session.config)]
     if state.answering:
         scope = expected.Scope(f"{scope.label}, answered without a strike", (*scope.rows, *state.answering))
-    verdict = conclude.conclude(state.environment, state.results.values(), scope, problems, waivers=state.accepted)
+    verdict = conclude.conclude(
+        state.environment, state.results.values(), scope, problems, began=state.began, waivers=state.accepted
+    )
     session.config.stash[VERDICT] = verdict
     session.exitstatus = {0: pytest.ExitCode.OK, 1: pytest.ExitCode.TESTS_FAILED}.get(
         verdict.ruling.exit_code, pytest.ExitCode.INTERRUPTED
