@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from seatrial import conclude, expected, gate
+from seatrial.cli import main
 from seatrial.environment import Environment
 from seatrial.errors import HarnessError
 from seatrial.outcome import Level, Outcome, Result, Severity
@@ -273,6 +274,23 @@ def test_a_suite_that_is_gone_has_nobody_elses_checks_run_in_its_place(tmp_path:
     scope = expected.select([ROW, replace(ROW, id="SEC-TC-02", file="security/test_port.py")], ["security"])
 
     assert gate._paths(tmp_path, scope, ["security"]) == [f"{tmp_path}/security/test_port.py::test"]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("-k", "open"), ("-x",), ("--maxfail", "1"), ("--lf",), ("-p", "no:seatrial.plugin"), ("--", "-k", "open")],
+)
+def test_the_gate_takes_no_option_of_pytest(
+    bench: Bench, environment: Environment, capsys: pytest.CaptureFixture[str], options: tuple[str, ...]
+) -> None:
+    bench.suite(OPEN)
+
+    try:
+        code: object = main(["gate", "--profile", "here.toml", *options])
+    except SystemExit as refused:
+        code = refused.code
+
+    assert (code, capsys.readouterr().out) == (3, "")
 
 
 def test_an_output_that_nobody_reads_is_no_verdict(bench: Bench) -> None:

@@ -44,10 +44,6 @@ def break_import(text: str) -> str:
     return "import nothing_like_this\n" + text
 
 
-def lower_severity(text: str) -> str:
-    return text.replace("BLOCKER", "MINOR").replace("== 'open'", "== 'never'")
-
-
 @pytest.mark.parametrize("attack", [drop_check, rename_check, rename_test, break_import])
 def test_a_run_that_shrank_is_never_go(bench: Bench, attack: object) -> None:
     second = OPEN.replace("INF-TC-01", "INF-TC-05").replace("test_open", "test_other")

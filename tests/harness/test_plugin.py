@@ -222,6 +222,7 @@ def test_a_suite_that_cannot_be_trusted_is_refused(bench: Bench, broken: str, me
         ("-m", "impact"),
         ("-x",),
         ("--maxfail", "3"),
+        ("--lf",),
         ("--deselect", "suites/infra/test_port.py::test_closed"),
         ("--collect-only",),
         ("--setup-plan",),
