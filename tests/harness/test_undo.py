@@ -137,7 +137,7 @@ def test_every_prefix_of_the_file_can_be_read(log: UndoLog) -> None:
 
     for size in range(len(whole) + 1):
         log.path.write_bytes(whole[:size])
-        assert len(log.pending()) == sum(end <= size for end in ends)
+        assert len(UndoLog(log.path).pending()) == sum(end <= size for end in ends)
 
 
 def test_an_unwritable_place_is_an_error_before_the_strike(tmp_path: Path) -> None:
