@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from rich.console import Console
 
-from seatrial import expected
+from seatrial import expected, hosting
 from seatrial.basis import Basis
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, UsageError
@@ -60,14 +60,14 @@ class Moment:
 
 
 def ready(environment: Environment) -> None:
-    """Raise UsageError unless the environment is up and nothing waits to be undone."""
+    """Raise UsageError unless the environment is up, is the one that the profile names, and nothing waits to be undone."""
     profile = environment.profile
     if profile.platform is None:
         return
     if not profile.platform.socket.exists():
         raise UsageError(f"environment {profile.name} is down: run `seatrial up --profile {profile.name}`")
     try:
-        PlatformClient(profile.platform.socket).status()
+        hosting.require_up(profile)
     except EnvironmentFault as error:
         raise UsageError(
             f"environment {profile.name} is down ({error}): run `seatrial up --profile {profile.name}`"

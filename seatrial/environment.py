@@ -5,7 +5,7 @@ cannot find them in its own process.
 """
 
 import contextlib
-import fcntl
+import ctypes
 import os
 import secrets
 from collections.abc import Iterator
@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import HarnessError, ProfileError, UsageError
 from seatrial.inverses import invert
+from seatrial.lock import held
 from seatrial.outcome import Level
 from seatrial.profile import Profile
 from seatrial.profile_types import REFERENCE
 from seatrial.scope import Credential, Meter, Scope
 from seatrial.secrecy.redaction import Redactor
+from seatrial.secrecy.references import Reference, read
 from seatrial.undo import Entry, UndoLog
 
 if TYPE_CHECKING:
@@ -45,16 +47,16 @@ class Arming:
             if level < Level.DISRUPT:
                 raise UsageError(f"--arm {text}: only disrupt and destroy are armed")
             if environment != profile.name:
-                raise UsageError(f"--arm {text}: this profile's environment is {profile.name!r}, not {environment!r}")
+                raise UsageError(f"--arm {text}: this profile's environment is {profile.name!r}, not {environment!a}")
             if level > profile.max_impact:
                 raise UsageError(f"--arm {text}: profile {profile.name} grants up to {profile.max_impact}")
             armed = max(armed or level, level)
         return cls(armed)
 
 
-@dataclass
+@dataclass(frozen=True)
 class Environment:
-    """What a process holds of an environment.
+    """What a process holds of an environment, once and for all: another arming is another environment.
 
     Args:
         profile: the environment's description.
@@ -70,15 +72,16 @@ class Environment:
     _taken: str = field(default="", init=False, repr=False)
 
     def __post_init__(self) -> None:
-        for name, sections in self.profile.credentials.items():
-            if Level.parse(name) > self.granted:
-                for section in sections.values():
-                    for reference in (section.user, section.password):
-                        if reference.startswith("env:"):
-                            os.environ.pop(reference.removeprefix("env:"), None)
+        readable = self.profile.references(self.granted)
+        for each in self.profile.references():
+            if each.kind == "env" and each not in readable:
+                _forget(each.place)
+        object.__setattr__(self, "profile", self.profile.readable_at(self.granted))
         # No process that we start, and no check, finds the key that signs verdicts in its environment.
         if self.profile.verdict and self.profile.verdict.key.startswith("env:"):
-            self._taken = os.environ.pop(self.profile.verdict.key.removeprefix("env:"), "")
+            variable = self.profile.verdict.key.removeprefix("env:")
+            object.__setattr__(self, "_taken", os.environ.get(variable, ""))
+            _forget(variable)
             self.redactor.register(self._taken)
 
     @property
@@ -94,8 +97,8 @@ class Environment:
 
         if self.profile.verdict is None:
             return None
-        key = self.profile.verdict.key
-        value = self._taken or self.secret(key)
+        key = self.profile.verdict.key  # no level's secret: nothing that a profile is asked for leads to it
+        value = self._taken or read(Reference.parse(key), self.profile.path)
         self.redactor.register(value)
         try:
             return Signer(value)
@@ -149,7 +152,7 @@ class Environment:
         if problems:
             raise ProfileError("\n".join(problems))
 
-    @property
+    @cached_property
     def undo_log(self) -> UndoLog:
         """The environment's undo log; raises ProfileError where the profile names no place for it."""
         if self.profile.platform is None:
@@ -159,9 +162,17 @@ class Environment:
         return UndoLog(self.profile.platform.state / "undo.jsonl")
 
     def scope(self, level: Level, meter: Meter, by: str) -> Scope:
-        """Return what the facets of one handle may use; `by` names the check or fault in the undo log."""
+        """Return what the facets of one handle may use; `by` names the check or fault in the undo log.
+
+        Every handle begins here: raises HarnessError for a level that is not granted or armed. Every strike begins with
+        the scope's `undo`, which raises it for a level that may not strike.
+        """
+        if reason := self.refuses(level):
+            raise HarnessError(f"no handle for {level}: {reason}")
 
         def undo(do: str, args: dict[str, Any]) -> None:
+            if level < Level.DISRUPT:
+                raise HarnessError(f"no strike by a handle of {level}: {do}")
             self.undo_log.append(do, args, by)
 
         return Scope(
@@ -180,22 +191,28 @@ class Environment:
         scope = self.scope(self.granted, Meter(), "undo")
         return self.undo_log.replay(lambda do, args: invert(do, args, scope), after)
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
-        """Hold the environment: exclusively when armed, else shared with other unarmed runs.
+    @property
+    def armed(self) -> bool:
+        """Whether strikes are allowed at all."""
+        return self.arming.level is not None
 
-        Raises UsageError when another run holds it. The lock falls with the process, SIGKILL included.
+    @contextlib.contextmanager
+    def lock(self, inherited: int | None = None) -> Iterator[None]:
+        """Hold the environment: alone when armed, else together with other unarmed runs.
+
+        Raises UsageError when another run holds it, or it is down; `inherited` as for `lock.held`.
         """
-        platform = self.profile.platform
-        if platform is None or not platform.state.is_dir():
+        if self.profile.state is None:
             yield
             return
-        with (platform.state / "trial.lock").open("a+") as file:
-            kind = fcntl.LOCK_EX if self.arming.level is not None else fcntl.LOCK_SH
-            try:
-                fcntl.flock(file, kind | fcntl.LOCK_NB)
-            except OSError:
-                raise UsageError(
-                    f"another trial is running on {self.profile.name}: wait for it to end (a strike needs the environment for itself)"
-                ) from None
+        with held(self.profile.state, self.profile.name, alone=self.armed, inherited=inherited):
             yield
+
+
+def _forget(variable: str) -> None:
+    """Remove a variable, and wipe its value where the process was given it: /proc/PID/environ shows that place for ever."""
+    libc = ctypes.CDLL(None)
+    libc.getenv.restype = ctypes.c_void_p
+    if place := libc.getenv(os.fsencode(variable)):
+        ctypes.memset(place, 0, len(os.environb.get(os.fsencode(variable), b"")))
+    os.environ.pop(variable, None)

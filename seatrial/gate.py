@@ -56,9 +56,14 @@ AS_EVER = Manner()
 
 @dataclass
 class Stages:
-    """The stages of one trial: how they run, and what they brought."""
+    """The stages of one trial: how they run, and what they brought.
+
+    Attributes:
+        lock: a descriptor of the lock that they hold too.
+    """
 
     manner: Manner
+    lock: int | None = None
     results: dict[str, Result] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     timings: dict[str, float] = field(default_factory=dict)
@@ -83,42 +88,40 @@ def run(
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)
     began = conclude.Moment.now()
-    stages = Stages(manner)
-    with hosting.booted(environment.profile) as boot:
+    with hosting.booted(environment.profile, alone=environment.armed) as boot:
+        stages = Stages(manner, boot.lock)
         if boot.seconds is not None:
             stages.timings["cold start"] = boot.seconds
         environment.check_secrets()
         _ = environment.signer  # a key that is unfit is told of now, and not after the trial
-        with environment.lock():
-            conclude.ready(environment)
-            before = Basis.of(environment, suites)
-            runs: dict[str, list[Result]] = {}
-            for number in range(1, times + 1):
-                if times > 1:
-                    console.print(f"rehearsal {number} of {times}")
-                once = Stages(manner)
-                _run_stages(environment, suites, scope, wanted, arm, once, console)
-                stages.problems += once.problems
-                for stage, seconds in once.timings.items():
-                    stages.timings[stage] = stages.timings.get(stage, 0.0) + seconds
-                for name, result in once.results.items():
-                    runs.setdefault(name, []).append(result)
-            few = [f"{name} ended {len(each)} of {times} times" for name, each in runs.items() if len(each) < times]
-            stages.problems += few
-            stages.results = {name: of_many(each) if times > 1 else each[0] for name, each in runs.items()}
-            basis, changed = before.until(Basis.of(environment, suites))
-            stages.problems += changed
-            verdict = conclude.conclude(
-                environment,
-                stages.results.values(),
-                scope,
-                stages.problems,
-                began=began,
-                timings=stages.timings,
-                waivers=accepted,
-                basis=basis,
-            )
-    return verdict
+        conclude.ready(environment)
+        before = Basis.of(environment, suites)
+        runs: dict[str, list[Result]] = {}
+        for number in range(1, times + 1):
+            if times > 1:
+                console.print(f"rehearsal {number} of {times}")
+            once = Stages(manner, boot.lock)
+            _run_stages(environment, suites, scope, wanted, arm, once, console)
+            stages.problems += once.problems
+            for stage, seconds in once.timings.items():
+                stages.timings[stage] = stages.timings.get(stage, 0.0) + seconds
+            for name, result in once.results.items():
+                runs.setdefault(name, []).append(result)
+        few = [f"{name} ended {len(each)} of {times} times" for name, each in runs.items() if len(each) < times]
+        stages.problems += few
+        stages.results = {name: of_many(each) if times > 1 else each[0] for name, each in runs.items()}
+        basis, changed = before.until(Basis.of(environment, suites))
+        stages.problems += changed
+        return conclude.conclude(
+            environment,
+            stages.results.values(),
+            scope,
+            stages.problems,
+            began=began,
+            timings=stages.timings,
+            waivers=accepted,
+            basis=basis,
+        )
 
 
 def _run_stages(
@@ -167,7 +170,7 @@ def _classify(environment: Environment, suites: Path, scope: expected.Scope, sta
     if not failed:
         return
     console.print(f"repeating {len(failed)} failed to classify: {', '.join(sorted(failed))}")
-    again = Stages(stages.manner)
+    again = Stages(stages.manner, stages.lock)
     nodes = [f"{suites / row.file}::{row.test}" for row in scope.rows if row.id in failed]
     _stage(environment, suites, nodes, [], "classify", again)
     stages.timings |= again.timings
@@ -184,7 +187,8 @@ def _stage(
     with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
         file = Path(folder) / "results.jsonl"
         given = ["--profile", str(environment.profile.path), "--seatrial-results", str(file)]
-        code = _pytest([*paths, *given, *options, *stages.manner.options], suites, stages.manner.output)
+        given += [] if stages.lock is None else ["--seatrial-lock", str(stages.lock)]
+        code = _pytest([*paths, *given, *options, *stages.manner.options], suites, stages)
         results, problems = _read(file, code, name)
         stages.problems += problems
         for result in results:
@@ -197,7 +201,7 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _pytest(arguments: list[str], suites: Path, output: IO[str] | None) -> int:
+def _pytest(arguments: list[str], suites: Path, stages: Stages) -> int:
     environment = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     # A suite may import its neighbours (suites.client) wherever the gate is called from.
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -218,9 +222,10 @@ def _pytest(arguments: list[str], suites: Path, output: IO[str] | None) -> int:
     process = subprocess.Popen(
         command,
         env=environment,
-        stdout=output,
-        stderr=None if output is None else subprocess.STDOUT,
+        stdout=stages.manner.output,
+        stderr=None if stages.manner.output is None else subprocess.STDOUT,
         process_group=0,
+        pass_fds=() if stages.lock is None else (stages.lock,),
         preexec_fn=_die_with_parent,  # noqa: PLW1509 - nothing else runs in this process
     )
     try:

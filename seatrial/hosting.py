@@ -10,8 +10,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from seatrial.errors import EnvironmentFault, UsageError
+from seatrial.lock import held
 from seatrial.platform import PlatformClient
 from seatrial.profile import PlatformSection, Profile
 from seatrial.scope import Places
@@ -22,9 +24,15 @@ _LIFELINE = "SEATRIAL_LIFELINE"
 
 @dataclass(frozen=True)
 class Boot:
-    """How an environment came to be up: `seconds` is None when it was up already."""
+    """How an environment came to be up.
+
+    Attributes:
+        seconds: None when it was up already.
+        lock: a descriptor of the lock on it, for processes that are to hold it too; None where there is no platform.
+    """
 
     seconds: float | None
+    lock: int | None = None
 
 
 def section(profile: Profile) -> PlatformSection:
@@ -36,11 +44,26 @@ def section(profile: Profile) -> PlatformSection:
     return profile.platform
 
 
-def is_up(profile: Profile) -> bool:
-    """Tell whether the control interface answers."""
+def require_up(profile: Profile) -> None:
+    """Ask the control interface whose it is.
+
+    Raises EnvironmentFault where nobody answers, UsageError where another environment does: its name, and the folder that
+    lives with it, are those in which the strikes are recorded.
+    """
     platform = section(profile)
+    status = PlatformClient(platform.socket).status()
+    state = status.state or platform.state
+    if status.environment != profile.name or state.resolve() != platform.state:
+        raise UsageError(
+            f"{profile.path}: this profile is of environment {profile.name!r} in {platform.state}, and at its socket "
+            f"answers {status.environment!a} in {state}"
+        )
+
+
+def is_up(profile: Profile) -> bool:
+    """Tell whether the control interface answers; raises UsageError where another environment's does."""
     try:
-        PlatformClient(platform.socket).status()
+        require_up(profile)
     except EnvironmentFault:
         return False
     return True
@@ -86,22 +109,39 @@ def _command(words: Sequence[str], *arguments: str) -> list[str]:
 
 
 @contextmanager
-def booted(profile: Profile) -> Iterator[Boot]:
-    """Give an environment that is up: as found, or booted here and taken down afterwards.
+def booted(profile: Profile, *, alone: bool) -> Iterator[Boot]:
+    """Hold an environment that is up: as found, or booted here and taken down afterwards.
 
     What is booted here lives in an empty state folder, holds a lifeline to this process (so that its death by SIGKILL takes
-    everything along) and leaves no state behind. A state folder that somebody made with `seatrial up` is kept.
+    everything along) and leaves no state behind. A state folder that somebody made with `seatrial up` is kept. Raises
+    UsageError when another trial holds it.
+
+    Args:
+        alone: let no other trial in; what is booted here is held alone in any case, since it ends with this one.
     """
-    if profile.platform is None or is_up(profile):
+    if profile.platform is None:
         yield Boot(None)
         return
     state = profile.platform.state
+    with contextlib.suppress(FileExistsError):  # a file, which the lock then tells of
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with held(state, profile.name, alone=alone) as lock:
+        if is_up(profile):
+            yield Boot(None, lock.descriptor)
+            return
+        lock.take(alone=True)
+        with _up(profile, state) as seconds:
+            yield Boot(seconds, lock.descriptor)
+
+
+@contextmanager
+def _up(profile: Profile, state: Path) -> Iterator[float]:
+    """Boot, and take down; gives the seconds that it took to be up."""
     marker = state / "booted-by-gate"
     if marker.exists():
-        shutil.rmtree(state)
-    ours = not state.exists()
+        _empty(state)
+    ours = not any(state.iterdir())
     if ours:
-        state.mkdir(parents=True, mode=0o700)
         marker.touch()
     read_end, write_end = os.pipe()
     started = time.monotonic()
@@ -110,7 +150,7 @@ def booted(profile: Profile) -> Iterator[Boot]:
         if code:
             raise EnvironmentFault(f"the platform did not come up (exit {code}); its lines above say why")
         os.environ[_LIFELINE] = f"/proc/{os.getpid()}/fd/{read_end}"
-        yield Boot(time.monotonic() - started)
+        yield time.monotonic() - started
     finally:
         os.environ.pop(_LIFELINE, None)
         os.close(read_end)
@@ -118,3 +158,11 @@ def booted(profile: Profile) -> Iterator[Boot]:
         os.close(write_end)
         if ours:
             shutil.rmtree(state, ignore_errors=True)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
@@ -14,6 +15,7 @@ from seatrial.errors import Failure, Invalid
 from seatrial.outcome import Finding, Level
 from seatrial.profile import Account, Profile
 from seatrial.scope import Credential, Meter, Scope
+from seatrial.strikes import Strikes
 
 if TYPE_CHECKING:
     from seatrial.facets.browser import ExerciseBrowser
@@ -75,7 +77,7 @@ class Observe:
         self._scope: Scope = environment.scope(self.LEVEL, self._meter, by)
         self._evidence: dict[str, Any] = {}
         self._seeded = False
-        self._undo_from = environment.undo_log.last() if self.LEVEL >= Level.DISRUPT else 0
+        self.stopped: Failure | None = None
 
     @property
     def profile(self) -> Profile:
@@ -301,6 +303,12 @@ class Disrupt(Exercise):
 
     LEVEL = Level.DISRUPT
 
+    def __init__(self, environment: Environment, by: str, worker: int = 0) -> None:
+        super().__init__(environment, by, worker)
+        self._undo_from = environment.undo_log.last()
+        self._strikes = Strikes(self._scope.undo)
+        self._scope = replace(self._scope, undo=self._strikes.begin)
+
     @cached_property
     def pg(self) -> "DisruptPg":
         """PostgreSQL, with locks that a service could hold."""
@@ -323,12 +331,27 @@ class Disrupt(Exercise):
         """Take back what this handle struck, newest first."""
         self._environment.undo_strikes(after=self._undo_from)
 
+    def seal(self, reason: str) -> None:
+        """Let no strike begin from now on."""
+        self._strikes.shut(reason)
+
+    def stop(self, failure: Failure) -> None:
+        """Seal the handle and take back what it struck, for this failure, which the check has then whatever it makes of that."""
+        self.stopped = self.stopped or failure
+        self.seal(f"it was stopped, for want of {failure.expected}")
+        self._strikes.late()
+        self.undo()
+
     def close(self) -> None:
-        """Undo what is still struck, then remove own data."""
+        """Seal the handle, undo what is still struck, then remove own data; Invalid if a thread may strike after that."""
+        self.seal("the check has ended")
+        late = self._strikes.late()
         try:
             self.undo()
         finally:
             super().close()
+        if late:
+            raise Invalid(f"a thread that struck has not ended, and may strike after the undo: {', '.join(late)}")
 
 
 class Destroy(Disrupt):

@@ -18,13 +18,11 @@ class Level(IntEnum):
 
     @classmethod
     def parse(cls, text: str) -> "Level":
-        """Return the level of that name; raises ValueError with the four names."""
-        try:
-            return cls[text.upper()]
-        except KeyError:
-            raise ValueError(
-                f"unknown level {text!r}: one of {', '.join(level.name.lower() for level in cls)}"
-            ) from None
+        """Return the level of exactly that name; raises ValueError with the four names."""
+        named = {str(level): level for level in cls}
+        if text not in named:
+            raise ValueError(f"unknown level {text!a}: one of {', '.join(named)}")
+        return named[text]
 
     def __str__(self) -> str:
         return self.name.lower()

@@ -95,6 +95,7 @@ class PlatformClient(PlatformSocket):
                 timings=MappingProxyType(dict(data["timings"])),
                 patched=tuple(data.get("patched", ())),
                 reached=MappingProxyType(dict(data.get("reached", {}))),
+                state=Path(data["state"]) if "state" in data else None,
             ),
         )
 

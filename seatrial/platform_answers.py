@@ -53,6 +53,7 @@ class Status:
 
     Attributes:
         calls: the calls that it offers.
+        state: the folder that lives and dies with the environment, where that is on this machine.
         patched: edited files of the source.
         reached: step of the start -> seconds since `up` was called.
     """
@@ -67,6 +68,7 @@ class Status:
     timings: Mapping[str, float]
     patched: tuple[str, ...] = ()
     reached: Mapping[str, float] = field(default_factory=dict)
+    state: Path | None = None
 
     def part(self, name: str) -> Part:
         """Return that part; raises EnvironmentFault naming the parts there are."""

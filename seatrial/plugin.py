@@ -9,6 +9,7 @@ import random
 import shlex
 import sys
 from collections.abc import Generator, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,8 +19,8 @@ from rich.console import Console
 
 from seatrial import answers, conclude, expected, plans, waivers
 from seatrial.environment import Arming, Environment
-from seatrial.errors import HarnessError, Invalid, SeatrialError
-from seatrial.impact import HANDLES, Observe
+from seatrial.errors import HarnessError, Invalid, SeatrialError, UsageError
+from seatrial.impact import HANDLES, Disrupt, Observe
 from seatrial.outcome import NOT_APPLICABLE, Level, Outcome, Result
 from seatrial.plans import Planned
 from seatrial.profile import find, load
@@ -27,6 +28,7 @@ from seatrial.registry import Check
 from seatrial.report import progress
 from seatrial.scope import close_clients
 from seatrial.session import LEVELS, NotRun, Trial, check_of, level_of, near, title_of
+from seatrial.strikes import interruptible
 from seatrial.verdict import Verdict
 
 P = TypeVar("P")
@@ -99,6 +101,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE",
         help="write results as JSON lines and leave the verdict to the caller",
     )
+    group.addoption("--seatrial-lock", type=int, metavar="FD", help="the environment's lock, as the caller holds it")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -115,9 +118,11 @@ def _open(config: pytest.Config) -> State:
     try:
         environment = given.environment if given else _environment(config)
         state = State(environment, stage=config.getoption("--seatrial-stage"), quiet=bool(given), results=results)
-        if state.rules and not hasattr(config, "workerinput"):
-            state.locks.enter_context(environment.lock())
-            conclude.ready(environment)
+        if not given and not hasattr(config, "workerinput"):
+            inherited = config.getoption("--seatrial-lock")
+            state.locks.enter_context(environment.lock(inherited))
+            if inherited is None:
+                conclude.ready(environment)
         if not given:
             environment.check_secrets()
     except SeatrialError as error:
@@ -127,8 +132,11 @@ def _open(config: pytest.Config) -> State:
 
 
 def _environment(config: pytest.Config) -> Environment:
-    profile = load(find(config.getoption("--profile")))
-    environment = Environment(profile, Arming.parse(config.getoption("--arm"), profile))
+    profile, arm = load(find(config.getoption("--profile"))), config.getoption("--arm")
+    typed = config.invocation_params.args
+    if strange := [text for text in arm if text not in typed and f"--arm={text}" not in typed]:
+        raise UsageError(f"--arm {strange[0]}: arming is typed with the call, not taken from a variable or a file")
+    environment = Environment(profile, Arming.parse(arm, profile))
     seed = config.getoption("--seatrial-seed")
     return environment if seed is None else replace(environment, seed=seed)
 
@@ -253,6 +261,18 @@ def _running(handle: Observe, check: Check) -> set[str]:
     return set(handle.platform.status().parts) if check.needs and handle.profile.platform else set()
 
 
+def _ended_by_interrupt(handle: Observe, session: pytest.Session) -> AbstractContextManager[None]:
+    """Have Ctrl-C end the strikes of a handle and the run, even where the check catches it."""
+    if not isinstance(handle, Disrupt):
+        return contextlib.nullcontext()
+
+    def stop() -> None:
+        handle.seal("the run was interrupted")
+        session.shouldstop = "interrupted"
+
+    return interruptible(stop)
+
+
 def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     item, config = request.node, request.config
     check = check_of(item)
@@ -274,9 +294,12 @@ def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
         if absent := sorted(set(check.needs) - _running(handle, check)):
             where = "`seatrial logs platform` says why" if handle.profile.platform else "the profile names no platform"
             raise NotRun(f"nothing runs {', '.join(absent)} here: {where}")
-        yield handle
+        with _ended_by_interrupt(handle, request.session):
+            yield handle
     finally:
         handle.close()
+        if handle.stopped and item.stash[TRIAL].outcome is Outcome.PASSED:
+            raise handle.stopped
 
 
 @pytest.fixture

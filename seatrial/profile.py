@@ -12,10 +12,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
-from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from seatrial.declared import CloudSection, External
-from seatrial.errors import ProfileError
+from seatrial.errors import HarnessError, ProfileError
 from seatrial.outcome import Level
 from seatrial.profile_types import REFERENCE, Address, BaseUrl, Impact, Place, SecretRef, Section
 from seatrial.secrecy.references import Reference, read
@@ -215,6 +215,7 @@ class Profile(Section):
     ] = Field(default_factory=dict)
     accounts: tuple[Account, ...] = ()
     path: Path
+    _readable: Level = PrivateAttr(Level.DESTROY)
 
     @model_validator(mode="after")
     def _no_credential_above_the_grant(self) -> "Profile":
@@ -223,6 +224,8 @@ class Profile(Section):
             raise ValueError(
                 f"credentials.{above[0]} is above max_impact {self.max_impact}: a profile holds no credential for a level it does not grant"
             )
+        if self.accounts and self.max_impact < Level.EXERCISE:
+            raise ValueError(f"accounts are for exercise, which is above max_impact {self.max_impact}")
         if self.expect.level > self.max_impact:
             raise ValueError(f"expect.level {self.expect.level} is above max_impact {self.max_impact}")
         return self
@@ -272,9 +275,21 @@ class Profile(Section):
         """The plain files that references name, on this machine."""
         return tuple(self.path.parent / each.place for each in self.every_reference if each.kind == "file")
 
+    def readable_at(self, level: Level) -> "Profile":
+        """Return the same profile, by which no secret above that level can be read, nor by what is made of it."""
+        limited = self.model_copy()
+        limited._readable = min(level, self._readable)  # noqa: SLF001 - of our own kind
+        return limited
+
     def secret(self, reference: str) -> str:
-        """Return the value behind a reference; raises ProfileError naming the reference, never the value."""
-        return read(Reference.parse(reference), self.path)
+        """Return the value behind a reference of this profile; raises ProfileError naming the reference, never the value.
+
+        Raises HarnessError for one that the profile does not have, or has for a higher level than is readable.
+        """
+        wanted = Reference.parse(reference)
+        if wanted not in self.references(self._readable):
+            raise HarnessError(f"secret {reference} is not one of this profile's up to {self._readable}")
+        return read(wanted, self.path)
 
 
 def load(path: Path) -> Profile:

@@ -103,6 +103,7 @@ class Prover:
         strong = Destroy(self.environment, fault.id)
         try:
             fault.strike.strike(strong)
+            strong.seal("the fault has struck")
             self._wait(fault, effect=True, within_s=fault.takes_s)
         except Failure:
             return _with(blank, Proof.INVALID, f"not in effect within {fault.takes_s:g} s of the strike")

@@ -128,8 +128,7 @@ class UndoLog:
             existed = self.path.exists()
             with os.fdopen(self._open(os.O_RDWR | os.O_APPEND | os.O_CREAT), "r+b") as file:
                 _drop_torn_line(file.fileno())
-                if os.write(file.fileno(), line) < len(line):  # a full disk may take a part, without an error
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                _write_whole(file.fileno(), line)
                 os.fsync(file.fileno())
             if not existed:
                 folder = os.open(self.path.parent, os.O_RDONLY)
@@ -160,6 +159,11 @@ def _run(entries: list[Entry], inverse: Callable[[str, dict[str, Any]], None]) -
         except Exception as error:  # noqa: BLE001 - raised by replay, when the others have had their turn
             failed[entry.number] = error
     return failed
+
+
+def _write_whole(descriptor: int, line: bytes) -> None:
+    if os.write(descriptor, line) < len(line):  # a full disk may take a part, without an error
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _drop_torn_line(descriptor: int) -> None:

@@ -117,7 +117,8 @@ class Drill:
             where: the component that is to recover.
             budgets_s: name of a stage -> how long it may take.
             since_undo: the clock starts when what was struck was given back, and not at the strike.
-            stop: says why the drill must be broken off (harm beyond its bounds), or nothing. It is undone at once then.
+            stop: says why the drill must be broken off (harm beyond its bounds), or nothing. It is undone at once then, the
+                handle strikes no more, and the check has failed even if it goes on.
         """
         recovery, budgets_s = _Recovery(stages), budgets_s or {}
         zero_s, since = (self.undone_s, "the undo") if since_undo else (self.struck_s, "the strike")
@@ -136,9 +137,11 @@ class Drill:
             self._stages += stage_rows(recovery.reached, budgets_s)
             self._handle.evidence(RTO, self._stages)
         if not recovery.whole:
-            reason = stop()
-            self.undo()
-            raise Failure("harm within the drill's bounds", f"{reason}; broken off and undone", where)
+            failure = Failure("harm within the drill's bounds", f"{stop()}; broken off and undone", where)
+            self._undone_s = time.monotonic()
+            self._handle.stop(failure)
+            self.event("undone")
+            raise failure
         for name, budget_s in budgets_s.items():
             seen = f"{recovery.reached[name]} s"
             require(recovery.reached[name] <= budget_s, f"{name} within {budget_s:g} s of {since}", seen, where)

@@ -63,7 +63,7 @@ def run(environment: Environment, options: argparse.Namespace, console: Console)
         web=options.web,
     )
     profile, started = environment.profile, time.time()
-    with hosting.booted(profile), environment.lock():
+    with hosting.booted(profile, alone=environment.armed):
         conclude.ready(environment)
         environment.check_secrets()
         release = conclude.release_of(environment)

@@ -8,14 +8,14 @@ from pathlib import Path
 from rich.console import Console
 
 from seatrial import conclude, expected, hosting
-from seatrial.environment import Arming
+from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.outcome import Level
-from seatrial.profile import Profile
+from seatrial.profile import Profile, find, load
 from seatrial.registry import Fault, applicable, load_faults, pick, sample
 from seatrial.report import OUT
 from seatrial.scope import close_clients
-from seatrial.verbs.common import Verbs, count, opened, with_arm, with_profile, with_suites
+from seatrial.verbs.common import Verbs, count, with_arm, with_profile, with_suites
 
 
 def add_to(verbs: Verbs) -> None:
@@ -54,16 +54,16 @@ def _chosen(options: argparse.Namespace, profile: Profile) -> tuple[list[Fault],
 def _prove(options: argparse.Namespace) -> int:
     from seatrial import prove  # noqa: PLC0415 - pytest is needed by two commands only
 
-    environment, console = opened(options), Console(highlight=False)
-    profile = environment.profile
-    if environment.arming.level is None and profile.platform and profile.platform.disposable:
-        environment.arming = Arming.parse([f"destroy={profile.name}"], profile)
+    profile, console = load(find(options.profile)), Console(highlight=False)
+    disposable = profile.platform is not None and profile.platform.disposable
+    arm = options.arm or ([f"destroy={profile.name}"] if disposable else [])
+    environment = Environment(profile, Arming.parse(arm, profile))
     if reason := environment.refuses(Level.DESTROY):
         raise UsageError(f"prove strikes: {reason}")
     chosen, elsewhere = _chosen(options, profile)
     prover = prove.Prover(environment, options.suites, expected.read(options.suites))
     proofs: list[prove.Proven] = []
-    with hosting.booted(profile), environment.lock(), contextlib.ExitStack() as ending:
+    with hosting.booted(profile, alone=environment.armed), contextlib.ExitStack() as ending:
         ending.callback(close_clients, environment.clients)
         conclude.ready(environment)
         environment.check_secrets()

@@ -4,9 +4,10 @@ import argparse
 import sys
 
 from seatrial import hosting, traces
-from seatrial.environment import Arming
+from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault
 from seatrial.platform import PlatformClient
+from seatrial.profile import find, load
 from seatrial.scope import close_clients
 from seatrial.verbs.common import Verbs, opened, with_profile
 
@@ -28,17 +29,16 @@ def add_to(verbs: Verbs) -> None:
 
 
 def _heal(options: argparse.Namespace) -> int:
-    environment = opened(options)
-    profile = environment.profile
-    environment.arming = Arming(profile.max_impact)
+    profile = load(find(options.profile))
+    environment = Environment(profile, Arming(profile.max_impact))
     if not environment.undo_log.pending():
         print(f"nothing to heal on {profile.name}: no strike is waiting to be undone")
         return 0
-    if not hosting.is_up(profile):
-        print(f"{profile.name} is down: starting it first")
-        if hosting.call(profile, "up"):
-            raise EnvironmentFault(f"{profile.name} did not start; its lines above say why")
     with environment.lock():
+        if not hosting.is_up(profile):
+            print(f"{profile.name} is down: starting it first")
+            if hosting.call(profile, "up"):
+                raise EnvironmentFault(f"{profile.name} did not start; its lines above say why")
         for entry in environment.undo_strikes():
             print(f"undone {entry}")
         close_clients(environment.clients)

@@ -9,7 +9,7 @@ import pytest
 
 from seatrial.errors import ProfileError
 from seatrial.outcome import Level
-from seatrial.profile import find, load
+from seatrial.profile import Profile, find, load
 
 GOOD = """\
 name = "here"
@@ -33,6 +33,14 @@ def written(tmp_path: Path) -> Path:
     path = tmp_path / "here.toml"
     path.write_text(GOOD)
     return path
+
+
+def naming(path: Path, *references: str) -> Profile:
+    """Load the profile with the passwords of more accounts."""
+    path.write_text(
+        GOOD + "".join(f'[[accounts]]\nemail = "b@example.test"\npassword = "{each}"\n' for each in references)
+    )
+    return load(path)
 
 
 def errors_of(path: Path, text: str) -> list[str]:
@@ -87,6 +95,12 @@ def test_a_credential_above_the_grant_is_refused(written: Path) -> None:
     [found] = errors_of(written, GOOD + '\n[credentials.destroy]\npostgres = { user = "a", password = "env:X" }\n')
 
     assert "above max_impact exercise" in found
+
+
+def test_accounts_are_refused_where_nobody_may_sign_in(written: Path) -> None:
+    [found] = errors_of(written, GOOD.replace('"exercise"', '"observe"'))
+
+    assert "accounts are for exercise" in found
 
 
 def test_an_expected_level_above_the_grant_is_refused(written: Path) -> None:
@@ -173,7 +187,7 @@ def test_a_missing_secret_is_named_by_its_reference(written: Path, reference: st
     (written.parent / "empty").touch()
 
     with pytest.raises(ProfileError, match=message):
-        load(written).secret(reference)
+        naming(written, reference).secret(reference)
 
 
 def test_a_secret_is_read_from_a_file_that_sops_encrypted(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +197,7 @@ def test_a_secret_is_read_from_a_file_that_sops_encrypted(written: Path, monkeyp
     file.write_text('{"database": "battery staple"}')
     sops = Path(sys.executable).with_name("sops")
     subprocess.run([sops, "encrypt", "--age", str(key.to_public()), "--in-place", file], check=True)
-    profile = load(written)
+    profile = naming(written, "sops:secrets.json#database", "sops:secrets.json#nothing")
 
     assert "battery staple" not in file.read_text()
     assert profile.secret("sops:secrets.json#database") == "battery staple"

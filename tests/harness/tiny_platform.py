@@ -63,12 +63,13 @@ class Lamp:
 class Parts:
     """All that the platform runs."""
 
-    def __init__(self, port: int) -> None:
-        self.port, self.lamp = Port(port), Lamp()
+    def __init__(self, state: Path, port: int) -> None:
+        self.state, self.port, self.lamp = state, Port(port), Lamp()
 
     def status(self) -> dict[str, Any]:
         return {
-            "environment": "tiny",
+            "environment": "here",
+            "state": str(self.state),
             "ready": self.port.socket is not None,
             "release": "r1",
             "public_address": "127.0.0.1",
@@ -97,7 +98,7 @@ def caller(connection: socket.socket) -> int:
 
 def serve(state: Path, number: int, lifeline: int | None) -> None:
     """Serve until killed, or until the lifeline closes."""
-    parts = Parts(number)
+    parts = Parts(state, number)
     parts.port.start()
 
     class Handler(BaseHTTPRequestHandler):

@@ -185,6 +185,7 @@ def profile(layout: Layout, file: Path, max_impact: str = "destroy") -> Path:
     if max_impact == "observe":
         text = re.sub(r"\[credentials\.(exercise|disrupt|destroy)\]\n(.+\n)+", "", text)
         text = re.sub(r"\[external\.[\w-]+\]\n(.+\n)+", "", text)  # their keys were among them
+        text = re.sub(r"\[\[accounts\]\]\n(.+\n)+", "", text)
         text = text.replace('level = "exercise"', 'level = "observe"')
     file.write_text(text)
     return file

@@ -97,7 +97,7 @@ def test_what_is_rebuilt_holds_the_lifeline_of_whoever_booted(
     section = PlatformSection(command=command, socket=tmp_path / "nobody.sock", state=tmp_path / "state")
     profile = Profile.model_construct(path=tmp_path / "p.toml", name="tiny", platform=section, tree=tmp_path)
     built = scope(Level.DESTROY, **places(tmp_path, command, tmp_path / "nobody.sock"))
-    with hosting.booted(profile):
+    with hosting.booted(profile, alone=True):
         DestroyPlatform(built).rebuild()
     DestroyPlatform(built).rebuild()
     assert called(tmp_path) == ["up True", "rebuild True", "down False", "rebuild False"]

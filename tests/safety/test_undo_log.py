@@ -124,7 +124,7 @@ def test_a_strike_is_undone_although_the_log_has_lost_it(log: UndoLog, attack: C
     log.append("third", {}, "x")
     ran: list[str] = []
 
-    with pytest.raises(EnvironmentFault, match="has lost records .*#2.*undone from memory"):
+    with pytest.raises(EnvironmentFault, match=r"has lost records .*#2.*undone from memory"):
         log.replay(lambda do, args: ran.append(do), after=mark)
 
     assert ran == ["third", "second", "first"]

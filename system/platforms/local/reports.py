@@ -35,6 +35,7 @@ def status(instance: Instance, calls: list[str]) -> dict[str, Any]:
     extra = [keeper.part.endpoint for keeper in instance.keepers.values() if keeper.part.endpoint not in declared]
     return {
         "environment": "local",
+        "state": str(instance.layout.state),
         "ready": instance.ready,
         "release": instance.release,
         "public_address": PUBLIC_ADDRESS,
