@@ -1,0 +1,132 @@
+"""Two trials at once: what keeps the second one out, and what cannot be taken away."""
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+from seatrial import hosting
+from seatrial.errors import UsageError
+from seatrial.lock import held
+from seatrial.profile import load
+from tests.safety.conftest import PROFILE, Build
+
+
+@contextmanager
+def another(state: Path, *, alone: bool, with_child: bool = False) -> Iterator[int]:
+    """Another process that holds the folder, and a child of it that holds it too; gives its process id."""
+    reading, writing = os.pipe()
+    if not (pid := os.fork()):
+        os.setpgid(0, 0)
+        with held(state, "here", alone=alone):
+            if with_child:
+                os.fork()
+            os.write(writing, b"held")
+            while True:
+                signal.pause()
+    os.close(writing)
+    with suppress(ProcessLookupError, PermissionError):
+        os.setpgid(pid, pid)
+    try:
+        assert os.read(reading, 4) == b"held"
+        yield pid
+    finally:
+        os.close(reading)
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+
+
+def killed(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+
+
+def refused(state: Path, *, alone: bool) -> bool:
+    try:
+        with held(state, "here", alone=alone):
+            return False
+    except UsageError as error:
+        return "another trial is running on here" in str(error)
+
+
+def test_whoever_strikes_is_alone_and_whoever_looks_is_not(tmp_path: Path) -> None:
+    with another(tmp_path, alone=True):
+        assert [refused(tmp_path, alone=alone) for alone in (True, False)] == [True, True]
+    with another(tmp_path, alone=False):
+        assert [refused(tmp_path, alone=alone) for alone in (True, False)] == [True, False]
+    assert not refused(tmp_path, alone=True)
+
+
+def test_nothing_in_the_folder_can_be_taken_away_or_written_to_get_in(tmp_path: Path) -> None:
+    with another(tmp_path, alone=True):
+        for name in ("trial.lock", "pid", "booted-by-gate"):
+            (tmp_path / name).write_text("1")
+            assert refused(tmp_path, alone=True)
+            (tmp_path / name).unlink()
+            assert refused(tmp_path, alone=False)
+
+
+def test_a_trial_that_was_killed_holds_nothing_whoever_has_its_number_now(tmp_path: Path) -> None:
+    with another(tmp_path, alone=True) as pid:
+        killed(pid)
+        assert not refused(tmp_path, alone=True)
+
+
+def test_a_stage_that_outlives_its_gate_holds_the_environment_still(tmp_path: Path) -> None:
+    with another(tmp_path, alone=True, with_child=True) as pid:
+        killed(pid)
+        assert refused(tmp_path, alone=False)
+
+
+def test_a_folder_that_is_made_anew_is_another_one(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    before = os.open(state, os.O_RDONLY)
+    shutil.move(state, tmp_path / "aside")
+    state.mkdir()
+
+    with (
+        pytest.raises(UsageError, match="not the state folder of here"),
+        held(state, "here", alone=True, inherited=before),
+    ):
+        raise AssertionError("held")
+    os.close(before)
+
+
+@pytest.mark.parametrize(("place", "words"), [("file", "cannot be held: Not a directory"), ("nothing", "is down")])
+def test_what_cannot_be_held_is_wrong_usage(tmp_path: Path, place: str, words: str) -> None:
+    (tmp_path / "file").touch()
+
+    with pytest.raises(UsageError, match=words), held(tmp_path / place, "here", alone=False):
+        raise AssertionError("held")
+
+
+def test_a_second_gate_leaves_alone_what_the_first_one_boots(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    state.mkdir()
+    (state / "booted-by-gate").touch()
+    (state / "half-booted").touch()
+    (tmp_path / "here.toml").write_text(
+        PROFILE.format(max_impact="destroy", socket="state/control.sock").replace('state = "."', 'state = "state"')
+    )
+
+    with another(state, alone=True), pytest.raises(UsageError, match="another trial"):  # noqa: SIM117 - the order matters
+        with hosting.booted(load(tmp_path / "here.toml"), alone=False):
+            raise AssertionError("booted")
+
+    assert {path.name for path in state.iterdir()} == {"booted-by-gate", "half-booted"}
+
+
+def test_heal_and_prove_wait_for_whoever_is_there(build: Build, tmp_path: Path) -> None:
+    environments = build("disrupt=here"), build("destroy=here"), build()
+
+    with another(tmp_path, alone=True):
+        for environment in environments:
+            with pytest.raises(UsageError, match="another trial"), environment.lock():
+                raise AssertionError("held")
