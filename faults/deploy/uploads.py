@@ -27,7 +27,7 @@ class DoubleSubmit(PatchedRelease):
     ]
 
 
-@fault("keys-cannot-be-kept", kind="live state", caught_by={"DEP-FLOW-04": "202 from POST under one key"})
+@fault("keys-cannot-be-kept", kind="configuration", caught_by={"DEP-FLOW-04": "202 from POST under one key"})
 class CannotBeKept:
     """The api's role lost its right to write keys: whoever sends none is served, and whoever is careful is not.
 

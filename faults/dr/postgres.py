@@ -9,7 +9,7 @@ NO_SERVICE_HBA = "hostssl seatrial api,worker 127.0.0.1/32 reject\n"
 
 @fault(
     "failover-in-maintenance",
-    kind="live state",
+    kind="configuration",
     caught_by={"DR-PG-01": "not reached: another server holds the lock", "INF-PG-10": "maintenance is on"},
     takes_s=150.0,
 )
@@ -103,7 +103,7 @@ class StandbyLetsNoServiceIn:
 
 @fault(
     "replicator-may-not-sign-in",
-    kind="live state",
+    kind="configuration",
     caught_by={"DR-PG-05": "not reached: the new standby answers"},
     takes_s=240.0,
 )

@@ -34,7 +34,7 @@ class PostgresEverywhere:
 
 @fault(
     "net-redis-public",
-    kind="live state",
+    kind="configuration",
     caught_by={"INF-NET-01": "redis closed at the public address", "INF-NET-02": "(redis)"},
 )
 class RedisPublic:

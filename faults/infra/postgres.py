@@ -27,7 +27,7 @@ class ReadOnlyServer:
         return bool(observe.pg.rows("show transaction_read_only")[0]["transaction_read_only"] == "on")
 
 
-@fault("pg-role-read-only", kind="live state", caught_by={"INF-PG-01": "read-only: on (set for role api)"})
+@fault("pg-role-read-only", kind="configuration", caught_by={"INF-PG-01": "read-only: on (set for role api)"})
 class ReadOnlyRole:
     """One service's role was made read-only for a maintenance, and nobody took it back.
 
@@ -139,7 +139,7 @@ class SelfSignedCertificate:
         return leaf is not None and leaf.issuer == leaf.subject
 
 
-@fault("pg-superuser", kind="live state", caught_by={"INF-PG-03": "api is SUPERUSER"})
+@fault("pg-superuser", kind="configuration", caught_by={"INF-PG-03": "api is SUPERUSER"})
 class ServiceIsSuperuser:
     """The API's role was made a superuser to get past a missing privilege.
 
@@ -157,7 +157,7 @@ class ServiceIsSuperuser:
         return bool(rows[0]["may"])
 
 
-@fault("pg-create-role", kind="live state", caught_by={"INF-PG-03": "worker is CREATEROLE, CREATEDB"})
+@fault("pg-create-role", kind="configuration", caught_by={"INF-PG-03": "worker is CREATEROLE, CREATEDB"})
 class ServiceMakesRoles:
     """The worker's role may make roles and databases, left over from an installer that signed in as it.
 
@@ -254,7 +254,7 @@ class FsyncOff:
         return bool(observe.pg.rows("show fsync")[0]["fsync"] == "off")
 
 
-@fault("pg-async-commit", kind="live state", caught_by={"INF-PG-05": "off (set for role api)"})
+@fault("pg-async-commit", kind="configuration", caught_by={"INF-PG-05": "off (set for role api)"})
 class AsynchronousCommit:
     """The API's commits are acknowledged before they are on disk; the last of them vanish with a crash.
 
@@ -271,7 +271,7 @@ class AsynchronousCommit:
         return "synchronous_commit=off" in (row["rolconfig"] or [])
 
 
-@fault("pg-no-timeout", kind="live state", caught_by={"INF-PG-05": "statement_timeout"})
+@fault("pg-no-timeout", kind="configuration", caught_by={"INF-PG-05": "statement_timeout"})
 class NoStatementTimeout:
     """The worker's statements may run for ever, and hold their locks as long.
 

@@ -83,7 +83,7 @@ class QuorumOfOne:
         return observe.platform.config()["sentinel-3"]["quorum"] == "1"
 
 
-@fault("redis-nopass", kind="live state", caught_by={"INF-RD-02": "PONG without any credential"})
+@fault("redis-nopass", kind="configuration", caught_by={"INF-RD-02": "PONG without any credential"})
 class OpenDefaultUser:
     """The default user is on and needs no password, as Redis ships.
 
@@ -99,7 +99,7 @@ class OpenDefaultUser:
         return observe.redis.attempt("default", "made-up").ok
 
 
-@fault("sentinel-open", kind="live state", caught_by={"INF-RD-02": "sentinel-2 to refuse clients"})
+@fault("sentinel-open", kind="configuration", caught_by={"INF-RD-02": "sentinel-2 to refuse clients"})
 class OpenSentinel:
     """A Sentinel takes orders from anybody: whoever reaches it can make another server the primary.
 
@@ -119,7 +119,7 @@ class OpenSentinel:
 
 @fault(
     "redis-transactions-not-read-again",
-    kind="live state",
+    kind="configuration",
     caught_by={"INF-RD-04": "a default user that may do everything"},
 )
 class DefaultWithoutRights:
@@ -137,7 +137,7 @@ class DefaultWithoutRights:
         return "-@all" in str(observe.redis.read("ACL", "GETUSER", "default"))
 
 
-@fault("redis-all-commands", kind="live state", caught_by={"INF-RD-02": "may also:"})
+@fault("redis-all-commands", kind="configuration", caught_by={"INF-RD-02": "may also:"})
 class WorkerMayAll:
     """A service got every command to make an error go away.
 
@@ -153,7 +153,7 @@ class WorkerMayAll:
         return "+@all" in str(observe.redis.read("ACL", "GETUSER", "worker"))
 
 
-@fault("redis-stray-user", kind="live state", caught_by={"INF-RD-02": "declared users only"})
+@fault("redis-stray-user", kind="configuration", caught_by={"INF-RD-02": "declared users only"})
 class StrayUser:
     """Somebody who once needed a closer look left a user of their own behind.
 
@@ -191,7 +191,7 @@ class PlainPort:
         return (handle.profile.redis.port if handle.profile.redis else 0) + PLAIN_PORT_ABOVE
 
 
-@fault("redis-evicts", kind="live state", caught_by={"INF-RD-03": "allkeys-lru"})
+@fault("redis-evicts", kind="configuration", caught_by={"INF-RD-03": "allkeys-lru"})
 class Evicts:
     """Somebody set allkeys-lru to make room, and a full server now drops the queue without a word.
 
@@ -223,7 +223,7 @@ class Unbounded:
         return bool(observe.redis.info("memory").get("maxmemory") == 0)
 
 
-@fault("redis-no-aof", kind="live state", caught_by={"INF-RD-04": "persistence on"})
+@fault("redis-no-aof", kind="configuration", caught_by={"INF-RD-04": "persistence on"})
 class AppendOnlyOff:
     """Somebody turned the append-only file off to save the disk, and there are no snapshots either.
 
@@ -290,7 +290,7 @@ class KeyForEver:
         return bool(observe.redis.read("EXPIRETIME", self.KEY) == -1)
 
 
-@fault("queue-group-destroyed", kind="live state", caught_by={"INF-RD-05": "consumer group workers"})
+@fault("queue-group-destroyed", kind="data", caught_by={"INF-RD-05": "consumer group workers"})
 class GroupDestroyed:
     """The consumer group was destroyed while no worker ran that would make it again.
 
@@ -309,7 +309,7 @@ class GroupDestroyed:
         return bool(observe.redis.read("XINFO", "STREAM", STREAM)["groups"] == 0)
 
 
-@fault("queue-stuck", kind="live state", caught_by={"INF-RD-05": "no entry pending"})
+@fault("queue-stuck", kind="data", caught_by={"INF-RD-05": "no entry pending"})
 class StuckEntry:
     """A job was given to a worker that is gone, and nobody claims it.
 

@@ -9,7 +9,7 @@ MORE_THAN_THE_BUDGET_BYTES = 24 << 20
 
 @fault(
     "standby-replay-paused",
-    kind="live state",
+    kind="process",
     caught_by={"INF-PG-06": "replay is paused"},
     takes_s=20.0,
 )
@@ -52,7 +52,7 @@ class StandbyDown:
         return door is not None and observe.tcp.connect(door.address or door.host, door.port) == "refused"
 
 
-@fault("standby-locked-out", kind="live state", caught_by={"INF-PG-06": "in state streaming"}, takes_s=15.0)
+@fault("standby-locked-out", kind="configuration", caught_by={"INF-PG-06": "in state streaming"}, takes_s=15.0)
 class LockedOut:
     """A clean-up of roles took the right to sign in from the one that replicates: nobody notices before its session ends.
 
@@ -70,7 +70,7 @@ class LockedOut:
         return not observe.pg.rows("select 1 from pg_stat_activity where backend_type = 'walsender'")
 
 
-@fault("standby-promoted", kind="live state", caught_by={"INF-PG-06": "it is a primary"}, takes_s=20.0)
+@fault("standby-promoted", kind="process", caught_by={"INF-PG-06": "it is a primary"}, takes_s=20.0)
 class StandbyPromoted:
     """The standby was promoted while the primary went on: two servers take writes.
 

@@ -3,7 +3,7 @@
 from seatrial import Destroy, Observe, fault
 
 
-@fault("configuration-row-deleted", kind="live state", caught_by={"MIG-11": "a row with that key"})
+@fault("configuration-row-deleted", kind="data", caught_by={"MIG-11": "a row with that key"})
 class RowDeleted:
     """A clean-up took a row of a small table that nobody knew to be configuration.
 

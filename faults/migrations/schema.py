@@ -11,7 +11,7 @@ REVISION = "20261102090300"
 REVISION_FILE = "system/migrations/20261102090300_hot_indexes.sql"
 
 
-@fault("mig-unapplied", kind="live state", caught_by={"MIG-01": f"not applied: {REVISION}"})
+@fault("mig-unapplied", kind="data", caught_by={"MIG-01": f"not applied: {REVISION}"})
 class Unapplied:
     """A release went out and one of its revisions did not.
 
@@ -64,7 +64,7 @@ class NotFromEmpty(PatchedRelease):
 
 
 @fault(
-    "schema-index-dropped", kind="live state", caught_by={"MIG-03": f"missing: relations public.assets indexes {INDEX}"}
+    "schema-index-dropped", kind="data", caught_by={"MIG-03": f"missing: relations public.assets indexes {INDEX}"}
 )
 class IndexDropped:
     """An index that looked redundant was dropped by hand.
@@ -81,7 +81,7 @@ class IndexDropped:
         return not observe.pg.rows("select 1 as found from pg_indexes where indexname = %s", [INDEX])
 
 
-@fault("schema-index-invalid", kind="live state", caught_by={"MIG-03": f"index {INDEX} of public.assets"})
+@fault("schema-index-invalid", kind="data", caught_by={"MIG-03": f"index {INDEX} of public.assets"})
 class IndexInvalid:
     """A concurrent build of an index failed and left it behind, unusable and still written to.
 

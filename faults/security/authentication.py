@@ -46,7 +46,7 @@ class OutlivesSignOut(PatchedRelease):
     ]
 
 
-@fault("sessions-cannot-begin", kind="live state", caught_by={"SEC-AUTH-01": "201 from POST"})
+@fault("sessions-cannot-begin", kind="configuration", caught_by={"SEC-AUTH-01": "201 from POST"})
 class CannotBegin:
     """The api's role lost its right to add refresh tokens: whoever is signed in stays, and nobody else can sign in.
 
@@ -132,7 +132,7 @@ class KeyPublished:
 
 @fault(
     "limiter-loses-its-rights",
-    kind="live state",
+    kind="configuration",
     caught_by={"SEC-AUTH-03": "429 within 20 guesses", "SEC-HTTP-03": "429 after 40 requests at once"},
 )
 class LimiterOff:

@@ -199,7 +199,7 @@ def test_a_host_that_is_not_there_fails_its_checks_by_name(running: Running, tmp
 STRUCK = """
 from seatrial import fault
 
-@fault("struck-for-long", kind="live state", takes_s=60, caught_by={"INF-RD-03": "noeviction"})
+@fault("struck-for-long", kind="configuration", takes_s=60, caught_by={"INF-RD-03": "noeviction"})
 class StruckForLong:
     '''Eviction is on, and nobody can tell.'''
     def strike(self, destroy): destroy.redis.config_set("maxmemory-policy", "allkeys-lru")
@@ -208,7 +208,7 @@ class StruckForLong:
 NOTHING = """
 from seatrial import fault
 
-@fault("strikes-nothing", kind="live state", takes_s=1, caught_by={"INF-RD-03": "noeviction"})
+@fault("strikes-nothing", kind="configuration", takes_s=1, caught_by={"INF-RD-03": "noeviction"})
 class StrikesNothing:
     '''A strike that was forgotten.'''
     def strike(self, destroy): pass

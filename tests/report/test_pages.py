@@ -21,7 +21,7 @@ DOCSTRING = """Redis refuses new writes rather than dropping queued work.
 
     Not covered: what happens at the limit.
     """
-FAULT = FaultLine("redis-evicts", "Someone sets allkeys-lru | to make room.", "live state", "FAILED", "noeviction")
+FAULT = FaultLine("redis-evicts", "Someone sets allkeys-lru | to make room.", "configuration", "FAILED", "noeviction")
 PAGE = CheckPage(
     "INF-RD-03", "infra", "blocker", "observe", "redis", DOCSTRING, (FAULT,), "suites/infra/test_redis.py", "pytest x"
 )
@@ -34,7 +34,7 @@ def test_a_page_holds_title_facts_sections_and_faults() -> None:
     assert "| Repeat | `pytest x` |" in text
     assert "## Why it matters\n\nan eviction drops queued jobs.\nNobody notices.\n\n## How it is measured" in text
     assert "- the policy\n- the limit\n\n## Not covered" in text
-    assert "| `redis-evicts` | Someone sets allkeys-lru \\| to make room. | live state | FAILED: noeviction |" in text
+    assert "| `redis-evicts` | Someone sets allkeys-lru \\| to make room. | configuration | FAILED: noeviction |" in text
     assert "Runbook" not in text
 
 
