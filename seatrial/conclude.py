@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from rich.console import Console
 
-from seatrial import expected, hosting
+from seatrial import expected, hosting, proof
 from seatrial.basis import Basis
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, UsageError
@@ -240,7 +240,7 @@ def publish(
     shutil.rmtree(out / "allure", ignore_errors=True)  # an older verdict's site would be taken for this one's
     if with_site and (note := site(out).note):
         print(note, file=sys.stderr)
-    summary(verdict, Console(highlight=False), out)
+    summary(verdict, Console(highlight=False), out, proof.likely(verdict.results))
 
 
 def _sign(environment: Environment, verdict: Verdict, signer: "Signer", out: Path) -> None:

@@ -6,10 +6,8 @@ denies it and every instance is ready, run the checks again. A fault that is not
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.box import SIMPLE
@@ -21,49 +19,14 @@ from seatrial.errors import Failure, require
 from seatrial.eventually import eventually
 from seatrial.expected import Row
 from seatrial.impact import Destroy, Observe
-from seatrial.outcome import Outcome, Result
+from seatrial.outcome import Level, Outcome, Result
 from seatrial.plugin import OWN_CONFIGURATION, Given
+from seatrial.proof import Proof, Proven, parts_struck, words
 from seatrial.registry import Expected, Fault, importable
 
 HEALED_WITHIN_S = 30.0
-
-
-class Proof(StrEnum):
-    """How the trial of one fault ends."""
-
-    CAUGHT = "CAUGHT"
-    MISSED = "MISSED"
-    INVALID = "INVALID"
-
-
-@dataclass(frozen=True)
-class Proven:
-    """One fault's trial.
-
-    Attributes:
-        seen: check id -> its outcome while the fault was in effect.
-        reason: what went wrong, for MISSED and INVALID.
-    """
-
-    fault: str
-    kind: str
-    proof: Proof
-    reason: str = ""
-    seen: dict[str, str] = field(default_factory=dict)
-    said: dict[str, str] = field(default_factory=dict)
-    duration_s: float = 0.0
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain JSON values."""
-        return {
-            "fault": self.fault,
-            "kind": self.kind,
-            "proof": str(self.proof),
-            "reason": self.reason,
-            "seen": self.seen,
-            "said": self.said,
-            "duration_s": round(self.duration_s, 3),
-        }
+# What the checks that are asked under every fault, for the matrix alone, may take together on the healthy environment.
+BESIDE_S = 10.0
 
 
 class Prover:
@@ -73,6 +36,7 @@ class Prover:
         self.environment = environment
         self.suites = suites
         self.rows = {row.id: row for row in rows}
+        self.beside: tuple[str, ...] = ()
         importable(suites)
 
     def baseline(self, faults: Iterable[Fault]) -> list[str]:
@@ -84,6 +48,26 @@ class Prover:
         results = self._run(wanted)
         return _not_passed(wanted, results)
 
+    def affordable(self) -> tuple[dict[str, float], dict[str, str]]:
+        """Choose the checks that can be asked under every fault: the quickest, up to `BESIDE_S` together.
+
+        Only those that neither strike nor want the environment for themselves are tried, each once, on the healthy environment.
+        Returns check -> seconds of the chosen ones, and check -> reason of all others.
+        """
+        quiet = {row.id for row in self.rows.values() if row.level <= Level.EXERCISE and not row.alone}
+        unasked = dict.fromkeys(self.rows.keys() - quiet, "it strikes, or wants the environment for itself")
+        results = self._run(sorted(quiet))
+        took = {name: results[name].duration_s for name in quiet & results.keys()}
+        chosen: dict[str, float] = {}
+        for name in sorted(quiet, key=lambda name: (took.get(name, 0.0), name)):
+            if wrong := _not_passed([name], results):
+                unasked[name] = f"not measured on the healthy environment: {wrong[0]}"
+            elif sum(chosen.values()) + took[name] > BESIDE_S:
+                unasked[name] = f"it takes {took[name]:.1f} s, too long to be asked under every fault"
+            else:
+                chosen[name] = round(took[name], 3)
+        return chosen, dict(sorted(unasked.items()))
+
     def prove(self, fault: Fault) -> Proven:
         """Strike, confirm, run the checks, undo, confirm, run the checks again."""
         started = time.monotonic()
@@ -94,9 +78,7 @@ class Prover:
                 proven = self._healed(fault, proven)
         except Exception as error:  # noqa: BLE001 - as above
             proven = _with(proven, Proof.INVALID, f"not undone: {type(error).__name__}: {error}")
-        return Proven(
-            fault.id, fault.kind, proven.proof, proven.reason, proven.seen, proven.said, time.monotonic() - started
-        )
+        return replace(proven, duration_s=time.monotonic() - started)
 
     def _struck(self, fault: Fault) -> Proven:
         blank = Proven(fault.id, fault.kind, Proof.INVALID)
@@ -109,16 +91,36 @@ class Prover:
             return _with(blank, Proof.INVALID, f"not in effect within {fault.takes_s:g} s of the strike")
         except Exception as error:  # noqa: BLE001 - a fault is foreign code: whatever it raises, nothing was proven
             return _with(blank, Proof.INVALID, f"the strike failed: {type(error).__name__}: {error}")
+        struck = parts_struck(fault, self.environment.undo_log.pending())
         results = self._run(sorted(fault.caught_by))
         seen = {name: str(result.outcome) for name, result in results.items()}
-        said = {name: _words(result) for name, result in results.items()}
+        said = {name: words(result) for name, result in results.items()}
         problems = [
             problem
             for name, expected in fault.caught_by.items()
             if (problem := _judge(name, expected, results.get(name)))
         ]
         proof = Proof.MISSED if problems else Proof.CAUGHT
-        return Proven(fault.id, fault.kind, proof, "; ".join(problems), seen, said)
+        proven = Proven(fault.id, fault.kind, proof, "; ".join(problems), seen, said, struck=struck)
+        return self._with_beside(fault, proven)
+
+    def _with_beside(self, fault: Fault, proven: Proven) -> Proven:
+        """Ask the checks beside; if the fault is not in effect any more when they have ended, they have measured nothing."""
+        names = [name for name in self.beside if name not in fault.caught_by]
+        if not names:
+            return proven
+        results = self._run(names)
+        if not self._still_in_effect(fault):
+            return replace(proven, beside=dict.fromkeys(names, str(Outcome.INVALID)))
+        beside = {name: str(results[name].outcome if name in results else Outcome.INVALID) for name in names}
+        red = [name for name in names if beside[name] == Outcome.FAILED]
+        return replace(proven, beside=beside, said={**proven.said, **{name: words(results[name]) for name in red}})
+
+    def _still_in_effect(self, fault: Fault) -> bool:
+        try:
+            return bool(fault.strike.in_effect(Observe(self.environment, f"{fault.id} in effect")))
+        except Exception:  # noqa: BLE001 - a fault is foreign code: what it cannot confirm is not in effect
+            return False
 
     def _healed(self, fault: Fault, proven: Proven) -> Proven:
         try:
@@ -132,7 +134,15 @@ class Prover:
         names = sorted(fault.caught_by)
         if wrong := _not_passed(names, self._run(names)):
             return _with(proven, Proof.MISSED, f"not green after the undo: {'; '.join(wrong)}")
-        return proven
+        return self._green_beside(proven)
+
+    def _green_beside(self, proven: Proven) -> Proven:
+        """Run again what turned red beside: what stays red was not this fault's doing, and is no measurement."""
+        if not proven.collateral:
+            return proven
+        results = self._run(list(proven.collateral))
+        stayed = [name for name in proven.collateral if _not_passed([name], results)]
+        return replace(proven, beside={**proven.beside, **dict.fromkeys(stayed, str(Outcome.INVALID))})
 
     def _wait(self, fault: Fault, *, effect: bool, within_s: float) -> None:
         handle = Observe(self.environment, f"{fault.id} in effect")
@@ -171,15 +181,7 @@ class Prover:
 
 def _with(proven: Proven, proof: Proof, reason: str) -> Proven:
     joined = "; ".join(part for part in (proven.reason, reason) if part)
-    return Proven(proven.fault, proven.kind, proof, joined, proven.seen, proven.said, proven.duration_s)
-
-
-def _words(result: Result) -> str:
-    parts = [
-        result.reason,
-        *(f"{finding.case} {finding.expected} {finding.seen} {finding.where}" for finding in result.findings),
-    ]
-    return " | ".join(part for part in parts if part)
+    return replace(proven, proof=proof, reason=joined)
 
 
 def _judge(name: str, expected: Expected, result: Result | None) -> str:
@@ -187,9 +189,9 @@ def _judge(name: str, expected: Expected, result: Result | None) -> str:
         return f"{name} did not run"
     if result.outcome is not expected.outcome:
         return f"{name} was {result.outcome}, not {expected.outcome}" + (f" ({result.reason})" if result.reason else "")
-    if expected.words.lower() not in _words(result).lower():
+    if expected.words.lower() not in words(result).lower():
         return (
-            f"{name} was {result.outcome} for another reason: {_words(result)[:300]!r} does not say {expected.words!r}"
+            f"{name} was {result.outcome} for another reason: {words(result)[:300]!r} does not say {expected.words!r}"
         )
     return ""
 
@@ -201,19 +203,18 @@ def _not_passed(names: Iterable[str], results: Mapping[str, Result]) -> list[str
         if result is None:
             wrong.append(f"{name} did not run")
         elif result.outcome is not Outcome.PASSED:
-            wrong.append(f"{name} {result.outcome}: {_words(result)[:300]}")
+            wrong.append(f"{name} {result.outcome}: {words(result)[:300]}")
     return wrong
 
 
-def show(proofs: list[Proven], console: Console) -> None:
-    """Print one line per fault and the totals."""
-    for proven in proofs:
-        colour = {Proof.CAUGHT: "green", Proof.MISSED: "red", Proof.INVALID: "yellow"}[proven.proof]
-        console.print(
-            f"[{colour}]{proven.proof:8}[/] {proven.fault:34} {proven.duration_s:6.1f} s  {', '.join(sorted(proven.seen))}"
-        )
-        if proven.reason:
-            console.print(f"         {proven.reason}", markup=False)
+def show(proven: Proven, console: Console) -> None:
+    """Print the line of one trial."""
+    colour = {Proof.CAUGHT: "green", Proof.MISSED: "red", Proof.INVALID: "yellow"}[proven.proof]
+    beside = f"; also red: {', '.join(proven.collateral)}" if proven.collateral else ""
+    seen = f"{', '.join(sorted(proven.seen))}{beside}"
+    console.print(f"[{colour}]{proven.proof:8}[/] {proven.fault:34} {proven.duration_s:6.1f} s  {seen}", soft_wrap=True)
+    if proven.reason:
+        console.print(f"         {proven.reason}", markup=False)
 
 
 def matrix(proofs: list[Proven], rows: Mapping[str, Row], console: Console) -> None:

@@ -1,5 +1,6 @@
 """The verdict on a terminal, in a log file, and in a CI job's output."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -21,13 +22,14 @@ _OUTCOME: dict[str, str] = {
 _REPORTS = ("verdict.html", "verdict.json", "verdict.intoto.json", "junit.xml", "allure/index.html")
 
 
-def summary(verdict: Verdict, console: Console, out: Path | None = None) -> None:
+def summary(verdict: Verdict, console: Console, out: Path | None = None, likely: Sequence[str] = ()) -> None:
     """Print the verdict: its line first and last, and between them what is not PASSED and why.
 
     Args:
         verdict: what to tell.
         console: colours only where it is a terminal and NO_COLOR is not set (rich's own rule).
         out: the folder of reports; those that are there are listed.
+        likely: what may be the cause of what failed, a line each, the likeliest first.
     """
     facts = digest(verdict)
     _line(console, verdict.line, _RULING[verdict.ruling])
@@ -45,6 +47,10 @@ def summary(verdict: Verdict, console: Console, out: Path | None = None) -> None
         ids = gap.required or gap.ids
         weight = f"{len(gap.required)} of {len(gap.ids)} required" if gap.required else f"{len(gap.ids)}, none required"
         _block(console, "NOT-RUN", gap.reason, [("checks", f"{weight}: {', '.join(ids)}")])
+    if likely:
+        _block(console, "LIKELY", "causes, by the faults under which the same checks said the like", [])
+        for line in likely:
+            _line(console, f"    {line}")
     for result in verdict.results:
         if result.id in verdict.scope.split():
             _tables(console, result)

@@ -2,7 +2,7 @@
 
 from seatrial.statistics._canary import Arm, Judgement, Rules, judge
 from seatrial.statistics._prediction import Prediction, predict, student_quantile
-from seatrial.statistics._proportions import chance_of_more, proportion_bounds, smallest_detectable_share
+from seatrial.statistics._proportions import chance_of_more, proportion_bounds, smallest_detectable_share, wilson_bounds
 from seatrial.statistics._quantiles import Bounds, binomial_tail, quantile, quantile_bounds
 from seatrial.statistics._ranks import Ranks, compare, smallest_detectable_ratio
 
@@ -24,4 +24,5 @@ __all__ = [
     "smallest_detectable_ratio",
     "smallest_detectable_share",
     "student_quantile",
+    "wilson_bounds",
 ]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 
 from seatrial.statistics._quantiles import Bounds, binomial_tail, log_choose
 
@@ -17,6 +18,20 @@ def proportion_bounds(found: int, of: int, confidence: float) -> Bounds:
     low = _least(lambda share: binomial_tail(of, found, share) >= doubt) if found else 0.0
     high = _least(lambda share: 1 - binomial_tail(of, found + 1, share) <= doubt) if found < of else 1.0
     return Bounds(low, high)
+
+
+def wilson_bounds(found: int, of: int, confidence: float) -> Bounds:
+    """Return where the true share lies, about right on average where `proportion_bounds` is too wide; all of it for none.
+
+    Source: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", Journal of the American
+    Statistical Association 22 (1927).
+    """
+    if not of:
+        return Bounds(0.0, 1.0)
+    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    middle = (found + z * z / 2) / (of + z * z)
+    half = z * math.sqrt(found * (of - found) / of + z * z / 4) / (of + z * z)
+    return Bounds(max(0.0, middle - half), min(1.0, middle + half))
 
 
 def chance_of_more(found: int, of: int, baseline_found: int, baseline_of: int) -> float:

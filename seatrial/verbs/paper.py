@@ -1,11 +1,17 @@
-"""`seatrial checklist` and `report`: what is written from the last verdict."""
+"""`seatrial checklist`, `proof` and `report`: what is written from the last verdict and the last prove."""
 
 import argparse
+import json
 import os
 from pathlib import Path
+from typing import Any
 
+from seatrial import inventory, proof
+from seatrial.errors import UsageError
+from seatrial.proof.page import Registry, page
+from seatrial.registry import load_faults
 from seatrial.report import OUT, Rows, checklist, sign_off, site
-from seatrial.verbs.common import Verbs, last_verdict, read_json
+from seatrial.verbs.common import Verbs, last_verdict, with_suites
 
 
 def add_to(verbs: Verbs) -> None:
@@ -20,12 +26,19 @@ def add_to(verbs: Verbs) -> None:
     )
     listed.add_argument("--write", type=Path, required=True, metavar="FILE")
     listed.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
+    proven = verbs.add("proof", _proof, "write what the last prove has proven, and what a failing gate diagnoses by")
+    with_suites(proven)
+    proven.add_argument(
+        "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
+    )
+    proven.add_argument("--write", type=Path, default=proof.KNOWN.parent, metavar="DIR", help="default: docs")
+    proven.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
     report = verbs.add("report", _report, "build the Allure site from the last verdict's results")
     report.add_argument("--out", type=Path, default=OUT)
 
 
 def _checklist(options: argparse.Namespace) -> int:
-    verdict, proofs = last_verdict(options.out), read_json(options.out / "prove.json")
+    verdict, proofs = last_verdict(options.out), _trials(options.out)
     rows = [row for row in verdict["results"] if not options.suite or row["suite"] in options.suite]
     folder = options.write.resolve().parent
     if options.rows:
@@ -36,13 +49,33 @@ def _checklist(options: argparse.Namespace) -> int:
     text = checklist(
         options.title,
         {**verdict, "results": rows},
-        proofs or [],
+        proofs,
         checks=os.path.relpath("docs/checks", folder),
         report=os.path.relpath(options.out / "verdict.html", folder),
     )
     options.write.write_text(text, encoding="utf-8")
     print(f"wrote {options.write}: {len(rows)} checks, verdict {verdict['verdict']} of {verdict['started_at']}")
     return 0
+
+
+def _proof(options: argparse.Namespace) -> int:
+    record = proof.last(options.out)
+    if record is None:
+        raise UsageError(f"no {options.out / proof.NAME}: run `seatrial prove` first")
+    faults = load_faults(*(options.faults or [Path("faults")]))
+    known = proof.knowledge(record, faults)
+    text = page(record, Registry(inventory.collect(options.suites), faults), known)
+    written = [options.write / f"{proof.KNOWN.stem}.md", options.write / proof.KNOWN.name]
+    for file, content in zip(written, (text, json.dumps(known.to_json(), indent=1) + "\n"), strict=True):
+        file.write_text(content, encoding="utf-8")
+    print(f"wrote {' and '.join(map(str, written))}: {len(record.trials)} trials of release {record.release}")
+    return 0
+
+
+def _trials(out: Path) -> list[dict[str, Any]]:
+    """Return how each fault's trial ended, by the last prove; nothing without one."""
+    record = proof.last(out)
+    return [trial.to_json() for trial in record.trials] if record else []
 
 
 def _report(options: argparse.Namespace) -> int:

@@ -2,20 +2,25 @@
 
 import argparse
 import contextlib
-import json
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from seatrial import conclude, expected, hosting
+import seatrial
+from seatrial import conclude, expected, hosting, proof
 from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.outcome import Level
 from seatrial.profile import Profile, find, load
-from seatrial.registry import Fault, applicable, load_faults, pick, sample
+from seatrial.registry import FAULTS, Fault, applicable, load_faults, pick, sample
 from seatrial.report import OUT
 from seatrial.scope import close_clients
 from seatrial.verbs.common import Verbs, count, with_arm, with_profile, with_suites
+
+if TYPE_CHECKING:
+    from seatrial.prove import Prover
 
 
 def add_to(verbs: Verbs) -> None:
@@ -33,6 +38,12 @@ def add_to(verbs: Verbs) -> None:
     )
     prove.add_argument("--sample", type=count, metavar="N", help="only N faults, taken from every kind in turn")
     prove.add_argument("--times", type=count, default=1, metavar="N", help="how often to go through the faults")
+    prove.add_argument(
+        "--matrix", action="store_true", help="under each fault, ask the quick checks too that are not to notice it"
+    )
+    prove.add_argument(
+        "--resume", action="store_true", help=f"go on with {OUT / proof.NAME}, which must be of this release and tree"
+    )
 
 
 def _chosen(options: argparse.Namespace, profile: Profile) -> tuple[list[Fault], list[str]]:
@@ -62,33 +73,69 @@ def _prove(options: argparse.Namespace) -> int:
         raise UsageError(f"prove strikes: {reason}")
     chosen, elsewhere = _chosen(options, profile)
     prover = prove.Prover(environment, options.suites, expected.read(options.suites))
-    proofs: list[prove.Proven] = []
     with hosting.booted(profile, alone=environment.armed), contextlib.ExitStack() as ending:
         ending.callback(close_clients, environment.clients)
         conclude.ready(environment)
         environment.check_secrets()
+        record = _record(options, environment)
         for line in elsewhere:
             console.print(line, markup=False, soft_wrap=True)
-        console.print(f"{len(chosen)} to prove; first their checks on the healthy environment")
-        if wrong := prover.baseline(chosen):
-            raise EnvironmentFault("not healthy before the first strike:\n  " + "\n  ".join(wrong))
+        tried = record.times()
+        wanted = [fault for turn in range(options.times) for fault in chosen if tried[fault.id] <= turn]
+        if kept := len(record.trials):
+            console.print(f"{kept} trials are kept from {record.started_at}")
+        if wanted:
+            _baseline(prover, wanted, record, console, matrix=options.matrix)
         try:
-            for _ in range(options.times):
-                for fault in chosen:
-                    proofs.append(prover.prove(fault))
-                    prove.show(proofs[-1:], console)
+            for fault in wanted:
+                record.trials.append(prover.prove(fault))
+                record.ended_at = _now()
+                record.save(OUT, environment.redactor)
+                prove.show(record.trials[-1], console)
         except KeyboardInterrupt:
             environment.undo_strikes()
             raise
-        finally:
-            OUT.mkdir(parents=True, exist_ok=True)
-            kept = environment.redactor.clean([proven.to_json() for proven in proofs])
-            (OUT / "prove.json").write_text(json.dumps(kept, indent=1) + "\n")
-    caught = sum(proven.proof is prove.Proof.CAUGHT for proven in proofs)
-    prove.matrix(proofs, prover.rows, console)
+    prove.matrix(record.trials, prover.rows, console)
+    picture = proof.draw(record, prover.rows.values(), OUT, environment.redactor)
+    caught = sum(proven.proof is proof.Proof.CAUGHT for proven in record.trials)
     left = f", {len(elsewhere)} not applicable to {profile.name}" if elsewhere else ""
+    console.print(f"the matrix as a picture: {picture}", soft_wrap=True)
     console.print(
-        f"{caught} of {len(proofs)} faults caught, confirmed in effect and healed{left}; {OUT / 'prove.json'}",
+        f"{caught} of {len(record.trials)} faults caught, confirmed in effect and healed{left}; {OUT / proof.NAME}",
         soft_wrap=True,
     )
-    return 0 if caught == len(proofs) else 1
+    return 0 if caught == len(record.trials) else 1
+
+
+def _record(options: argparse.Namespace, environment: Environment) -> proof.Record:
+    """Return the record to add to: a new one, or the last one where it is to be resumed."""
+    profile = environment.profile
+    faults = options.faults or [Path("faults")]
+    harness = Path(seatrial.__file__).parent
+    tree = proof.digest(profile.tree, options.suites, *faults, harness, profile.path, state=profile.state)
+    _, elsewhere = applicable(FAULTS.values(), profile.expect.not_applicable)
+    record = proof.Record(
+        profile.name, conclude.release_of(environment), tree, _now(), known=sorted(FAULTS), elsewhere=elsewhere
+    )
+    if options.resume:
+        earlier = proof.last(OUT)
+        if earlier is None:
+            raise UsageError(f"nothing to resume: there is no {OUT / proof.NAME}")
+        record.continues(earlier)
+    return record
+
+
+def _baseline(prover: "Prover", wanted: list[Fault], record: proof.Record, console: Console, *, matrix: bool) -> None:
+    """See that what is to turn red is green now, and choose what is asked beside; a resumed run keeps the choice."""
+    console.print(f"{len(wanted)} to prove; first their checks on the healthy environment")
+    if wrong := prover.baseline(wanted):
+        raise EnvironmentFault("not healthy before the first strike:\n  " + "\n  ".join(wrong))
+    if matrix:
+        if not record.beside:
+            record.beside, record.unasked = prover.affordable()
+        prover.beside = tuple(record.beside)
+        console.print(f"under each fault {len(record.beside)} of {len(prover.rows)} checks are asked beside its own")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

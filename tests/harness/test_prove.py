@@ -1,5 +1,6 @@
 """Prove, heal and the life of a booted environment, on a platform with one port."""
 
+import json
 import os
 import signal
 import socket
@@ -8,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -61,6 +63,11 @@ class Tiny(Bench):
             stderr=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         )
+
+    def record(self) -> dict[str, Any]:
+        """Return what prove has measured."""
+        data: dict[str, Any] = json.loads((self.folder / "reports/out/prove.json").read_text())
+        return data
 
     def end(self) -> None:
         """Have the platform end."""
@@ -127,6 +134,90 @@ def test_nothing_proven_is_no_proof(tiny: Tiny, option: str) -> None:
 
     assert run.code == 3, run.output
     assert "0 is not at least 1" in run.output
+
+
+def test_the_matrix_asks_quick_checks_beside_and_keeps_what_turned_red_and_green_again(tiny: Tiny) -> None:
+    second = OPEN.replace("INF-TC-01", "INF-TC-02").replace("test_open", "test_open_too")
+    idle = OPEN.replace("INF-TC-01", "INF-TC-03").replace("test_open", "test_nothing").replace('== "open"', '!= ""')
+    tiny.suite(
+        OPEN
+        + second
+        + idle
+        + second.replace("-02", "-04").replace("_too", "_alone").replace('"port")', '"port", alone=True)', 1)
+    )
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--matrix")
+
+    assert run.code == 0, run.output
+    record = tiny.record()
+    assert record["beside"].keys() == {"INF-TC-01", "INF-TC-02", "INF-TC-03"}
+    assert record["unasked"] == {"INF-TC-04": "it strikes, or wants the environment for itself"}
+    trial = record["trials"][0]
+    assert trial["seen"] == {"INF-TC-01": "FAILED"}
+    assert trial["beside"] == {"INF-TC-02": "FAILED", "INF-TC-03": "PASSED"}
+    assert "closed" in trial["said"]["INF-TC-02"]
+    assert trial["struck"] == ["port"]
+    assert "also red: INF-TC-02" in run.output
+    assert "INF-TC-02 FAILED, turned red beside" in (tiny.folder / "reports/out/prove.html").read_text()
+
+
+def test_a_check_beside_that_stays_red_was_not_measured(tiny: Tiny) -> None:
+    once = OPEN.replace("INF-TC-01", "INF-TC-02").replace("test_open", "test_once")
+    line = (
+        "    import pathlib; mark = pathlib.Path('mark')\n    require(not mark.exists(), 'once', 'again')\n    require("
+    )
+    seen = line.replace("require(not", "mark.exists() or seen != 'refused' or mark.touch(); require(not")
+    tiny.suite(
+        OPEN
+        + once.replace("    require(", "    seen = observe.tcp.connect('127.0.0.1', observe.target('port'))\n" + seen)
+    )
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--matrix")
+
+    assert run.code == 0, run.output
+    assert tiny.record()["trials"][0]["beside"] == {"INF-TC-02": "INVALID"}
+
+
+def test_a_run_is_resumed_where_it_stopped_and_not_on_another_tree(tiny: Tiny) -> None:
+    tiny.fault(FAULT.replace("port-stopped", "port-stopped-too"), "infra/too.py")
+    tiny.seatrial("up")
+    options = ("prove", "--faults", "faults", "--suites", "suites")
+
+    nothing = tiny.seatrial(*options, "--resume")
+    first = tiny.seatrial(*options, "--fault", "port-stopped")
+    rest = tiny.seatrial(*options, "--resume")
+    tiny.suite(OPEN + "# changed\n")
+    refused = tiny.seatrial(*options, "--resume")
+
+    assert nothing.code == 3, nothing.output
+    assert "there is no reports/out/prove.json" in nothing.output
+    assert first.code == 0, first.output
+    assert rest.code == 0, rest.output
+    assert "1 trials are kept" in rest.output
+    assert "2 of 2 faults caught" in rest.output
+    assert [trial["fault"] for trial in tiny.record()["trials"]] == ["port-stopped", "port-stopped-too"]
+    assert refused.code == 3, refused.output
+    assert "prove.json is of tree" in refused.output
+
+
+def test_what_a_killed_prove_had_measured_is_kept(tiny: Tiny) -> None:
+    tiny.fault(
+        FAULT.replace("port-stopped", "stuck")
+        .replace('"stopped"', '"never"')
+        .replace('"process",', '"process", takes_s=60,'),
+        "infra/stuck.py",
+    )
+    tiny.seatrial("up")
+
+    process = tiny.start("prove", "--faults", "faults", "--suites", "suites")
+    wait_for(lambda: (tiny.folder / "reports/out/prove.json").exists(), "the first trial")
+    process.kill()
+    process.wait()
+    tiny.seatrial("heal")
+
+    assert [trial["proof"] for trial in tiny.record()["trials"]] == ["CAUGHT"]
 
 
 def test_a_check_that_cannot_see_the_fault_is_missed(tiny: Tiny) -> None:

@@ -13,7 +13,8 @@ from seatrial.drills import Drill
 from seatrial.errors import EnvironmentFault, Failure, HarnessError, Invalid
 from seatrial.impact import Destroy, Disrupt
 from seatrial.outcome import Outcome
-from seatrial.prove import Proof, Prover
+from seatrial.proof import Proof
+from seatrial.prove import Prover
 from seatrial.registry import Expected, Fault
 from seatrial.strikes import interruptible
 from seatrial.undo import UndoLog

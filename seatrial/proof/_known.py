@@ -1,0 +1,115 @@
+"""docs/proof.json: the faults as they were caught, committed, so that a gate that fails anywhere can name likely causes."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from seatrial.errors import UsageError
+from seatrial.outcome import Outcome, Result
+from seatrial.proof._figures import Share
+from seatrial.proof._likeness import Accuracy, Cause, Known, Likeness
+from seatrial.proof._record import Record
+from seatrial.proof._trial import Proof, worst_of_each
+from seatrial.registry import Fault
+
+KNOWN = Path("docs/proof.json")
+_MOST_SAID = 400
+_MOST_CAUSES = 3
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a run of `seatrial prove` has taught.
+
+    Attributes:
+        source: where and when: environment, release, tree and end of the run.
+        accuracy: how far its diagnoses can be trusted.
+        peer: the same of the obvious way.
+    """
+
+    source: Mapping[str, str]
+    faults: tuple[Known, ...]
+    accuracy: Accuracy
+    peer: Accuracy
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; `from_json` is the inverse."""
+        return {
+            "source": dict(self.source),
+            "accuracy": asdict(self.accuracy),
+            "peer": asdict(self.peer),
+            "faults": [asdict(fault) for fault in self.faults],
+        }
+
+    @classmethod
+    def from_json(cls, data: Any) -> "Knowledge":
+        """Rebuild it; raises UsageError for anything else."""
+        try:
+            faults = [Known(**{**fault, "struck": tuple(fault["struck"])}) for fault in data["faults"]]
+            accuracy, peer = (
+                Accuracy(**{name: Share(**share) for name, share in data[key].items()}) for key in ("accuracy", "peer")
+            )
+            return cls(dict(data["source"]), tuple(faults), accuracy, peer)
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"{KNOWN}: not written by seatrial proof: {error}") from None
+
+
+def knowledge(record: Record, faults: Mapping[str, Fault]) -> Knowledge:
+    """Return what a record teaches: each fault that was caught and is still known, with the checks that turned red."""
+    caught = [
+        Known(
+            trial.fault,
+            faults[trial.fault].title,
+            trial.kind,
+            trial.struck,
+            {check: said[:_MOST_SAID] for check, said in sorted(trial.reds.items())},
+        )
+        for trial in worst_of_each(record.trials).values()
+        if trial.proof is Proof.CAUGHT and trial.reds and trial.fault in faults
+    ]
+    source = {name: str(getattr(record, name)) for name in ("environment", "release", "tree", "ended_at")}
+    caught.sort(key=lambda known: known.fault)
+    likeness = Likeness(caught)
+    return Knowledge(source, tuple(caught), likeness.accuracy(), likeness.peer())
+
+
+def likely(results: Iterable[Result], file: Path = KNOWN) -> list[str]:
+    """Return the lines that name the likeliest causes of a run's failures, and how far they can be trusted; none for none.
+
+    There are none without the file. One that cannot be read is told in a line, for the verdict stands without it.
+    """
+    red = {result.id: result for result in results if result.outcome is Outcome.FAILED}
+    if not red or not file.is_file():
+        return []
+    try:
+        known = Knowledge.from_json(json.loads(file.read_text()))
+    except (OSError, ValueError, UsageError) as error:
+        return [f"nothing can be said of causes: {error}"]
+    causes = Likeness(known.faults).causes({name: words(result) for name, result in red.items()})
+    if not causes:
+        return ["no fault that was ever caught is like this"]
+    return [*(_line(cause, red) for cause in causes[:_MOST_CAUSES]), _trust(known)]
+
+
+def words(result: Result) -> str:
+    """Return all that a check's result says."""
+    parts = [
+        result.reason,
+        *(f"{finding.case} {finding.expected} {finding.seen} {finding.where}" for finding in result.findings),
+    ]
+    return " | ".join(part for part in parts if part)
+
+
+def _line(cause: Cause, red: Mapping[str, Result]) -> str:
+    told = next((red[name] for name in cause.fault.reds if name in red), next(iter(red.values())))
+    return f"{cause.share:4.0%} {cause.part} ({cause.fault.kind}), like {cause.fault.fault}: {cause.fault.title} {told.runbook}"
+
+
+def _trust(known: Knowledge) -> str:
+    first, three = known.accuracy.first, known.accuracy.among_three
+    return (
+        f"by {len(known.faults)} faults that were caught on release {known.source['release']}; the part stood first for "
+        f"{first.found} of {first.of} of them and among the first three for {three.found}, each diagnosed by the others alone"
+    )

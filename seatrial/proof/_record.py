@@ -1,0 +1,112 @@
+"""What a run of `seatrial prove` has measured by now: prove.json, whole after every trial, and bound to what was tried."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from seatrial.errors import UsageError
+from seatrial.proof._trial import Proven
+from seatrial.report._files import Folder
+from seatrial.secrecy.redaction import Redactor
+
+NAME = "prove.json"
+# Folders of a tree on which no outcome rests: what is written for people, what is generated, and the project's own tests.
+_APART = frozenset({"benchmarks", "docs", "examples", "node_modules", "reports", "tests"})
+
+
+@dataclass
+class Record:
+    """The trials of one environment, release and tree.
+
+    Attributes:
+        release: what the platform called current before the first strike.
+        tree: `digest` of what the outcomes rest on.
+        started_at, ended_at: ISO 8601; the end is that of the last trial.
+        known: the ids of all faults that there were, asked or not.
+        elsewhere: lines about those that the profile makes pointless.
+        beside: check id -> seconds on the healthy environment, of the checks that are asked under every fault.
+        unasked: check id -> why it is not among them.
+    """
+
+    environment: str
+    release: str
+    tree: str
+    started_at: str
+    ended_at: str = ""
+    known: list[str] = field(default_factory=list)
+    elsewhere: list[str] = field(default_factory=list)
+    beside: dict[str, float] = field(default_factory=dict)
+    unasked: dict[str, str] = field(default_factory=dict)
+    trials: list[Proven] = field(default_factory=list)
+
+    def times(self) -> Counter[str]:
+        """Return how often each fault has been tried."""
+        return Counter(trial.fault for trial in self.trials)
+
+    def save(self, out: Path, redactor: Redactor) -> Path:
+        """Write the record below `out`, whole or not at all, and return its path."""
+        data = {**vars(self), "trials": [trial.to_json() for trial in self.trials]}
+        return Folder(out, redactor).put_json(NAME, redactor.clean(data))
+
+    @classmethod
+    def from_json(cls, data: Any, source: str) -> "Record":
+        """Rebuild a record; raises UsageError, naming the source, for anything that is none."""
+        try:
+            return cls(**{**data, "trials": [Proven.from_json(trial) for trial in data["trials"]]})
+        except (KeyError, TypeError, ValueError) as error:
+            raise UsageError(f"{source}: not a record of seatrial prove: {error}") from None
+
+    def continues(self, earlier: "Record") -> None:
+        """Take over the trials of an earlier record; UsageError where it is of something else than this one."""
+        for name in ("environment", "release", "tree"):
+            before, now = getattr(earlier, name), getattr(self, name)
+            if before != now:
+                raise UsageError(
+                    f"nothing to resume: {NAME} is of {name} {before}, and this is {now}: what it measured may no longer "
+                    "be so; leave out --resume to begin anew"
+                )
+        self.started_at, self.ended_at = earlier.started_at, earlier.ended_at
+        self.beside, self.unasked, self.trials = earlier.beside, earlier.unasked, earlier.trials
+
+
+def last(out: Path) -> Record | None:
+    """Return the record below `out`, None where there is none; UsageError for anything else."""
+    file = out / NAME
+    try:
+        return Record.from_json(json.loads(file.read_text()), str(file))
+    except FileNotFoundError:
+        return None
+    except ValueError as error:
+        raise UsageError(f"{file}: {error}") from None
+
+
+def digest(tree: Path, *others: Path, state: Path | None = None) -> str:
+    """Return twelve hex digits that change with any file on which an outcome may rest.
+
+    These are the tree's lock files, the files below its folders and those of the others; left out are hidden ones, compiled
+    ones, the folders in `_APART`, and the environment's state.
+    """
+    top = sorted(tree.iterdir()) if tree.is_dir() else []
+    roots = [each for each in top if each.is_dir() and each.name not in _APART and not each.name.startswith(".")]
+    roots += [each for each in top if each.suffix == ".lock"]
+    files = {file.resolve() for root in (*roots, *others) for file in _files(root)}
+    files = {file for file in files if state is None or not file.is_relative_to(state.resolve())}
+    whole = hashlib.sha256()
+    for file in sorted(files):
+        name = file.relative_to(tree.resolve()) if file.is_relative_to(tree.resolve()) else Path(file.name)
+        whole.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()[:12]
+
+
+def _files(root: Path) -> Iterable[Path]:
+    if root.is_file():
+        return [root]
+    return [
+        file
+        for file in root.rglob("*")
+        if file.is_file() and not any(part.startswith((".", "__pycache__")) for part in file.relative_to(root).parts)
+    ]

@@ -1,0 +1,81 @@
+"""What a failing gate prints of causes, and that it never stands in the verdict's way."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from seatrial.errors import UsageError
+from seatrial.outcome import Finding, Level, Outcome, Result, Severity
+from seatrial.proof import Knowledge, Proof, Record, knowledge, likely
+from seatrial.registry import Expected, Fault
+from tests.proof.conftest import trial
+
+
+def fault(name: str) -> Fault:
+    strike: Any = SimpleNamespace()
+    seen = {"INF-TC-01": Expected(Outcome.FAILED, "closed")}
+    return Fault(name, "process", seen, 10, strike, f"Title of {name}.", Path("faults/infra/port.py"))
+
+
+FAULTS = {name: fault(name) for name in ("closed", "silent", "slow")}
+
+
+def result(outcome: Outcome = Outcome.FAILED) -> Result:
+    found = (Finding("open", "closed port", "port"),)
+    return Result(
+        "INF-TC-01",
+        "infra",
+        "t",
+        Severity.BLOCKER,
+        Level.OBSERVE,
+        "port",
+        outcome,
+        1,
+        "",
+        "",
+        found,
+        runbook="docs/r.md#x",
+    )
+
+
+@pytest.fixture
+def file(record: Record, tmp_path: Path) -> Path:
+    record.trials.append(trial("slow", struck=("edge",), said={"INF-TC-01": "slow port"}))
+    record.trials = [each for each in record.trials if each.proof is not Proof.INVALID]
+    path = tmp_path / "proof.json"
+    path.write_text(json.dumps(knowledge(record, FAULTS).to_json()))
+    return path
+
+
+def test_only_faults_that_were_caught_and_are_still_known_teach(record: Record) -> None:
+    record.trials.append(trial("gone since"))
+
+    taught = knowledge(record, FAULTS)
+
+    assert [known.fault for known in taught.faults] == ["closed"]
+    assert taught.faults[0].reds == {"INF-TC-01": "closed port", "SEC-TC-01": "no answer"}
+    assert Knowledge.from_json(json.loads(json.dumps(taught.to_json()))) == taught
+
+
+def test_a_failure_is_told_its_likeliest_causes_with_the_runbook_and_how_far_to_trust_them(file: Path) -> None:
+    first, second, trust = likely([result()], file)
+
+    assert first.endswith("port (process), like closed: Title of closed. docs/r.md#x")
+    assert "edge (process), like slow" in second
+    assert trust.startswith("by 2 faults that were caught on release r1; the part stood first for 0 of 2")
+
+
+def test_nothing_is_said_where_nothing_failed_or_nothing_is_known(file: Path, tmp_path: Path) -> None:
+    assert likely([result(Outcome.PASSED), result(Outcome.INVALID)], file) == []
+    assert likely([result()], tmp_path / "nowhere.json") == []
+
+
+def test_a_spoilt_file_is_told_and_raises_nothing(file: Path) -> None:
+    for text in ("{", "[]", '{"faults": [{}], "source": {}}'):
+        file.write_text(text)
+        assert likely([result()], file)[0].startswith("nothing can be said of causes")
+    with pytest.raises(UsageError, match="not written by seatrial proof"):
+        Knowledge.from_json({})
