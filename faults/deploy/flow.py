@@ -6,6 +6,7 @@ from faults._code import PatchedRelease
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
+API_KEY = "arn:aws:iam::000000000000:user/api"  # as SeaweedFS names its identities
 PREVIEW, PROMOTION, STORAGE = "system/worker/preview.py", "system/api/promotion.py", "system/api/storage.py"
 
 
@@ -96,6 +97,29 @@ class WithoutLock(PatchedRelease):
             replace="lambda _: retain_until",
         ),
     ]
+
+
+@fault("masters-shut-to-the-api", kind="cloud objects", caught_by={"DEP-FLOW-02": "/promote"})
+class MastersShut:
+    """A policy that was to protect the masters denies the one service that writes them: nothing can be promoted.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/troubleshoot-403-errors.html (an explicit deny in the bucket's
+    policy wins over every permission)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the policy."""
+        statement = {
+            "Effect": "Deny",
+            "Principal": {"AWS": API_KEY},
+            "Action": ["s3:PutObject"],
+            "Resource": [f"arn:aws:s3:::{destroy.s3.bucket('masters')}/*"],
+        }
+        destroy.s3.set_policy("masters", {"Version": "2012-10-17", "Statement": [statement]})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the policy back."""
+        return API_KEY in str(observe.s3.policy("masters"))
 
 
 @fault("promoted-every-time", kind="code", caught_by={"DEP-FLOW-02": "promoted once"}, takes_s=30.0)

@@ -7,6 +7,7 @@ from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
 HEALTH, PROBES = "system/common/health.py", "system/common/probes.py"
+NOBODY = "http://127.0.0.1:1"
 
 
 @fault("edge-instance-down", kind="process", caught_by={"DEP-HLT-01": "refused"})
@@ -39,6 +40,51 @@ class WorkerHangs:
     def in_effect(self, observe: Observe) -> bool:
         """Ask the platform for its state."""
         return observe.platform.status().part("worker-1").state == "paused"
+
+
+@fault("store-at-another-place", kind="configuration", caught_by={"DEP-HLT-01": "200 from the ready probe of edge-2"})
+class StoreElsewhere:
+    """One instance was given an address of the store at which nobody listens; the balancer hides it from the public host.
+
+    Source: https://support.bemyeyes.com/hc/en-us/articles/35895614277137-Service-Incident-June-4-2025-Call-and-chat-features-unavailable-due-to-bad-configuration
+    (one variable of the environment that was wrong)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with that address; it lives, and does not become ready."""
+        destroy.platform.restart("edge-2", {"S3_ENDPOINT": NOBODY}, at_once=True)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it alive with that address."""
+        given = observe.platform.config()["edge-2"]["S3_ENDPOINT"]
+        place = observe.profile.services["edge"].instances["edge-2"]
+        return given == NOBODY and observe.http.get("play:/livez", via=place).status == 200
+
+
+@fault(
+    "frontend-asks-somebody-else",
+    kind="configuration",
+    caught_by={"DEP-HLT-02": "ready of frontend-1 red"},
+    takes_s=20.0,
+)
+class AsksSomebodyElse:
+    """The frontend was given the address of another service for the API's: it finds that one alive, whatever the API does.
+
+    Source: https://www.storecode.pro/logs/incident-report-config-drift-across-multi-region-clusters (dependency endpoints that
+    were assumed to be the same, and were not)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with an edge's address."""
+        destroy.platform.restart("frontend-1", {"API_INTERNAL_URL": self._edge(destroy)})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the address that it was given."""
+        return observe.platform.config()["frontend-1"]["API_INTERNAL_URL"] == self._edge(observe)
+
+    @staticmethod
+    def _edge(handle: Observe) -> str:
+        return f"http://{handle.profile.services['edge'].instances['edge-1']}"
 
 
 @fault("ready-always-green", kind="code", caught_by={"DEP-HLT-02": "red with 503"}, takes_s=30.0)

@@ -27,7 +27,11 @@ class DoubleSubmit(PatchedRelease):
     ]
 
 
-@fault("keys-cannot-be-kept", kind="configuration", caught_by={"DEP-FLOW-04": "202 from POST under one key"})
+@fault(
+    "keys-cannot-be-kept",
+    kind="configuration",
+    caught_by={"DEP-FLOW-04": "202 from POST under one key", "SEC-API-01": "Server error"},
+)
 class CannotBeKept:
     """The api's role lost its right to write keys: whoever sends none is served, and whoever is careful is not.
 

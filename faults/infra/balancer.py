@@ -1,10 +1,14 @@
 """Balancers that do not look, look at the wrong thing, or believe what they are told."""
 
 import re
+from typing import ClassVar
 
+from faults._code import PatchedRelease
 from faults.security._ingress import PatchedIngress
 from seatrial import fault
+from seatrial.platform import Patch
 
+HEALTH = "system/common/health.py"
 PASSIVE = "\t\tfail_duration 2s\n\t\tlb_policy round_robin\n\t\tlb_try_interval 100ms\n\t\theader_up -Forwarded\n"
 
 
@@ -47,3 +51,13 @@ class HealthCheckTooSeldom(PatchedIngress):
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Stretch the interval."""
         return [("health_interval 1s", "health_interval 60s")]
+
+
+@fault("lb-told-ready-always", kind="code", caught_by={"INF-LB-01": ("INVALID", "503 from /readyz")}, takes_s=30.0)
+class ToldReadyAlways(PatchedRelease):
+    """Instances call themselves ready whatever they have lost: no balancer can leave one out, and none can be judged.
+
+    Source: https://aws.amazon.com/builders-library/implementing-health-checks/ (shallow checks miss lost dependencies)
+    """
+
+    patch: ClassVar = [Patch(file=HEALTH, find=" and not any(needed)", replace="")]

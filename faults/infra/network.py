@@ -55,7 +55,11 @@ class RedisPublic:
         return place is not None and covers_any(observe.platform.listeners().now, address, place.port)
 
 
-@fault("net-metrics-public", kind="configuration", caught_by={"INF-NET-01": "no success for /metrics in public"})
+@fault(
+    "net-metrics-public",
+    kind="configuration",
+    caught_by={"INF-NET-01": "no success for /metrics in public", "DEP-API-01": "404 for /metrics"},
+)
 class MetricsPublic:
     """The ingress lost the rule that keeps /metrics inside.
 

@@ -44,7 +44,7 @@ class ReadOnlyRole:
         return "default_transaction_read_only=on" in (row["rolconfig"] or [])
 
 
-@fault("pg-grant-lost", kind="data", caught_by={"INF-PG-01": "the privilege is missing"})
+@fault("pg-grant-lost", kind="configuration", caught_by={"INF-PG-01": "the privilege is missing"})
 class GrantLost:
     """A clean-up of privileges took INSERT on assets away from the API.
 

@@ -50,6 +50,24 @@ class SilentCpu(PatchedRelease):
         return super().in_effect(observe) and all(config[name]["ENCODER"] == "nvenc" for name in names)
 
 
+@fault("gpu-asked-for-where-none-is", kind="configuration", caught_by={"INF-GPU-01": "x264 reported by worker-1"})
+class NvencWithoutGpu:
+    """The worker runs with the settings of the machine that has a GPU, on one that has none: it lives and encodes nothing.
+
+    Source: https://github.com/jrottenberg/ffmpeg/issues/233 (Cannot load libcuda.so.1, in a container that no GPU was given to)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with that setting; it does not become ready."""
+        destroy.platform.restart("worker-1", {"ENCODER": "nvenc"}, at_once=True)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it alive with that setting."""
+        given = observe.platform.config()["worker-1"].get("ENCODER")
+        place = observe.profile.services["worker"].instances["worker-1"]
+        return given == "nvenc" and observe.http.get("api:/livez", via=place).status == 200
+
+
 @fault("gpu-probe-lies", kind="code", caught_by={"INF-GPU-01": "x264 reported by worker-1"}, takes_s=30.0)
 class ProbeLies(PatchedRelease):
     """The trial encode was taken out to start faster: NVENC is believed because FFmpeg lists it.

@@ -1,6 +1,10 @@
 """What can happen to the configuration rows of a release."""
 
+from typing import ClassVar
+
+from faults._tree import PatchedTree
 from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
 
 
 @fault("configuration-row-deleted", kind="data", caught_by={"MIG-11": "a row with that key"})
@@ -33,3 +37,21 @@ class RowEdited:
     def in_effect(self, observe: Observe) -> bool:
         """Find that stream."""
         return bool(observe.pg.rows("select 1 as found from job_kinds where stream = 'jobs:previews'"))
+
+
+@fault("configuration-nobody-lists", kind="code", caught_by={"MIG-11": "not there: plans"})
+class NobodyLists(PatchedTree):
+    """A revision fills a new table that the release reads, and nothing holds its rows to what they should be.
+
+    Source: https://status.cloud.google.com/incidents/ow5i3PPK96RduMcb1SsW (a row of policy with blank fields, which nothing had
+    looked at, ended a service in every region)
+    """
+
+    edits: ClassVar = [
+        Patch(
+            file="system/migrations/20270101000000_plans.sql",
+            find="",
+            replace="-- phase: expand\n-- lock_timeout: 500ms\n\n-- migrate:up\ncreate table plans (name text primary key);\n"
+            "insert into plans (name) values ('free');\n\n-- migrate:down\ndrop table plans;\n",
+        )
+    ]

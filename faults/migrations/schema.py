@@ -63,9 +63,7 @@ class NotFromEmpty(PatchedRelease):
     ]
 
 
-@fault(
-    "schema-index-dropped", kind="data", caught_by={"MIG-03": f"missing: relations public.assets indexes {INDEX}"}
-)
+@fault("schema-index-dropped", kind="data", caught_by={"MIG-03": f"missing: relations public.assets indexes {INDEX}"})
 class IndexDropped:
     """An index that looked redundant was dropped by hand.
 

@@ -25,6 +25,22 @@ class MailRefused(EditedFile):
     shows = "smtp_smarthost: 127.77.0.94"
 
 
+@fault("alertmanager-gone", kind="process", caught_by={"MON-03": "FIRING InstanceDown edge-2 by slack"})
+class AlertmanagerGone:
+    """What sends the pages is gone itself: alerts fire in Prometheus, and nobody is told.
+
+    Source: https://docs.monlab.newt.cz/runbooks/alertmanager/AlertmanagerClusterDown/ (the alert about which no page can come)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Stop it."""
+        destroy.platform.stop("alertmanager")
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Look for its process."""
+        return not any(each.part == "alertmanager" for each in observe.platform.processes())
+
+
 @fault("page-without-runbook", kind="configuration", caught_by={"MON-03": "a link of InstanceDown to a section"})
 class WithoutRunbook(EditedFile):
     """The template asks for an annotation that the rules do not have: the link leads to a folder.

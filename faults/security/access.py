@@ -1,9 +1,11 @@
 """Doors that were left open."""
 
+import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from seatrial import fault
+from faults.security._ingress import PatchedIngress
+from seatrial import Observe, fault
 from seatrial.platform import Patch
 
 PAGES = "system/frontend/pages.py"
@@ -134,3 +136,27 @@ class PagesKept(PatchedRelease):
             ),
         )
     ]
+
+
+@fault(
+    "answers-kept-at-the-ingress",
+    kind="configuration",
+    caught_by={"SEC-ACL-01": "401 for GET /v1/assets with no credentials"},
+)
+class KeptAtTheIngress(PatchedIngress):
+    """A rule made in a hurry keeps answers in front of the API and gives them to everybody, asked by whom they may.
+
+    Source: https://www.slashgear.com/valve-releases-statement-about-steams-christmas-fiasco-30420481/ (a second caching
+    configuration, deployed against an attack, cached pages of users who were signed in)
+    """
+
+    def edits(self, loaded: str) -> list[tuple[str, str]]:
+        """Answer the list of assets from what was kept."""
+        site = re.search(r"https://api\S* \{\n\timport common\n", loaded)
+        assert site is not None
+        kept = "\t@kept {\n\t\tmethod GET\n\t\tpath /v1/assets\n\t}\n\theader @kept Content-Type application/json\n"
+        return [(site[0], f'{site[0]}{kept}\trespond @kept "[]" 200\n')]
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Be given the list without a token."""
+        return super().in_effect(observe) and observe.http.get("api:/v1/assets").status == 200

@@ -1,5 +1,6 @@
 """Bounds that are not there: how much, how long, and how plainly a stranger is told of the inside."""
 
+import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
@@ -120,3 +121,22 @@ class RefusalsShowTheTrace(PatchedRelease):
             ),
         )
     ]
+
+
+@fault(
+    "slash-redirected-to-claimed-host",
+    kind="configuration",
+    caught_by={"SEC-HTTP-05": "no header with the claimed host for GET /upload/"},
+)
+class SlashToClaimedHost(PatchedIngress):
+    """The ingress takes a slash off the end by a redirect, to the host that X-Forwarded-Host claims.
+
+    Source: https://github.com/kubernetes/ingress-nginx/issues/13158 (X-Forwarded-Host believed in a redirect of the ingress)
+    """
+
+    def edits(self, loaded: str) -> list[tuple[str, str]]:
+        """Redirect before the frontend is asked."""
+        site = re.search(r"https://app\S* \{\n\timport common\n", loaded)
+        assert site is not None
+        claimed = "\t@claimed {\n\t\theader X-Forwarded-Host *\n\t\tpath /upload/\n\t}\n"
+        return [(site[0], f"{site[0]}{claimed}\tredir @claimed https://{{header.X-Forwarded-Host}}/upload 308\n")]

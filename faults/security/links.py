@@ -50,6 +50,21 @@ class SlashesMerged(PatchedIngress):
         return [(site[0], f"{site[0]}\turi path_regexp //+ /\n")]
 
 
+@fault("link-end-slash-cut", kind="configuration", caught_by={"SEC-HMAC-02": "no object for a link with variant extra"})
+class EndSlashCut(PatchedIngress):
+    """The ingress takes a slash off the end before the edge sees the path: a link that was never signed opens.
+
+    Source: CWE-647, "Use of Non-Canonical URL Paths for Authorization Decisions", which names the trailing slash; one that
+    opened accounts: https://www.raijuna.com/blog/the-trailing-slash-that-bypassed-authentication
+    """
+
+    def edits(self, loaded: str) -> list[tuple[str, str]]:
+        """Rewrite the path in front of the edge."""
+        site = re.search(r"https://play\S* \{\n\timport common\n", loaded)
+        assert site is not None
+        return [(site[0], f"{site[0]}\turi strip_suffix /\n")]
+
+
 @fault(
     "refusal-names-the-field",
     kind="code",

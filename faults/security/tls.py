@@ -64,6 +64,30 @@ class ForeignAuthority(PatchedIngress):
         return bool(chain) and chain[-1].issuer not in trusted
 
 
+@fault(
+    "tls-site-renamed",
+    kind="configuration",
+    caught_by={"SEC-TLS-01": "a chain for play.seatrial.localhost that verifies"},
+    takes_s=30.0,
+)
+class SiteRenamed(PatchedIngress):
+    """The player's site was renamed, and its old name still stands in every link: no certificate is served for it.
+
+    Source: https://github.com/nasty-project/nasty/pull/276 (a name without a policy of its own ends in an alert, and every
+    test that used the other name was red)
+    """
+
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Give the site another name."""
+        return [("https://play.seatrial.localhost {", "https://player.seatrial.localhost {")]
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Be given no certificate at all for the old name."""
+        parts = urlsplit(observe.profile.urls["play"])
+        old = observe.tls.handshake(parts.hostname or "", parts.port or 443, verify=False)
+        return super().in_effect(observe) and not old.chain
+
+
 @fault("tls-short-lived", kind="TLS", caught_by=dict.fromkeys(("SEC-TLS-02", "DR-TLS-01"), "left on every certificate"))
 class ShortLived(PatchedIngress):
     """Certificates are issued for less time than the renewal window leaves.
