@@ -5,7 +5,7 @@ PROFILE ?= local
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt test test-system scan gate prove drill load report checklist docs bench lock clean
+.PHONY: help setup check fmt test test-system scan gate prove drill load report proof checklist docs bench lock clean
 
 help:            ## show the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -67,6 +67,9 @@ load: setup      ## make the profile's load for a minute and hold it against its
 
 report: setup    ## build the Allure site from the last verdict
 	@$(BIN)/seatrial report
+
+proof: .venv/.ready  ## write docs/proof.md, and docs/proof.json by which a failing gate diagnoses, from the last prove
+	@$(BIN)/seatrial proof
 
 checklist: .venv/.ready  ## answer the checklists and the figures of docs/dr-plan.md from the last verdict and the last prove
 	@$(BIN)/seatrial checklist --title "Security checklist" --suite infra --suite security --write docs/security-checklist.md

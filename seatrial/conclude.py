@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from rich.console import Console
 
-from seatrial import expected, hosting, proof
+from seatrial import expected, hosting
 from seatrial.basis import Basis
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, UsageError
-from seatrial.outcome import Result
+from seatrial.outcome import Outcome, Result
 from seatrial.platform import PlatformClient
 from seatrial.report import OUT, previous, site, summary, write
 from seatrial.report._files import Folder
@@ -240,7 +240,15 @@ def publish(
     shutil.rmtree(out / "allure", ignore_errors=True)  # an older verdict's site would be taken for this one's
     if with_site and (note := site(out).note):
         print(note, file=sys.stderr)
-    summary(verdict, Console(highlight=False), out, proof.likely(verdict.results))
+    summary(verdict, Console(highlight=False), out, _likely_causes(verdict))
+
+
+def _likely_causes(verdict: Verdict) -> list[str]:
+    if all(result.outcome is not Outcome.FAILED for result in verdict.results):
+        return []
+    from seatrial import proof  # noqa: PLC0415 - each process of a trial imports this module, and few see a failure
+
+    return proof.likely(verdict.results)
 
 
 def _sign(environment: Environment, verdict: Verdict, signer: "Signer", out: Path) -> None:

@@ -15,6 +15,7 @@ from seatrial.outcome import Outcome, Severity
 
 CHECK_ATTRIBUTE = "__seatrial_check__"
 CHECK_ID = re.compile(r"^[A-Z]{2,5}(-[A-Z0-9]{2,6})?-\d{2}$")
+# By what a strike touches: rights and settings are configuration, also those of a running server; rows, keys and stored files are data.
 KINDS = ("configuration", "data", "network", "TLS", "code", "time", "disk", "process", "cloud objects")
 
 F = TypeVar("F", bound=Callable[..., None])

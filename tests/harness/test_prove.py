@@ -212,7 +212,7 @@ def test_what_a_killed_prove_had_measured_is_kept(tiny: Tiny) -> None:
     tiny.seatrial("up")
 
     process = tiny.start("prove", "--faults", "faults", "--suites", "suites")
-    wait_for(lambda: (tiny.folder / "reports/out/prove.json").exists(), "the first trial")
+    wait_for((tiny.folder / "reports/out/prove.json").exists, "the first trial")
     process.kill()
     process.wait()
     tiny.seatrial("heal")

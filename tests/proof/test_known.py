@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from seatrial import conclude
 from seatrial.errors import UsageError
 from seatrial.outcome import Finding, Level, Outcome, Result, Severity
-from seatrial.proof import Knowledge, Proof, Record, knowledge, likely
+from seatrial.proof import KNOWN, Knowledge, Proof, Record, knowledge, likely
 from seatrial.registry import Expected, Fault
+from seatrial.secrecy.redaction import Redactor
 from tests.proof.conftest import trial
+from tests.report.conftest import verdict
 
 
 def fault(name: str) -> Fault:
@@ -26,17 +29,16 @@ FAULTS = {name: fault(name) for name in ("closed", "silent", "slow")}
 def result(outcome: Outcome = Outcome.FAILED) -> Result:
     found = (Finding("open", "closed port", "port"),)
     return Result(
-        "INF-TC-01",
-        "infra",
-        "t",
-        Severity.BLOCKER,
-        Level.OBSERVE,
-        "port",
-        outcome,
-        1,
-        "",
-        "",
-        found,
+        id="INF-TC-01",
+        suite="infra",
+        title="t",
+        severity=Severity.BLOCKER,
+        level=Level.OBSERVE,
+        component="port",
+        outcome=outcome,
+        duration_s=1,
+        started_at="2026-11-01T10:00:00+00:00",
+        findings=found,
         runbook="docs/r.md#x",
     )
 
@@ -71,6 +73,23 @@ def test_a_failure_is_told_its_likeliest_causes_with_the_runbook_and_how_far_to_
 def test_nothing_is_said_where_nothing_failed_or_nothing_is_known(file: Path, tmp_path: Path) -> None:
     assert likely([result(Outcome.PASSED), result(Outcome.INVALID)], file) == []
     assert likely([result()], tmp_path / "nowhere.json") == []
+
+
+def test_the_verdict_is_printed_with_them(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file.parent / "docs").mkdir()
+    file.rename(file.parent / KNOWN)
+    monkeypatch.chdir(file.parent)
+    environment: Any = SimpleNamespace(redactor=Redactor())
+
+    conclude.publish(environment, verdict(result()))
+
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == lines[-1] == "NO-GO  environment local  release 3f2a91c07b1d  scope all"
+    at = next(place for place, line in enumerate(lines) if line.startswith("LIKELY"))
+    assert "port (process), like closed: Title of closed. docs/r.md#x" in lines[at + 1]
+    assert "among the first three" in lines[at + 3]
 
 
 def test_a_spoilt_file_is_told_and_raises_nothing(file: Path) -> None:

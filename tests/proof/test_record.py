@@ -49,7 +49,8 @@ def test_a_resumed_record_keeps_trials_start_and_choice(record: Record) -> None:
 
 @pytest.mark.parametrize("name", ["environment", "release", "tree"])
 def test_nothing_of_another_place_release_or_tree_is_kept(record: Record, name: str) -> None:
-    now = replace(record, trials=[], **{name: "other"})
+    now = replace(record, trials=[])
+    setattr(now, name, "other")
 
     with pytest.raises(UsageError, match=f"is of {name} .* and this is other"):
         now.continues(record)
