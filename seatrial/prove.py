@@ -51,11 +51,13 @@ class Prover:
     def affordable(self) -> tuple[dict[str, float], dict[str, str]]:
         """Choose the checks that can be asked under every fault: the quickest, up to `BESIDE_S` together.
 
-        Only those that neither strike nor want the environment for themselves are tried, each once, on the healthy environment.
+        Only those that observe are tried, each once, on the healthy environment: what one that writes could not remove again while
+        a fault was in effect would stay, and turn others red long after.
+
         Returns check -> seconds of the chosen ones, and check -> reason of all others.
         """
-        quiet = {row.id for row in self.rows.values() if row.level <= Level.EXERCISE and not row.alone}
-        unasked = dict.fromkeys(self.rows.keys() - quiet, "it strikes, or wants the environment for itself")
+        quiet = {row.id for row in self.rows.values() if row.level is Level.OBSERVE and not row.alone}
+        unasked = dict.fromkeys(self.rows.keys() - quiet, "it writes, or wants the environment for itself")
         results = self._run(sorted(quiet))
         took = {name: results[name].duration_s for name in quiet & results.keys()}
         chosen: dict[str, float] = {}

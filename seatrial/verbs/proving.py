@@ -39,7 +39,7 @@ def add_to(verbs: Verbs) -> None:
     prove.add_argument("--sample", type=count, metavar="N", help="only N faults, taken from every kind in turn")
     prove.add_argument("--times", type=count, default=1, metavar="N", help="how often to go through the faults")
     prove.add_argument(
-        "--matrix", action="store_true", help="under each fault, ask the quick checks too that are not to notice it"
+        "--matrix", action="store_true", help="under each fault, ask quick observing checks too that it does not name"
     )
     prove.add_argument(
         "--resume", action="store_true", help=f"go on with {OUT / proof.NAME}, which must be of this release and tree"

@@ -9,7 +9,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -64,11 +63,6 @@ class Tiny(Bench):
             env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         )
 
-    def record(self) -> dict[str, Any]:
-        """Return what prove has measured."""
-        data: dict[str, Any] = json.loads((self.folder / "reports/out/prove.json").read_text())
-        return data
-
     def end(self) -> None:
         """Have the platform end."""
         assert down(self.state) == 0
@@ -86,10 +80,10 @@ def tiny(tmp_path: Path) -> Iterator[Tiny]:
     bench.end()
 
 
-def wait_for(state: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + 20
+def wait_for(state: Callable[[], bool], what: str, within_s: float = 20) -> None:
+    deadline = time.monotonic() + within_s
     while not state():
-        assert time.monotonic() < deadline, f"waited 20 s for: {what}"
+        assert time.monotonic() < deadline, f"waited {within_s:g} s for: {what}"
         os.sched_yield()
 
 
@@ -136,88 +130,56 @@ def test_nothing_proven_is_no_proof(tiny: Tiny, option: str) -> None:
     assert "0 is not at least 1" in run.output
 
 
-def test_the_matrix_asks_quick_checks_beside_and_keeps_what_turned_red_and_green_again(tiny: Tiny) -> None:
-    second = OPEN.replace("INF-TC-01", "INF-TC-02").replace("test_open", "test_open_too")
-    idle = OPEN.replace("INF-TC-01", "INF-TC-03").replace("test_open", "test_nothing").replace('== "open"', '!= ""')
-    tiny.suite(
-        OPEN
-        + second
-        + idle
-        + second.replace("-02", "-04").replace("_too", "_alone").replace('"port")', '"port", alone=True)', 1)
+ONCE = """
+@check("INF-TC-05", severity=BLOCKER, component="port")
+def test_once(observe):
+    '''It stays red once it was.'''
+    import pathlib
+    mark = pathlib.Path("mark")
+    if observe.tcp.connect("127.0.0.1", observe.target("port")) != "open": mark.touch()
+    require(not mark.exists(), "no mark", "a mark")
+"""
+
+
+def renamed(number: str, change: tuple[str, str] = ("", "")) -> str:
+    """Return the bench's check under another id, with a text changed."""
+    return OPEN.replace("INF-TC-01", f"INF-TC-{number}").replace("test_open", f"test_open_{number}").replace(*change)
+
+
+def test_a_killed_matrix_is_kept_and_resumed_where_it_stopped(tiny: Tiny) -> None:
+    """One run for all that it must hold, for each start of the harness takes a second and a half."""
+    idle, alone = (
+        renamed("03", ('== "open"', '!= ""')),
+        renamed("04", ('component="port"', 'component="port", alone=True')),
     )
-    tiny.seatrial("up")
-
-    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--matrix")
-
-    assert run.code == 0, run.output
-    record = tiny.record()
-    assert record["beside"].keys() == {"INF-TC-01", "INF-TC-02", "INF-TC-03"}
-    assert record["unasked"] == {"INF-TC-04": "it strikes, or wants the environment for itself"}
-    trial = record["trials"][0]
-    assert trial["seen"] == {"INF-TC-01": "FAILED"}
-    assert trial["beside"] == {"INF-TC-02": "FAILED", "INF-TC-03": "PASSED"}
-    assert "closed" in trial["said"]["INF-TC-02"]
-    assert trial["struck"] == ["port"]
-    assert "also red: INF-TC-02" in run.output
-    assert "INF-TC-02 FAILED, turned red beside" in (tiny.folder / "reports/out/prove.html").read_text()
-
-
-def test_a_check_beside_that_stays_red_was_not_measured(tiny: Tiny) -> None:
-    once = OPEN.replace("INF-TC-01", "INF-TC-02").replace("test_open", "test_once")
-    line = (
-        "    import pathlib; mark = pathlib.Path('mark')\n    require(not mark.exists(), 'once', 'again')\n    require("
-    )
-    seen = line.replace("require(not", "mark.exists() or seen != 'refused' or mark.touch(); require(not")
-    tiny.suite(
-        OPEN
-        + once.replace("    require(", "    seen = observe.tcp.connect('127.0.0.1', observe.target('port'))\n" + seen)
-    )
-    tiny.seatrial("up")
-
-    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--matrix")
-
-    assert run.code == 0, run.output
-    assert tiny.record()["trials"][0]["beside"] == {"INF-TC-02": "INVALID"}
-
-
-def test_a_run_is_resumed_where_it_stopped_and_not_on_another_tree(tiny: Tiny) -> None:
-    tiny.fault(FAULT.replace("port-stopped", "port-stopped-too"), "infra/too.py")
-    tiny.seatrial("up")
-    options = ("prove", "--faults", "faults", "--suites", "suites")
-
-    nothing = tiny.seatrial(*options, "--resume")
-    first = tiny.seatrial(*options, "--fault", "port-stopped")
-    rest = tiny.seatrial(*options, "--resume")
-    tiny.suite(OPEN + "# changed\n")
-    refused = tiny.seatrial(*options, "--resume")
-
-    assert nothing.code == 3, nothing.output
-    assert "there is no reports/out/prove.json" in nothing.output
-    assert first.code == 0, first.output
-    assert rest.code == 0, rest.output
-    assert "1 trials are kept" in rest.output
-    assert "2 of 2 faults caught" in rest.output
-    assert [trial["fault"] for trial in tiny.record()["trials"]] == ["port-stopped", "port-stopped-too"]
-    assert refused.code == 3, refused.output
-    assert "prove.json is of tree" in refused.output
-
-
-def test_what_a_killed_prove_had_measured_is_kept(tiny: Tiny) -> None:
-    tiny.fault(
+    tiny.suite(OPEN + renamed("02") + idle + alone + ONCE)
+    stuck = (
         FAULT.replace("port-stopped", "stuck")
         .replace('"stopped"', '"never"')
-        .replace('"process",', '"process", takes_s=60,'),
-        "infra/stuck.py",
+        .replace('"process",', '"process", takes_s=60,')
     )
+    tiny.fault(stuck, "infra/stuck.py")
     tiny.seatrial("up")
 
-    process = tiny.start("prove", "--faults", "faults", "--suites", "suites")
-    wait_for((tiny.folder / "reports/out/prove.json").exists, "the first trial")
+    process = tiny.start("prove", "--faults", "faults", "--suites", "suites", "--matrix")
+    wait_for((tiny.folder / "reports/out/prove.json").exists, "the first trial", within_s=90)
     process.kill()
     process.wait()
     tiny.seatrial("heal")
+    (tiny.folder / "mark").unlink()
+    again = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--fault", "port-stopped", "--resume")
 
-    assert [trial["proof"] for trial in tiny.record()["trials"]] == ["CAUGHT"]
+    assert again.code == 0, again.output
+    assert "1 trials are kept" in again.output
+    assert "1 of 1 faults caught" in again.output
+    record = json.loads((tiny.folder / "reports/out/prove.json").read_text())
+    assert record["beside"].keys() == {"INF-TC-01", "INF-TC-02", "INF-TC-03", "INF-TC-05"}
+    assert record["unasked"] == {"INF-TC-04": "it writes, or wants the environment for itself"}
+    (trial,) = record["trials"]
+    assert (trial["proof"], trial["seen"], trial["struck"]) == ("CAUGHT", {"INF-TC-01": "FAILED"}, ["port"])
+    assert trial["beside"] == {"INF-TC-02": "FAILED", "INF-TC-03": "PASSED", "INF-TC-05": "INVALID"}
+    assert "closed" in trial["said"]["INF-TC-02"]
+    assert "INF-TC-02 FAILED, turned red beside" in (tiny.folder / "reports/out/prove.html").read_text()
 
 
 def test_a_check_that_cannot_see_the_fault_is_missed(tiny: Tiny) -> None:
