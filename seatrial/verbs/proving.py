@@ -88,15 +88,21 @@ def _prove(options: argparse.Namespace) -> int:
             _baseline(prover, wanted, record, console, matrix=options.matrix)
         try:
             for fault in wanted:
-                record.trials.append(prover.prove(fault))
+                proven = prover.prove(fault)
+                if (tree := _tree(options, profile)) != record.tree:
+                    raise EnvironmentFault(
+                        f"the tree is {tree} now and was {record.tree} when this run began: {fault.id} is not kept; begin anew"
+                    )
+                record.trials.append(proven)
                 record.ended_at = _now()
                 record.save(OUT, environment.redactor)
                 prove.show(record.trials[-1], console)
         except KeyboardInterrupt:
             environment.undo_strikes()
             raise
+        finally:
+            picture = proof.draw(record, prover.rows.values(), OUT, environment.redactor)
     prove.matrix(record.trials, prover.rows, console)
-    picture = proof.draw(record, prover.rows.values(), OUT, environment.redactor)
     caught = sum(proven.proof is proof.Proof.CAUGHT for proven in record.trials)
     left = f", {len(elsewhere)} not applicable to {profile.name}" if elsewhere else ""
     console.print(f"the matrix as a picture: {picture}", soft_wrap=True)
@@ -109,10 +115,7 @@ def _prove(options: argparse.Namespace) -> int:
 
 def _record(options: argparse.Namespace, environment: Environment) -> proof.Record:
     """Return the record to add to: a new one, or the last one where it is to be resumed."""
-    profile = environment.profile
-    faults = options.faults or [Path("faults")]
-    harness = Path(seatrial.__file__).parent
-    tree = proof.digest(profile.tree, options.suites, *faults, harness, profile.path, state=profile.state)
+    profile, tree = environment.profile, _tree(options, environment.profile)
     _, elsewhere = applicable(FAULTS.values(), profile.expect.not_applicable)
     record = proof.Record(
         profile.name, conclude.release_of(environment), tree, _now(), known=sorted(FAULTS), elsewhere=elsewhere
@@ -123,6 +126,11 @@ def _record(options: argparse.Namespace, environment: Environment) -> proof.Reco
             raise UsageError(f"nothing to resume: there is no {OUT / proof.NAME}")
         record.continues(earlier)
     return record
+
+
+def _tree(options: argparse.Namespace, profile: Profile) -> str:
+    harness, faults = Path(seatrial.__file__).parent, options.faults or [Path("faults")]
+    return proof.digest(profile.tree, options.suites, *faults, harness, profile.path, state=profile.state)
 
 
 def _baseline(prover: "Prover", wanted: list[Fault], record: proof.Record, console: Console, *, matrix: bool) -> None:

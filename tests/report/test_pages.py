@@ -34,7 +34,9 @@ def test_a_page_holds_title_facts_sections_and_faults() -> None:
     assert "| Repeat | `pytest x` |" in text
     assert "## Why it matters\n\nan eviction drops queued jobs.\nNobody notices.\n\n## How it is measured" in text
     assert "- the policy\n- the limit\n\n## Not covered" in text
-    assert "| `redis-evicts` | Someone sets allkeys-lru \\| to make room. | configuration | FAILED: noeviction |" in text
+    assert (
+        "| `redis-evicts` | Someone sets allkeys-lru \\| to make room. | configuration | FAILED: noeviction |" in text
+    )
     assert "Runbook" not in text
 
 
