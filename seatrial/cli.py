@@ -9,7 +9,7 @@ from seatrial import conclude
 from seatrial.errors import SeatrialError, UsageError
 from seatrial.profile import find, load
 from seatrial.secrecy import commands as secret_commands
-from seatrial.verbs import attesting, listing, paper, proving, running, soaking, trial
+from seatrial.verbs import attesting, listing, mutating, paper, proving, running, soaking, trial
 from seatrial.verbs.common import USAGE_ERROR, Parser, Verbs, with_profile
 
 
@@ -17,7 +17,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(prog="seatrial", description="Give a deployed environment its sea trial.")
     parser.add_argument("--version", action="version", version=f"seatrial {conclude.harness_version()}")
     verbs = Verbs(parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=Parser))
-    for family in (trial, soaking, proving, running, listing, paper, attesting):
+    for family in (trial, soaking, proving, mutating, running, listing, paper, attesting):
         family.add_to(verbs)
     secret_commands.add_verbs(verbs.add("secrets", _secrets, secret_commands.SUMMARY), with_profile)
     return parser

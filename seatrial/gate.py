@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
@@ -27,6 +28,7 @@ from seatrial.verdict import Verdict
 PARALLEL = 2
 # What would change how pytest or Python run a stage, from whoever's shell.
 _LEFT_OUT = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE"}
+TIDY_S = 15.0
 _PR_SET_PDEATHSIG = 1
 
 
@@ -78,17 +80,19 @@ def run(
     *,
     times: int = 1,
     manner: Manner = AS_EVER,
+    held: hosting.Boot | None = None,
 ) -> Verdict:
     """Run the trial and return its verdict; the environment is booted and taken down if it was down.
 
     Args:
         times: how often to run every check; more than once, a result tells of all of them (drills).
         manner: how the stages run.
+        held: the environment, where the caller holds it up already.
     """
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)
     began = conclude.Moment.now()
-    with hosting.booted(environment.profile, alone=environment.armed) as boot:
+    with nullcontext(held) if held else hosting.booted(environment.profile, alone=environment.armed) as boot:
         stages = Stages(manner, boot.lock)
         if boot.seconds is not None:
             stages.timings["cold start"] = boot.seconds
@@ -188,8 +192,9 @@ def _stage(
         file = Path(folder) / "results.jsonl"
         given = ["--profile", str(environment.profile.path), "--seatrial-results", str(file)]
         given += [] if stages.lock is None else ["--seatrial-lock", str(stages.lock)]
-        code = _pytest([*paths, *given, *options, *stages.manner.options], suites, stages)
-        results, problems = _read(file, code, name)
+        arguments = [*paths, *given, *options, *stages.manner.options]
+        code = run_pytest(arguments, suites, lock=stages.lock, output=stages.manner.output)
+        results, problems = read_results(file, code, name)
         stages.problems += problems
         for result in results:
             if stages.results.setdefault(result.id, result) is not result:
@@ -201,7 +206,20 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _pytest(arguments: list[str], suites: Path, stages: Stages) -> int:
+def run_pytest(
+    arguments: list[str],
+    suites: Path,
+    *,
+    lock: int | None,
+    output: IO[str] | None = None,
+    limit_s: float | None = None,
+) -> int | None:
+    """Run checks in a process of their own and return its exit code; None if it was still running after so many seconds.
+
+    Args:
+        lock: a descriptor of the environment's lock, which it holds too.
+        output: takes what it prints; left out, it prints where we do.
+    """
     environment = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
     # A suite may import its neighbours (suites.client) wherever the gate is called from.
     environment["PYTHONPATH"] = os.pathsep.join(
@@ -222,21 +240,34 @@ def _pytest(arguments: list[str], suites: Path, stages: Stages) -> int:
     process = subprocess.Popen(
         command,
         env=environment,
-        stdout=stages.manner.output,
-        stderr=None if stages.manner.output is None else subprocess.STDOUT,
+        stdout=output,
+        stderr=None if output is None else subprocess.STDOUT,
         process_group=0,
-        pass_fds=() if stages.lock is None else (stages.lock,),
+        pass_fds=() if lock is None else (lock,),
         preexec_fn=_die_with_parent,  # noqa: PLW1509 - nothing else runs in this process
     )
     try:
-        return process.wait()
+        return process.wait(limit_s)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        return None
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
         process.wait()
         raise
 
 
-def _read(file: Path, code: int, stage: str) -> tuple[list[Result], list[str]]:
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """Let checks remove what they made, and end them by force, with all that they started, where they do not."""
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(TIDY_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def read_results(file: Path, code: int | None, stage: str) -> tuple[list[Result], list[str]]:
     """Read a stage's results; a file without its end line, or an odd exit, is a problem of the run."""
     if not file.exists() or code != NO_VERDICT:
         return [], [f"stage {stage} left no results (pytest exit {code})"]

@@ -88,7 +88,7 @@ class Prover:
         try:
             fault.strike.strike(strong)
             strong.seal("the fault has struck")
-            self._wait(fault, effect=True, within_s=fault.takes_s)
+            self.wait(fault, effect=True, within_s=fault.takes_s)
         except Failure:
             return _with(blank, Proof.INVALID, f"not in effect within {fault.takes_s:g} s of the strike")
         except Exception as error:  # noqa: BLE001 - a fault is foreign code: whatever it raises, nothing was proven
@@ -126,11 +126,11 @@ class Prover:
 
     def _healed(self, fault: Fault, proven: Proven) -> Proven:
         try:
-            self._wait(fault, effect=False, within_s=HEALED_WITHIN_S)
+            self.wait(fault, effect=False, within_s=HEALED_WITHIN_S)
         except Failure:
             return _with(proven, Proof.INVALID, f"still in effect {HEALED_WITHIN_S:g} s after the undo")
         try:
-            self._wait_steady(f"{fault.id} undone")
+            self.wait_steady(f"{fault.id} undone")
         except Failure as failure:
             return _with(proven, Proof.INVALID, f"no steady state after the undo: {failure.seen}")
         names = sorted(fault.caught_by)
@@ -146,7 +146,8 @@ class Prover:
         stayed = [name for name in proven.collateral if _not_passed([name], results)]
         return replace(proven, beside={**proven.beside, **dict.fromkeys(stayed, str(Outcome.INVALID))})
 
-    def _wait(self, fault: Fault, *, effect: bool, within_s: float) -> None:
+    def wait(self, fault: Fault, *, effect: bool, within_s: float) -> None:
+        """Wait until the fault's own probe says that it is in effect, or that it is gone; raises Failure."""
         handle = Observe(self.environment, f"{fault.id} in effect")
         eventually(
             lambda: bool(fault.strike.in_effect(handle)) is effect,
@@ -155,7 +156,7 @@ class Prover:
             every_s=0.2,
         )
 
-    def _wait_steady(self, check: str) -> None:
+    def wait_steady(self, check: str) -> None:
         """Wait until every declared instance is ready: a part that came back is ready before its clients have found it."""
         handle = Observe(self.environment, check)
         anywhere = next(iter(self.environment.profile.urls), "")

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from seatrial.environment import Arming, Environment
 from seatrial.errors import UsageError
+from seatrial.outcome import Level
 from seatrial.profile import find, load
 from seatrial.report import OUT
 
@@ -58,6 +59,16 @@ def opened(options: argparse.Namespace) -> Environment:
     """Return the environment that the options name, armed as they say."""
     profile = load(find(options.profile))
     return Environment(profile, Arming.parse(getattr(options, "arm", []), profile))
+
+
+def opened_to_strike(options: argparse.Namespace) -> Environment:
+    """Return the environment that the options name, armed for destroy: a disposable one needs no arming."""
+    profile = load(find(options.profile))
+    disposable = profile.platform is not None and profile.platform.disposable
+    environment = Environment(profile, Arming.parse(options.arm or [f"destroy={profile.name}"] * disposable, profile))
+    if reason := environment.refuses(Level.DESTROY):
+        raise UsageError(f"{options.command} strikes: {reason}")
+    return environment
 
 
 def count(text: str) -> int:

@@ -10,14 +10,13 @@ from rich.console import Console
 
 import seatrial
 from seatrial import conclude, expected, hosting, proof
-from seatrial.environment import Arming, Environment
+from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, UsageError
-from seatrial.outcome import Level
-from seatrial.profile import Profile, find, load
+from seatrial.profile import Profile
 from seatrial.registry import FAULTS, Fault, applicable, load_faults, pick, sample
 from seatrial.report import OUT
 from seatrial.scope import close_clients
-from seatrial.verbs.common import Verbs, count, with_arm, with_profile, with_suites
+from seatrial.verbs.common import Verbs, count, opened_to_strike, with_arm, with_profile, with_suites
 
 if TYPE_CHECKING:
     from seatrial.prove import Prover
@@ -65,12 +64,8 @@ def _chosen(options: argparse.Namespace, profile: Profile) -> tuple[list[Fault],
 def _prove(options: argparse.Namespace) -> int:
     from seatrial import prove  # noqa: PLC0415 - pytest is needed by two commands only
 
-    profile, console = load(find(options.profile)), Console(highlight=False)
-    disposable = profile.platform is not None and profile.platform.disposable
-    arm = options.arm or ([f"destroy={profile.name}"] if disposable else [])
-    environment = Environment(profile, Arming.parse(arm, profile))
-    if reason := environment.refuses(Level.DESTROY):
-        raise UsageError(f"prove strikes: {reason}")
+    environment, console = opened_to_strike(options), Console(highlight=False)
+    profile = environment.profile
     chosen, elsewhere = _chosen(options, profile)
     prover = prove.Prover(environment, options.suites, expected.read(options.suites))
     with hosting.booted(profile, alone=environment.armed), contextlib.ExitStack() as ending:

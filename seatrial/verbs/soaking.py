@@ -62,6 +62,7 @@ class Soak:
     """A series under way."""
 
     environment: Environment
+    held: hosting.Boot
     options: argparse.Namespace
     of: Common
     name: str
@@ -88,6 +89,7 @@ class Soak:
                     self.options.arm,
                     Console(file=output),
                     manner=manner,
+                    held=self.held,
                 )
             except UsageError:
                 raise
@@ -129,7 +131,7 @@ def _soak(options: argparse.Namespace) -> int:
     environment, console = opened(options), Console(highlight=False)
     profile = environment.profile
     scope = expected.select(expected.read(options.suites), options.only)
-    with hosting.booted(profile):
+    with hosting.booted(profile, alone=environment.armed) as boot:
         of = series.common(
             profile.name,
             conclude.release_of(environment),
@@ -139,7 +141,7 @@ def _soak(options: argparse.Namespace) -> int:
             armed=" ".join(options.arm),
             noise=tuple(sorted(set(options.noise))),
         )
-        soak = _begun(environment, options, of)
+        soak = _begun(environment, hosting.Boot(None, boot.lock), options, of)
         try:
             while len(soak.rounds) < options.times:
                 soak.run()
@@ -153,12 +155,12 @@ def _soak(options: argparse.Namespace) -> int:
     return 0 if all(each.is_go for each in soak.rounds) else 1
 
 
-def _begun(environment: Environment, options: argparse.Namespace, of: Common) -> Soak:
+def _begun(environment: Environment, held: hosting.Boot, options: argparse.Namespace, of: Common) -> Soak:
     """Return a new series, or the last one in the file; UsageError where that is of something else."""
     if not options.resume:
         seed = secrets.randbelow(2**31) if options.seed is None else options.seed
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
-        return Soak(environment, options, of, name, [], seed)
+        return Soak(environment, held, options, of, name, [], seed)
     if (last := series.read(FILE)) is None:
         raise UsageError(f"no series in {FILE} to go on with")
     name, before, rounds = last
@@ -166,7 +168,7 @@ def _begun(environment: Environment, options: argparse.Namespace, of: Common) ->
         raise UsageError(
             f"series {name} in {FILE} is of something else: {'; '.join(different)}; begin one without --resume"
         )
-    return Soak(environment, options, of, name, rounds, rounds[0].seed)
+    return Soak(environment, held, options, of, name, rounds, rounds[0].seed)
 
 
 def _progress(ended: Round, times: int) -> str:

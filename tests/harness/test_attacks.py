@@ -209,12 +209,12 @@ WHOLE = lines(PASSED)
 def test_results_that_are_not_whole_are_a_problem(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, text: str | None, code: int, problem: str
 ) -> None:
-    def left(arguments: list[str], *_: object) -> int:
+    def left(arguments: list[str], *_: object, **__: object) -> int:
         if text is not None:
             Path(arguments[arguments.index("--seatrial-results") + 1]).write_text(text)
         return code
 
-    monkeypatch.setattr(gate, "_pytest", left)
+    monkeypatch.setattr(gate, "run_pytest", left)
     try:
         problems = stage(environment).problems
     except HarnessError as error:
@@ -227,8 +227,8 @@ def test_a_check_that_two_stages_tell_of_counts_as_it_ended_first(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     stages = gate.Stages(gate.AS_EVER, results={"A": FAILED})
-    monkeypatch.setattr(gate, "_read", lambda *_: ([PASSED], []))
-    monkeypatch.setattr(gate, "_pytest", lambda *_: NO_VERDICT)
+    monkeypatch.setattr(gate, "read_results", lambda *_: ([PASSED], []))
+    monkeypatch.setattr(gate, "run_pytest", lambda *_, **__: NO_VERDICT)
 
     gate._stage(environment, Path("suites"), [], [], "serial", stages)
 

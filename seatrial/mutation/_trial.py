@@ -1,0 +1,161 @@
+"""Try mutants: each is deployed as a code fault is, looked at by the checks that can see it, and taken back.
+
+The checks run in the order of what they took on the healthy system, and end at the first red one. A kill holds when its check is
+green again without the mutant: what a mutant leaves behind in the data must not kill those that come after it.
+"""
+
+import importlib
+import time
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from typing import Any, Protocol, cast
+
+from seatrial.errors import EnvironmentFault, Failure, HarnessError, UsageError
+from seatrial.impact import Destroy
+from seatrial.mutation._checks import Checks, Seen
+from seatrial.mutation._mutants import Mutant
+from seatrial.mutation._plan import Plan, Service
+from seatrial.mutation._tried import End, Tried
+from seatrial.outcome import NOT_APPLICABLE, Outcome, Result
+from seatrial.platform_answers import Patch
+from seatrial.probes.text import one_line
+from seatrial.prove import HEALED_WITHIN_S, Prover
+from seatrial.registry import Fault, Strike, importable
+
+IN_EFFECT_S = 10.0
+# How long the checks may take on a mutant: what they took without it, thrice, and half a minute for those that wait.
+_TIMES, _MORE_S = 3.0, 30.0
+
+
+class Deploys(Strike, Protocol):
+    """A fault that deploys a patched copy of the source."""
+
+    patch: list[Patch]
+
+
+class Trial:
+    """Tries mutants on an armed environment, one after another.
+
+    Args:
+        prover: waits for releases to be in effect and gone, as it does for faults.
+        services: those whose mutants are tried.
+    """
+
+    def __init__(self, prover: Prover, checks: Checks, plan: Plan, services: Iterable[Service]) -> None:
+        self._prover, self._checks, self._plan = prover, checks, plan
+        self._services = {service.name: service for service in services}
+        self._release = _class_of(plan)
+        self._took_s: dict[str, float] = {}
+
+    def baseline(self) -> list[str]:
+        """Run every check on the healthy system, and learn what each takes.
+
+        Returns a line for each that cannot run here. Raises EnvironmentFault where one is not green, UsageError for a service
+        that no check can see.
+        """
+        applicable = self._prover.environment.profile.expect.not_applicable
+        named = dict.fromkeys(name for each in self._services.values() for name in self._named(each))
+        results = self._checks.run([name for name in named if name not in applicable]).results
+        left_out = [f"{name}: {NOT_APPLICABLE}{applicable[name]}" for name in named if name in applicable]
+        left_out += [f"{each.id}: {each.reason}" for each in results.values() if each.outcome is Outcome.NOT_RUN]
+        red = [each for each in results.values() if each.outcome in {Outcome.FAILED, Outcome.INVALID}]
+        if red:
+            lines = "\n  ".join(f"{each.id} {each.outcome}: {said(each)}" for each in red)
+            raise EnvironmentFault(f"not healthy without any mutant:\n  {lines}")
+        self._took_s = {each.id: each.duration_s for each in results.values() if each.outcome is Outcome.PASSED}
+        for service in self._services.values():
+            if not self._took_s.keys() & set(service.checks):
+                raise UsageError(f"{self._plan.path}: {service.name}: no check that sees it can run here")
+        return left_out
+
+    def try_one(self, mutant: Mutant) -> Tried:
+        """Deploy a mutant, look, take it back, and look again at what was red; raises EnvironmentFault if it stays."""
+        started = time.monotonic()
+        strike = cast(Deploys, self._release())
+        strike.patch = mutant.patch()
+        fault = Fault(f"mutant-{mutant.id}", "code", {}, IN_EFFECT_S, strike, mutant.place, self._plan.path)
+        tried = self._struck(mutant, fault)
+        self._undone(fault)
+        if tried.end is End.KILLED and not self._green_again(tried.by):
+            tried = Tried(mutant.id, End.STAYED_RED, tried.by, tried.words)
+        return Tried(tried.mutant, tried.end, tried.by, tried.words, time.monotonic() - started)
+
+    def _struck(self, mutant: Mutant, fault: Fault) -> Tried:
+        environment = self._prover.environment
+        if (environment.profile.tree / mutant.file).read_text() != mutant.before:
+            raise UsageError(f"{mutant.file} was changed while its mutants were tried: start anew")
+        try:
+            fault.strike.strike(Destroy(environment, fault.id))
+        except EnvironmentFault as error:  # whether the platform refused the release, or is ill itself, the undo shows
+            return Tried(mutant.id, End.NOT_STARTED, words=one_line(error))
+        try:
+            self._prover.wait(fault, effect=True, within_s=fault.takes_s)
+        except Exception as error:  # noqa: BLE001 - what a mutant answers may be anything; its release was ready all the same
+            return Tried(mutant.id, End.RELEASE_ONLY, words=one_line(f"not every instance names its release: {error}"))
+        counted, others = self._applicable(self._services[mutant.service])
+        limit_s = _MORE_S + _TIMES * sum(self._took_s[name] for name in (*counted, *others))
+        try:
+            seen = self._checks.run([*counted, *others], limit_s=limit_s, to_the_first_red=True)
+        except HarnessError as error:
+            return Tried(mutant.id, End.UNCLEAR, words=one_line(error))
+        if seen.out_of_time:
+            return Tried(mutant.id, End.TIME_OUT, words=f"the checks did not end within {limit_s:.0f} s")
+        return judge(mutant.id, seen, counted, others)
+
+    def _undone(self, fault: Fault) -> None:
+        self._prover.environment.undo_strikes()
+        try:
+            self._prover.wait(fault, effect=False, within_s=HEALED_WITHIN_S)
+            self._prover.wait_steady(f"{fault.id} undone")
+        except Failure as failure:
+            raise EnvironmentFault(f"{fault.id} was undone, but: {failure}") from None
+
+    def _green_again(self, name: str) -> bool:
+        """Tell whether a check passes on the healthy system; asked twice, since what a mutant began may still be ending."""
+        for _ in range(2):
+            with suppress(HarnessError):
+                if self._checks.run([name]).ended(Outcome.PASSED, [name]):
+                    return True
+        return False
+
+    def _named(self, service: Service) -> tuple[str, ...]:
+        return (*service.checks, *self._plan.not_counted)
+
+    def _applicable(self, service: Service) -> tuple[list[str], list[str]]:
+        """Return the checks that count, the cheapest first, and those that do not."""
+        counted = sorted(
+            (name for name in service.checks if name in self._took_s), key=lambda name: (self._took_s[name], name)
+        )
+        return counted, [name for name in self._plan.not_counted if name in self._took_s]
+
+
+def judge(mutant: str, seen: Seen, counted: list[str], others: list[str]) -> Tried:
+    """Say how a mutant ended from what the checks saw: those that count, and those that see any release."""
+    if red := seen.ended(Outcome.FAILED, counted):
+        return Tried(mutant, End.KILLED, red.id, said(red))
+    if red := seen.ended(Outcome.FAILED, others):
+        return Tried(mutant, End.RELEASE_ONLY, red.id, said(red))
+    for name in (*counted, *others):
+        result = seen.results.get(name)
+        if result is None or result.outcome is not Outcome.PASSED:
+            return Tried(mutant, End.UNCLEAR, name, said(result) if result else "did not run")
+    return Tried(mutant, End.SURVIVED)
+
+
+def said(result: Result) -> str:
+    """Return what a check said, in a line."""
+    for finding in result.findings:
+        case = f"{finding.case}: " if finding.case else ""
+        return one_line(f"{case}expected {finding.expected}; saw {finding.seen}")
+    return one_line(result.reason)
+
+
+def _class_of(plan: Plan) -> Callable[[], Any]:
+    """Import the fault that the plan names; raises UsageError where there is none."""
+    importable(plan.path.parent)
+    module, _, name = plan.release.partition(":")
+    try:
+        found: Callable[[], Any] = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UsageError(f"{plan.path}: release {plan.release!r}: {error}") from None
+    return found
