@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
+from types import ModuleType
 from typing import Any, Protocol, TypeVar, cast
 
 from seatrial.errors import UsageError
@@ -168,14 +169,15 @@ def load_faults(*roots: Path) -> dict[str, Fault]:
         importable(root)
         for file in sorted(root.rglob("*.py")):
             if not file.name.startswith("_"):
-                _import(file, root)
+                import_file(file, root)
     return FAULTS
 
 
-def _import(file: Path, root: Path) -> None:
+def import_file(file: Path, root: Path) -> ModuleType:
+    """Import a file below a folder of faults, once, and return its module; raises UsageError naming the file at fault."""
     name = "seatrial_faults." + ".".join((*root.resolve().parts[1:], *file.relative_to(root).with_suffix("").parts))
     if name in sys.modules:
-        return
+        return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file)
     if spec is None or spec.loader is None:
         raise UsageError(f"{file}: cannot be imported")
@@ -188,6 +190,7 @@ def _import(file: Path, root: Path) -> None:
     except Exception as error:
         del sys.modules[name]
         raise UsageError(f"{file}: {type(error).__name__}: {error}") from error
+    return module
 
 
 def pick(faults: Mapping[str, Fault], wanted: str) -> Fault:

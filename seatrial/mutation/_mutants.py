@@ -85,7 +85,7 @@ def of_services(plan: Plan, tree: Path, services: Iterable[Service]) -> dict[str
 def of_file(plan: Plan, tree: Path, service: str, file: str) -> list[Mutant]:
     """Return every mutant of a file, in its order."""
     source = (tree / file).read_bytes()
-    text, before = Text(source), source.decode()
+    text, before = Text(source, plan.spared), source.decode()
     old = before.splitlines(keepends=True)
     twins: Counter[str] = Counter()
     mutants = []

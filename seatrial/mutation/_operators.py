@@ -59,8 +59,8 @@ class Edit:
 class Text:
     """A source and where its lines begin; positions are of bytes, as the syntax tree counts them."""
 
-    def __init__(self, source: bytes) -> None:
-        self.source = source
+    def __init__(self, source: bytes, spared: Spared) -> None:
+        self.source, self.spared = source, spared
         self._lines = [0, *(match.end() for match in re.finditer(b"\n", source))]
 
     def span(self, node: ast.expr | ast.stmt | ast.keyword) -> tuple[int, int]:
@@ -144,7 +144,7 @@ def swallowing(text: Text, node: ast.AST) -> Iterator[Change]:
 def argument(text: Text, node: ast.AST) -> Iterator[Change]:
     """Leave out one of the arguments that a call names, with its comma."""
     for keyword in node.keywords if isinstance(node, ast.Call) else ():
-        if keyword.arg is None:
+        if keyword.arg is None or keyword.arg in text.spared.texts:
             continue
         start, stop = text.span(keyword)
         after = re.match(rb"\s*,\s*", text.source[stop:])
@@ -180,7 +180,7 @@ OPERATORS: Mapping[str, Operator] = {
 
 def edits(source: bytes, spared: Spared) -> list[Edit]:
     """Return every change that an operator can make, in the order of the source; the same change only once."""
-    text, tree = Text(source), ast.parse(source)
+    text, tree = Text(source, spared), ast.parse(source)
     found: dict[Change, str] = {}
     for node in walk(tree, spared):
         for name, operator in OPERATORS.items():

@@ -28,7 +28,7 @@ class Plan:
     """What a product says of its mutants.
 
     Attributes:
-        release: "module:Class" of the fault that deploys a patched copy of the source.
+        release: "file:Class" of the fault that deploys a patched copy of the source; the file stands beside the plan.
         not_counted: checks that see any release of its own, whatever it does; red by them is no kill.
         left_out: file -> why none of its lines is changed.
     """

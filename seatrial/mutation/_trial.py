@@ -4,7 +4,6 @@ The checks run in the order of what they took on the healthy system, and end at 
 green again without the mutant: what a mutant leaves behind in the data must not kill those that come after it.
 """
 
-import importlib
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -20,10 +19,10 @@ from seatrial.outcome import NOT_APPLICABLE, Outcome, Result
 from seatrial.platform_answers import Patch
 from seatrial.probes.text import one_line
 from seatrial.prove import HEALED_WITHIN_S, Prover
-from seatrial.registry import Fault, Strike, importable
+from seatrial.registry import Fault, Strike, import_file, importable
 
 IN_EFFECT_S = 10.0
-# How long the checks may take on a mutant: what they took without it, thrice, and half a minute for those that wait.
+# How long the checks may take on a mutant: thrice what they and their start took without it, and half a minute for those that wait.
 _TIMES, _MORE_S = 3.0, 30.0
 
 
@@ -46,6 +45,7 @@ class Trial:
         self._services = {service.name: service for service in services}
         self._release = _class_of(plan)
         self._took_s: dict[str, float] = {}
+        self._start_s = 0.0
 
     def baseline(self) -> list[str]:
         """Run every check on the healthy system, and learn what each takes.
@@ -55,7 +55,9 @@ class Trial:
         """
         applicable = self._prover.environment.profile.expect.not_applicable
         named = dict.fromkeys(name for each in self._services.values() for name in self._named(each))
+        began = time.monotonic()
         results = self._checks.run([name for name in named if name not in applicable]).results
+        self._start_s = time.monotonic() - began - sum(each.duration_s for each in results.values())
         left_out = [f"{name}: {NOT_APPLICABLE}{applicable[name]}" for name in named if name in applicable]
         left_out += [f"{each.id}: {each.reason}" for each in results.values() if each.outcome is Outcome.NOT_RUN]
         red = [each for each in results.values() if each.outcome in {Outcome.FAILED, Outcome.INVALID}]
@@ -93,7 +95,8 @@ class Trial:
         except Exception as error:  # noqa: BLE001 - what a mutant answers may be anything; its release was ready all the same
             return Tried(mutant.id, End.RELEASE_ONLY, words=one_line(f"not every instance names its release: {error}"))
         counted, others = self._applicable(self._services[mutant.service])
-        limit_s = _MORE_S + _TIMES * sum(self._took_s[name] for name in (*counted, *others))
+        took_s = self._start_s + sum(self._took_s[name] for name in (*counted, *others))
+        limit_s = _MORE_S + _TIMES * took_s
         try:
             seen = self._checks.run([*counted, *others], limit_s=limit_s, to_the_first_red=True)
         except HarnessError as error:
@@ -152,10 +155,10 @@ def said(result: Result) -> str:
 
 def _class_of(plan: Plan) -> Callable[[], Any]:
     """Import the fault that the plan names; raises UsageError where there is none."""
-    importable(plan.path.parent)
-    module, _, name = plan.release.partition(":")
-    try:
-        found: Callable[[], Any] = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise UsageError(f"{plan.path}: release {plan.release!r}: {error}") from None
+    faults = plan.path.parent
+    importable(faults)
+    file, _, name = plan.release.partition(":")
+    found: Callable[[], Any] | None = getattr(import_file(faults / file, faults), name, None)
+    if found is None:
+        raise UsageError(f"{plan.path}: release: {file} has no {name!r}")
     return found

@@ -1,5 +1,7 @@
 """A platform with a listening port and a lamp: serves the control protocol, so that trials can be tried in a second.
 
+What it deploys is product.py beside the state folder, a program that says by `OPEN` whether the port listens.
+
 python tiny_platform.py STATE PORT up [--lifeline FD] | down
 """
 
@@ -20,7 +22,7 @@ from typing import Any
 
 from tests.harness import journal
 
-CALLS = ["status", "start", "stop", "restart"]
+CALLS = ["status", "start", "stop", "restart", "deploy", "rollback"]
 
 
 class Port:
@@ -60,18 +62,23 @@ class Lamp:
         return {"name": "lamp", "service": "lamp", "state": "ready", "settings": self.settings}
 
 
+class RefusedError(Exception):
+    """A release that does not become ready; the one before is in force again."""
+
+
 class Parts:
     """All that the platform runs."""
 
     def __init__(self, state: Path, port: int) -> None:
         self.state, self.port, self.lamp = state, Port(port), Lamp()
+        self.product, self.release, self.sources = state.with_name("product.py"), "r1", {"r1": "OPEN = True"}
 
     def status(self) -> dict[str, Any]:
         return {
             "environment": "here",
             "state": str(self.state),
             "ready": self.port.socket is not None,
-            "release": "r1",
+            "release": self.release,
             "public_address": "127.0.0.1",
             "calls": CALLS,
             "parts": [self.port.status(), self.lamp.status()],
@@ -79,7 +86,19 @@ class Parts:
             "timings": {},
         }
 
-    def act(self, call: str, asked: dict[str, Any]) -> None:
+    def answer(self, call: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Carry a call out, or refuse it; return the status and the answer."""
+        try:
+            return 200, self.act(call, asked)
+        except RefusedError as error:
+            return 409, {"error": str(error)}
+
+    def act(self, call: str, asked: dict[str, Any]) -> dict[str, Any]:
+        """Carry a call out and return the answer."""
+        if call == "deploy":
+            return self.deploy(asked["patch"])
+        if call == "rollback":
+            return self.run(asked["release"])
         if (call, asked["part"]) == ("start", "port"):
             self.port.start()
         elif (call, asked["part"]) == ("stop", "port"):
@@ -88,6 +107,30 @@ class Parts:
             self.lamp.settings = asked["settings"]
         else:
             raise ValueError(f"no {call} of {asked['part']}")
+        return {}
+
+    def deploy(self, patch: list[dict[str, str]]) -> dict[str, Any]:
+        """Go to the product with these edits."""
+        source = self.product.read_text()
+        for edit in patch:
+            source = source.replace(edit["find"], edit["replace"])
+        release = f"r{len(self.sources) + 1}"
+        self.sources[release] = source
+        return self.run(release)
+
+    def run(self, release: str) -> dict[str, Any]:
+        """Go to a release; raises RefusedError where its program does not run."""
+        program: dict[str, Any] = {}
+        try:
+            exec(self.sources[release], program)  # noqa: S102 - that is what a platform does with a release
+        except Exception as error:
+            raise RefusedError(f"release {release} was rolled back to {self.release}: {error}") from error
+        previous, self.release = self.release, release
+        if program["OPEN"]:
+            self.port.start()
+        else:
+            self.port.stop()
+        return {"release": release, "previous": previous}
 
 
 def caller(connection: socket.socket) -> int:
@@ -114,15 +157,15 @@ def serve(state: Path, number: int, lifeline: int | None) -> None:
 
         def do_POST(self) -> None:
             call, asked = self.path.rpartition("/")[2], json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            what = f"{call} {asked['part']}"
+            what = f"{call} {asked.get('part', 'release')}"
             if not journal.step(state, f"{what} asked", caller(self.connection)):
-                parts.act(call, asked)
+                code, answer = parts.answer(call, asked)
                 if not journal.step(state, f"{what} done", caller(self.connection)):
-                    self.answer({})
+                    self.answer(answer, code)
 
-        def answer(self, data: dict[str, Any]) -> None:
+        def answer(self, data: dict[str, Any], code: int = 200) -> None:
             body = json.dumps(data).encode()
-            self.send_response(200)
+            self.send_response(code)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
