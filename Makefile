@@ -5,7 +5,7 @@ PROFILE ?= local
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt test test-system scan gate prove drill load report proof checklist docs bench lock clean
+.PHONY: help setup check fmt test test-system scan gate prove mutate drill load report proof checklist docs bench lock clean
 
 help:            ## show the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -58,6 +58,9 @@ gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"
 
 prove: setup     ## break the system on purpose; every check must notice (or SUITES="infra dr")
 	@$(BIN)/seatrial prove $(SUITES:%=--suite %) --profile $(PROFILE)
+
+mutate: setup    ## make a hundred one-line mutants of the product; see which share of them the checks notice
+	@$(BIN)/seatrial mutate --profile $(PROFILE)
 
 drill: setup     ## rehearse every disaster, and tell how long the recovery took
 	@$(BIN)/seatrial drill --profile $(PROFILE) --arm destroy=$(PROFILE)

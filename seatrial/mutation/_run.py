@@ -1,5 +1,6 @@
 """One run: draw, try, write down after each, report."""
 
+import contextlib
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -86,7 +87,9 @@ class Run:
             self._journal.begin()
         left = [mutant for mutant in self._sample.sample if mutant.id not in self._tried]
         environment = self._environment
-        with hosting.booted(environment.profile, alone=environment.armed) as boot:
+        held = hosting.booted(environment.profile, alone=environment.armed)
+        with held as boot, contextlib.ExitStack() as ending:
+            ending.callback(close_clients, environment.clients)
             ready(environment)
             checks = Checks(environment.profile, self._suites, self._rows, boot.lock)
             prover = Prover(environment, self._suites, self._rows)
@@ -96,15 +99,10 @@ class Run:
             self._left_out = trial.baseline()
             for text in self._left_out:
                 self._console.print(f"takes no part: {text}", markup=False, soft_wrap=True)
-            try:
-                self._try_all(trial, left)
-                trial.baseline()
-            except KeyboardInterrupt:
-                environment.undo_strikes()
-                raise
-            finally:
-                close_clients(environment.clients)
-                self._write()
+            ending.callback(self._write)
+            ending.callback(environment.undo_strikes)  # first of these, however the run ends
+            self._try_all(trial, left)
+            trial.baseline()
 
     def _try_all(self, trial: Trial, left: list[Mutant]) -> None:
         began, stayed = time.monotonic(), 0
