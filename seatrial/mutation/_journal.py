@@ -27,40 +27,52 @@ class Journal:
     """The journal of one run.
 
     Args:
-        bound: what its results depend on: tree, seed, sample.
+        bound: what its results depend on; `tree` and `mutants`, how many there are to try, among it.
     """
 
     def __init__(self, path: Path, bound: Mapping[str, Any]) -> None:
         self.path = path
         self._bound = dict(bound)
 
-    def begin(self) -> None:
-        """Start anew; raises UsageError where a run was interrupted that could go on."""
-        before = self._read()
-        if before and before[0] == self._bound and len(before) - 1 < self._bound["mutants"]:
-            raise UsageError(f"{self.path} holds {len(before) - 1} mutants of this very run: --resume, or remove it")
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps(self._bound) + "\n")
+    def before(self, *, resume: bool) -> list[Tried]:
+        """Return what was tried when the run was interrupted, nothing for a new one; writes nothing.
 
-    def resume(self) -> list[Tried]:
-        """Return what was tried; raises UsageError where there is nothing, or another run's."""
-        before = self._read()
-        if not before:
+        Raises UsageError where there is nothing to go on with, or another run's, and where a new run would throw away one of
+        this tree that is not finished.
+        """
+        header, *records = self._read() or [{}]
+        finished = bool(records) and "finished" in records[-1]
+        if not resume:
+            if records and not finished and header.get("tree") == self._bound["tree"]:
+                raise UsageError(
+                    f"{self.path} holds {len(records)} of {header['mutants']} mutants of a run by seed {header['seed']}: "
+                    "go on with that by --resume, or remove it"
+                )
+            return []
+        if not header:
             raise UsageError(f"no {self.path} to go on with: leave out --resume")
-        if other := sorted(name for name, value in self._bound.items() if before[0].get(name) != value):
-            was = ", ".join(f"{name} was {before[0].get(name)}, is {self._bound[name]}" for name in other)
+        if other := sorted(name for name, value in self._bound.items() if header.get(name) != value):
+            was = ", ".join(f"{name} was {header.get(name)}, is {self._bound[name]}" for name in other)
             raise UsageError(f"{self.path} is of another run: {was}")
         try:
-            tried = [Tried.from_json(record) for record in before[1:]]
+            return [Tried.from_json(record) for record in records if "finished" not in record]
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{self.path}: not a journal of mutants: {error}") from None
-        self.path.write_text("".join(json.dumps(record) + "\n" for record in before))
-        return tried
 
-    def add(self, tried: Mapping[str, Any]) -> None:
+    def begin(self, tried: Iterable[Tried]) -> None:
+        """Write down what the run is bound to, and what was tried before."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        records = [self._bound, *(each.to_json() for each in tried)]
+        self.path.write_text("".join(json.dumps(record) + "\n" for record in records))
+
+    def add(self, record: Mapping[str, Any]) -> None:
         """Add one mutant's trial."""
         with self.path.open("a") as file:
-            file.write(json.dumps(tried) + "\n")
+            file.write(json.dumps(record) + "\n")
+
+    def finish(self) -> None:
+        """Say that nothing is left to try."""
+        self.add({"finished": True})
 
     def _read(self) -> list[dict[str, Any]]:
         try:

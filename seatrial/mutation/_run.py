@@ -68,7 +68,7 @@ class Run:
         self._environment, self._sample, self._out, self._console = environment, sample, out, console
         self._suites, self._rows = suites, rows
         tree = environment.profile.tree
-        files = {tree / file for each in sample.services for file in sample.plan.files(tree, each)}
+        files = {tree / file for each in sample.plan.services for file in sample.plan.files(tree, each)}
         self._facts = {
             "environment": environment.profile.name,
             "seed": str(sample.seed),
@@ -81,10 +81,8 @@ class Run:
 
     def go(self, *, resume: bool) -> None:
         """Try what is left of the sample, with a healthy system before and after it; Ctrl-C undoes and keeps what was tried."""
-        if resume:
-            self._tried |= {each.mutant: each for each in self._journal.resume()}
-        else:
-            self._journal.begin()
+        before = self._journal.before(resume=resume)
+        self._tried |= {each.mutant: each for each in before}
         left = [mutant for mutant in self._sample.sample if mutant.id not in self._tried]
         environment = self._environment
         held = hosting.booted(environment.profile, alone=environment.armed)
@@ -95,6 +93,7 @@ class Run:
             prover = Prover(environment, self._suites, self._rows)
             trial = Trial(prover, checks, self._sample.plan, self._sample.services)
             environment.check_secrets()
+            self._journal.begin(before)
             self._console.print(f"{len(left)} mutants to try; first their checks on the healthy system")
             self._left_out = trial.baseline()
             for text in self._left_out:
@@ -102,6 +101,7 @@ class Run:
             ending.callback(self._write)
             ending.callback(environment.undo_strikes)  # first of these, however the run ends
             self._try_all(trial, left)
+            self._journal.finish()
             trial.baseline()
 
     def _try_all(self, trial: Trial, left: list[Mutant]) -> None:

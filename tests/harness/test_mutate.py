@@ -101,37 +101,45 @@ def test_a_score_of_nothing_is_no_score() -> None:
 
 def test_a_run_goes_on_after_the_last_whole_line(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "mutants.jsonl", BOUND)
-    journal.begin()
     tried = Tried("a", End.KILLED, "INF-XX-01", "closed", 3.5)
+    journal.begin([])
     journal.add(tried.to_json())
     with journal.path.open("a") as file:
         file.write('{"mutant": "b", "en')
 
-    assert journal.resume() == [tried]
+    assert journal.before(resume=True) == [tried]
+    journal.begin([tried])
     journal.add(Tried("b", End.SURVIVED).to_json())
-    assert [each.mutant for each in journal.resume()] == ["a", "b"]
+    journal.finish()
+    assert [each.mutant for each in journal.before(resume=True)] == ["a", "b"]
 
 
 def test_a_run_of_another_tree_or_seed_does_not_go_on(tmp_path: Path) -> None:
     path = tmp_path / "mutants.jsonl"
-    Journal(path, BOUND).begin()
+    Journal(path, BOUND).begin([])
 
     with pytest.raises(UsageError, match="seed was 1, is 2"):
-        Journal(path, BOUND | {"seed": "2"}).resume()
+        Journal(path, BOUND | {"seed": "2"}).before(resume=True)
     with pytest.raises(UsageError, match="leave out --resume"):
-        Journal(tmp_path / "none.jsonl", BOUND).resume()
+        Journal(tmp_path / "none.jsonl", BOUND).before(resume=True)
 
 
-def test_an_unfinished_run_is_not_thrown_away_but_another_one_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_an_unfinished_run_of_this_tree_is_not_thrown_away(tmp_path: Path, seed: str) -> None:
     journal = Journal(tmp_path / "mutants.jsonl", BOUND)
-    journal.begin()
-    journal.add(Tried("a", End.KILLED).to_json())
+    journal.begin([Tried("a", End.KILLED)])
 
-    with pytest.raises(UsageError, match="holds 1 mutants of this very run: --resume"):
-        journal.begin()
+    with pytest.raises(UsageError, match=r"holds 1 of 2 mutants of a run by seed 1: .* --resume"):
+        Journal(journal.path, BOUND | {"seed": seed}).before(resume=False)
 
-    Journal(journal.path, BOUND | {"tree": "u"}).begin()
-    assert Journal(journal.path, BOUND | {"tree": "u"}).resume() == []
+
+def test_a_finished_run_and_one_of_another_tree_are_over(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "mutants.jsonl", BOUND)
+    journal.begin([Tried("a", End.KILLED)])
+
+    assert Journal(journal.path, BOUND | {"tree": "u"}).before(resume=False) == []
+    journal.finish()
+    assert journal.before(resume=False) == []
 
 
 def test_a_digest_is_of_names_and_content(tmp_path: Path) -> None:
