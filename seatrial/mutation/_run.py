@@ -98,6 +98,8 @@ class Run:
             self._left_out = trial.baseline()
             for text in self._left_out:
                 self._console.print(f"takes no part: {text}", markup=False, soft_wrap=True)
+            for service, (seen_by, seconds) in trial.costs_s().items():
+                self._console.print(f"{service}: {seen_by} checks, which take {seconds:.0f} s where nothing is wrong")
             ending.callback(self._write)
             ending.callback(environment.undo_strikes)  # first of these, however the run ends
             self._try_all(trial, left)

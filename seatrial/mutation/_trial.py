@@ -70,6 +70,11 @@ class Trial:
                 raise UsageError(f"{self._plan.path}: {service.name}: no check that sees it can run here")
         return left_out
 
+    def costs_s(self) -> dict[str, tuple[int, float]]:
+        """Return how many checks see each service, and what they took together on the healthy system."""
+        seen = {name: self._applicable(service)[0] for name, service in self._services.items()}
+        return {name: (len(each), sum(self._took_s[check] for check in each)) for name, each in seen.items()}
+
     def try_one(self, mutant: Mutant) -> Tried:
         """Deploy a mutant, look, take it back, and look again at what was red; raises EnvironmentFault if it stays."""
         started = time.monotonic()

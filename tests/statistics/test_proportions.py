@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seatrial.statistics import chance_of_more, proportion_bounds, smallest_detectable_share
+from seatrial.statistics import Bounds, chance_of_more, proportion_bounds, smallest_detectable_share, wilson_bounds
 from tests.statistics import PATIENT
 
 
@@ -56,3 +56,16 @@ def test_the_smallest_share_that_is_seen_shrinks_with_the_sample() -> None:
 
 def test_a_sample_that_could_never_tell_sees_nothing() -> None:
     assert smallest_detectable_share(3, 0, 3, 0.001, 0.9) == 1
+
+
+# None of ten leaves z² / (10 + z²) open, with z = 1.95996; all of ten the same on the other side; half of ten lies in the middle.
+@pytest.mark.parametrize(("found", "low", "high"), [(0, 0.0, 0.2775), (5, 0.2366, 0.7634), (10, 0.7225, 1.0)])
+def test_wilsons_bounds(found: int, low: float, high: float) -> None:
+    bounds = wilson_bounds(found, 10, 0.95)
+
+    assert bounds.low == pytest.approx(low, abs=5e-5)
+    assert bounds.high == pytest.approx(high, abs=5e-5)
+
+
+def test_nothing_tried_bounds_nothing() -> None:
+    assert wilson_bounds(0, 0, 0.95) == Bounds(0.0, 1.0)
