@@ -5,7 +5,7 @@ PROFILE ?= local
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
-.PHONY: help setup check fmt test test-system scan gate prove mutate drill load report proof checklist docs bench lock clean
+.PHONY: help setup check fmt test test-system scan gate prove mutate soak drill load report proof checklist docs bench lock clean
 
 help:            ## show the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 12
@@ -61,6 +61,9 @@ prove: setup     ## break the system on purpose; every check must notice (or SUI
 
 mutate: setup    ## make a hundred one-line mutants of the product; see which share of them the checks notice
 	@$(BIN)/seatrial mutate --profile $(PROFILE)
+
+soak: setup      ## run the gate twenty times on a healthy system; tell how often each check raised an alarm
+	@$(BIN)/seatrial soak --profile $(PROFILE) --times 20 --noise order
 
 drill: setup     ## rehearse every disaster, and tell how long the recovery took
 	@$(BIN)/seatrial drill --profile $(PROFILE) --arm destroy=$(PROFILE)

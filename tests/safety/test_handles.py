@@ -174,7 +174,7 @@ hostile(3, "request.node.fixturenames.append('destroy'); request.getfixturevalue
 hostile(4, "Destroy(observe._environment, 'x').source.patch([])")
 hostile(5, "observe._environment.arming = None")
 hostile(6, "request.config.option.arm = ['destroy=here']; Destroy(observe._environment, 'x')")
-hostile(7, "list(__import__('seatrial.plugin').plugin._handle(request, Destroy.LEVEL))")
+hostile(7, "list(__import__('seatrial.plugin').plugin._handles._handle(request, Destroy.LEVEL))")
 
 @check("SAF-TC-08", severity=BLOCKER, component="port")
 def test_8(observe, sly):
