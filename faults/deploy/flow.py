@@ -61,6 +61,23 @@ class CutShort(PatchedRelease):
     ]
 
 
+@fault("preview-always-made-again", kind="code", caught_by={"DEP-FLOW-01": "a whole preview left alone"}, takes_s=30.0)
+class AlwaysMadeAgain(PatchedRelease):
+    """A preview that is whole is made again by whoever asks: a button that is pressed twice is an encoder's work for nothing.
+
+    Source: https://docs.aws.amazon.com/wellarchitected/latest/framework/rel_prevent_interaction_failure_idempotent.html
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file="system/api/previews.py",
+            find='if row["status"] in UNDER_WAY or (row["status"] == "ready" and await _is_whole(services, row)):',
+            replace='if row["status"] in UNDER_WAY:',
+        )
+    ]
+
+
 @fault("no-worker", kind="process", caught_by={"DEP-FLOW-01": "status failed or ready"})
 class NoWorker:
     """Nobody takes jobs; uploads are acknowledged and stay queued.

@@ -42,7 +42,7 @@ def test_an_upload_becomes_a_preview_that_plays(exercise: Exercise) -> None:
     of the source's duration, with moov before mdat, and AAC if and only if the source has sound. Frames at three
     moments must resemble the source's: mean difference of grey thumbnails of 32 x 18 up to 5 of 255. The same frames
     upside down must not resemble, else the measure says nothing. The poster must be a JPEG of the preview's size which
-    resembles a frame of the first two seconds.
+    resembles a frame of the first two seconds. Asked to make the preview again, the API must leave it alone: it is whole.
 
     Not covered: bad inputs (DEP-FLOW-03), picture quality, lip-sync, browsers (DEP-WEB-01).
     """
@@ -77,6 +77,8 @@ def _flow(exercise: Exercise, session: Session, clip: Clip, queued: Asset, start
         size == (video.width, video.height), f"a poster of {video.width} x {video.height}", f"{size[0]} x {size[1]}"
     )
     worst = _require_resembles(clip, preview, poster)
+    again = session.remake(asset.id)
+    require((again.id, again.status) == (asset.id, "ready"), "a whole preview left alone", f"{again.status}", "api")
     return {
         "seconds": round(took_s, 2),
         "size": f"{video.width} x {video.height}",
