@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 ATTESTATION = "verdict.intoto.json"
 """The signed verdict's name among the reports."""
 CLOCK_TOLERANCE_S = 5.0
-# Whose hooks a trial rests on; xdist's worker is a module without a name of its own.
-_TRUSTED = {"_pytest", "pytest", "pluggy", "xdist", "__channelexec__", "allure_pytest", "allure_commons", "seatrial"}
+# Whose hooks a trial rests on.
+_TRUSTED = {"_pytest", "pytest", "pluggy", "xdist", "allure_pytest", "allure_commons", "seatrial"}
+_WORKER = "__channelexec__"  # xdist's, which is in no file
 
 
 @dataclass(frozen=True)
@@ -131,10 +132,18 @@ def hooks(config: pytest.Config) -> list[str]:
     for plugin in manager.get_plugins():
         module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
         name = getattr(module, "__name__", type(plugin).__module__)
-        if name.partition(".")[0] not in _TRUSTED and (callers := manager.get_hookcallers(plugin)):
+        if not _is_trusted(name, module) and (callers := manager.get_hookcallers(plugin)):
             names = ", ".join(sorted({caller.name for caller in callers}))
             found.append(f"{_place(module) or name} hooks into pytest ({names}): no outcome can be trusted")
     return sorted(found)
+
+
+def _is_trusted(name: str, module: ModuleType | None) -> bool:
+    """Tell whether a module is of a package that a trial rests on; one that only bears its name lies somewhere else."""
+    root = name.partition(".")[0]
+    home, file = getattr(sys.modules.get(root), "__file__", None), getattr(module, "__file__", None)
+    ours = home is not None and file is not None and Path(file).is_relative_to(Path(home).parent)
+    return name == _WORKER or (root in _TRUSTED and ours)
 
 
 def _place(module: ModuleType | None) -> str:
