@@ -1,12 +1,14 @@
 """Allure's input files, and the site made of them."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seatrial.probes.browser import browser
 from seatrial.report import site, write
 from seatrial.report._site import ALLURE, CONFIG, strip_analytics
 from seatrial.verdict import Verdict
@@ -141,6 +143,20 @@ def test_a_broken_renderer_gives_one_line(fake: Any, program: str, options: dict
     assert made.note.startswith("no Allure site: ")
     assert complaint in made.note
     assert "\n" not in made.note
+
+
+def test_no_page_asks_any_network_for_anything(no_go: Verdict, tmp_path: Path) -> None:
+    write(no_go, tmp_path)
+    config = Path(shutil.copy(ROOT / CONFIG, tmp_path))  # it keeps a history beside itself
+    made = site(tmp_path, allure=ROOT / ALLURE, config=config)
+    assert made.index, made.note
+
+    with browser({}, frozenset(), frozenset(), lambda _: None) as tab:
+        for page in (made.index, tmp_path / "verdict.html"):
+            seen = tab.open(page.as_uri())
+            assert seen.error is None
+            assert [url for url in seen.asked if not url.startswith(("file:", "data:", "blob:"))] == []
+            tab.until("document.body.innerText.includes('INF-RD-03')", within_s=20.0, what=f"the checks in {page.name}")
 
 
 def test_a_missing_allure_gives_one_line(go: Verdict, tmp_path: Path) -> None:
