@@ -1,11 +1,13 @@
 """`seatrial up`, `down`, `status`, `logs`, `traces` and `heal`: the environment itself."""
 
 import argparse
+import contextlib
 import sys
 
 from seatrial import hosting, traces
 from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault
+from seatrial.lock import held
 from seatrial.platform import PlatformClient
 from seatrial.profile import find, load
 from seatrial.scope import close_clients
@@ -19,8 +21,9 @@ def add_to(verbs: Verbs) -> None:
             "heal", _heal, "replay the undo log after a trial was killed; starts the environment first if it is down"
         )
     )
-    for name, text in (("up", "start the environment"), ("down", "stop it"), ("status", "show its parts")):
+    for name, text in (("up", "start the environment"), ("status", "show its parts")):
         with_profile(verbs.add(name, _platform, text))
+    with_profile(verbs.add("down", _down, "stop it, unless a trial is running on it"))
     logs = verbs.add("logs", _logs, "print a part's last log lines")
     with_profile(logs)
     logs.add_argument("part", help="for example api-1")
@@ -48,6 +51,13 @@ def _heal(options: argparse.Namespace) -> int:
 
 def _platform(options: argparse.Namespace) -> int:
     return hosting.call(opened(options).profile, options.command)
+
+
+def _down(options: argparse.Namespace) -> int:
+    profile = opened(options).profile
+    state = hosting.section(profile).state
+    with held(state, profile.name, alone=True) if state.exists() else contextlib.nullcontext():
+        return hosting.call(profile, "down")
 
 
 def _logs(options: argparse.Namespace) -> int:

@@ -307,15 +307,16 @@ def test_an_interrupted_prove_undoes_its_strike(tiny: Tiny, number: signal.Signa
     assert "nothing to heal" in tiny.seatrial("heal").output
 
 
-def test_two_trials_do_not_strike_the_same_environment(tiny: Tiny) -> None:
+def test_while_a_trial_strikes_nobody_else_does_and_the_environment_stays_up(tiny: Tiny) -> None:
     process = struck(tiny)
 
-    run = tiny.gate()
+    runs = [tiny.gate(), tiny.seatrial("down")]
 
     process.send_signal(signal.SIGINT)
     process.wait(30)
-    assert run.code == 3, run.output
-    assert "another trial is running on here" in run.output
+    for run in runs:
+        assert run.code == 3, run.output
+        assert "another trial is running on here" in run.output
 
 
 def test_the_gate_boots_a_dead_environment_and_takes_it_down(tiny: Tiny) -> None:
