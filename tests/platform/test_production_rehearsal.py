@@ -36,11 +36,11 @@ def rehearsal(running: Running, folder: Path) -> Path:
     local = tomllib.loads(profile(running.layout, folder / "local/local.toml").read_text())
     data = tomllib.loads((PROJECT / "profiles/production.toml").read_text())
 
-    del data["cloud"], data["credentials"]["observe"]["cloud"]
+    del data["cloud"], data["credentials"]["observe"]["cloud"], data["verdict"]  # the key that signs is production's
     data["expect"]["not_applicable"] |= dict.fromkeys(ASKS_A_CLOUD, NO_CLOUD)
     data |= {name: local[name] for name in ("tree", "ca", "urls", "resolve", "dns", "s3")}
-    for store in ("postgres", "redis"):
-        data[store] = {name: local[store][name] for name in (*data[store], "address")}
+    for store, more in (("postgres", ()), ("redis", ("replicas", "sentinels"))):
+        data[store] = {name: local[store][name] for name in (*data[store], "address", *more)}
     for name, service in data["services"].items():
         for instance in service.get("instances", {}):
             service["instances"][instance] = local["services"][name]["instances"][instance]
