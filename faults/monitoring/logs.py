@@ -45,6 +45,9 @@ class WithoutRequestId(PatchedRelease):
 class WithQuery(PatchedRelease):
     """The line of a request has its query, and with it the signatures of links.
 
+    It is escaped, as many writers of access logs do it: who looks for the shape of a link does not find it, and only who
+    looks for the signature itself does. So it leaves nothing in a log that would keep SEC-SEC-02 red after it.
+
     Source: https://cwe.mitre.org/data/definitions/532.html (insertion of sensitive information into log file)
     """
 
@@ -52,6 +55,6 @@ class WithQuery(PatchedRelease):
         Patch(
             file=MIDDLEWARE,
             find='                        "path": scope["path"],\n',
-            replace='                        "path": scope["path"],\n                        "query": scope["query_string"].decode(),\n',
+            replace='                        "path": scope["path"],\n                        "query": __import__("urllib.parse").parse.quote(scope["query_string"], safe=""),\n',
         )
     ]

@@ -36,10 +36,11 @@ def test_every_instance_is_live_and_ready(observe: Observe) -> None:
     budget_s = float(observe.target("answer_s"))
     places = [*instances(observe), *(Instance(service, "ingress", None) for service in HOSTS)]
     slowest: dict[str, float] = {}
-    for service in SERVICES:
-        if not any(place.service == service for place in places):
-            raise Invalid(f"the profile says nowhere how to reach {service}: [services.{service}.instances] is empty")
-    with observe.cases(at_least=2 * len(SERVICES)) as cases:
+    # Who runs instances knows their addresses; a cloud may show a service by its public host alone.
+    shown = {place.service for place in places if place.via or observe.profile.platform is None}
+    if hidden := [service for service in SERVICES if service not in shown]:
+        raise Invalid(f"the profile says nowhere how to reach {hidden[0]}: [services.{hidden[0]}.instances] is empty")
+    with observe.cases(at_least=2 * len(places)) as cases:
         for place in places:
             declared = observe.profile.services[place.service]
             where = place.name if place.via else place.service

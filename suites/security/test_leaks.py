@@ -42,7 +42,7 @@ def test_no_secret_is_in_source_history_logs_pages_processes_or_reports(observe:
     the harness must not hold, the platform looks itself (its call `scan`) and answers names and places: in all of its logs, in the arguments and
     the environment of all of its processes, and in the texts that the check hands to it. (3) For what has the shape of a
     credential (private keys, keys of AWS, age, GitHub, DigitalOcean, Slack's webhooks, URLs with a password), and in logs also for tokens,
-    signatures and password hashes, but not for signed links that are over, which MON-05 looks for with one of its own. Looked through are the files of the profile's tree; every file and message in
+    signatures and password hashes. Looked through are the files of the profile's tree; every file and message in
     its git history; logs, arguments and environments; the sign-in page and all that it links to, error answers of every
     host, the metrics and the other public paths of every instance; reports/out with the attachments of Allure. A canary
     proves each scanner first: harness and platform must find a random text in all of its forms, the platform must find

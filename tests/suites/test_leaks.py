@@ -72,10 +72,7 @@ def test_credentials_are_known_by_their_shape(text: str, kinds: list[str]) -> No
     ("text", "kinds"),
     [
         ("eyJ" + "a" * 20 + ".eyJ" + "b" * 20 + "." + "c" * 20, ["a token (JWT)"]),
-        ("GET /v/1/preview?exp=99999999999&kid=k1&sig=" + "a" * 43, ["a signed link"]),
-        ("GET /v/1/preview?kid=k1&sig=" + "a" * 43, ["a signed link"]),
-        ("GET /v/1/preview?exp=1&kid=k1&sig=" + "a" * 43, []),
-        ("?exp=1&kid=k1&sig={0}\n?exp=99999999999&kid=k1&sig={0}".format("a" * 43), ["a signed link"]),
+        ("GET /v/1/preview?exp=1&kid=k1&sig=" + "a" * 43, ["a signed link"]),
         ("GET /v/1/preview?sig=[hidden]", []),
         ("?X-Amz-Signature=" + "0" * 64, ["a presigned URL"]),
         ("$argon2id$v=19$m=1", ["a password's hash"]),

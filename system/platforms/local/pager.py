@@ -19,13 +19,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, generate_latest
 
+from system.platforms.local.door import Door
 from system.platforms.local.envelopes import events
 from system.platforms.local.layout import Layout
 from system.platforms.local.parts.pager import NAME
@@ -111,7 +112,7 @@ class Mail:
         return "250 taken"
 
 
-def handler(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
+def handler(inbox: Inbox) -> type[Door]:
     """Make the handler of requests."""
     gives: Mapping[str, Callable[[], Any]] = {
         "/received": lambda: {"messages": inbox.messages(), "silent_s": round(inbox.silent_s(), 2)},
@@ -123,42 +124,32 @@ def handler(inbox: Inbox) -> type[BaseHTTPRequestHandler]:
         "/api/1/envelope/": lambda body, encoding: inbox.add_errors(events(body, encoding, _LARGEST_BYTES)),
     }
 
-    class Door(BaseHTTPRequestHandler):
+    class Taking(Door):
         timeout = 5
 
         def do_GET(self) -> None:
             """Give what was received, or the figures."""
             if self.path == "/metrics":
-                self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+                self.answer(200, generate_latest(), CONTENT_TYPE_LATEST)
             elif self.path in gives:
-                self._answer(200, json.dumps(gives[self.path]()).encode(), "application/json")
+                self.answer(200, json.dumps(gives[self.path]()).encode(), "application/json")
             else:
-                self._answer(404)
+                self.answer(404)
 
         def do_POST(self) -> None:
             """Take a message, a heartbeat or reports of errors."""
             size = int(self.headers.get("Content-Length") or 0)
             if self.path not in takes or not 0 < size <= _LARGEST_BYTES:
-                self._answer(404)
+                self.answer(404)
                 return
             try:
                 takes[self.path](self.rfile.read(size), self.headers.get("Content-Encoding", ""))
             except (ValueError, KeyError, TypeError) as error:
-                self._answer(400, f"not understood: {error}".encode())
+                self.answer(400, f"not understood: {error}".encode())
             else:
-                self._answer(200, b"ok")
+                self.answer(200, b"ok")
 
-        def _answer(self, status: int, body: bytes = b"", kind: str = "text/plain") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: what comes is kept."""
-
-    return Door
+    return Taking
 
 
 def main(arguments: list[str]) -> None:

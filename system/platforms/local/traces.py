@@ -15,13 +15,14 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import astuple, fields
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, generate_latest
 
+from system.platforms.local.door import Door
 from system.platforms.local.layout import Layout
 from system.platforms.local.otlp import Span, spans
 from system.platforms.local.parts.traces import NAME
@@ -77,54 +78,44 @@ class Store:
             self._database.execute("delete from spans where rowid <= ?", (newest - self._kept_spans,))
 
 
-def handler(store: Store) -> type[BaseHTTPRequestHandler]:
+def handler(store: Store) -> type[Door]:
     """Make the handler of requests."""
 
-    class Door(BaseHTTPRequestHandler):
+    class Taking(Door):
         protocol_version = "HTTP/1.1"  # exporters keep their connections
         timeout = 30
 
         def do_GET(self) -> None:
             """Give a trace, or the figures."""
             if self.path == "/metrics":
-                self._answer(200, generate_latest(), CONTENT_TYPE_LATEST)
+                self.answer(200, generate_latest(), CONTENT_TYPE_LATEST)
                 return
             above, _, trace = self.path.rpartition("/")
             found = store.trace(trace) if above == "/traces" else []
-            self._answer(200 if found else 404, json.dumps({"spans": found}).encode(), "application/json")
+            self.answer(200 if found else 404, json.dumps({"spans": found}).encode(), "application/json")
 
         def do_POST(self) -> None:
             """Take spans."""
             size = int(self.headers.get("Content-Length") or 0)
             if self.path != "/v1/traces" or not 0 < size <= _LARGEST_BYTES:
                 self.close_connection = True  # what it sends is not read
-                self._answer(404)
+                self.answer(404)
                 return
             body = self.rfile.read(size)
             if self.headers.get("Content-Type") != _PROTOBUF or self.headers.get("Content-Encoding"):
-                self._answer(415, b"only protobuf, not compressed")
+                self.answer(415, b"only protobuf, not compressed")
                 return
             try:
                 found = spans(body)
             except ValueError as error:
-                self._answer(400, f"not understood: {error}".encode())
+                self.answer(400, f"not understood: {error}".encode())
                 return
             store.add(found, time.time())
             for each in found:
                 _RECEIVED.labels(each.service).inc()
-            self._answer(200, ExportTraceServiceResponse().SerializeToString(), _PROTOBUF)
+            self.answer(200, ExportTraceServiceResponse().SerializeToString(), _PROTOBUF)
 
-        def _answer(self, status: int, body: bytes = b"", kind: str = "text/plain") -> None:
-            self.send_response(status)
-            self.send_header("Content-Type", kind)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing: what comes is kept."""
-
-    return Door
+    return Taking
 
 
 def main(arguments: list[str]) -> None:
