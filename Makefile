@@ -75,8 +75,8 @@ load: setup      ## make the profile's load for a minute and hold it against its
 report: setup    ## build the Allure site from the last verdict
 	@$(BIN)/seatrial report
 
-proof: .venv/.ready  ## write docs/proof.md, and docs/proof.json by which a failing gate diagnoses, from the last prove
-	@$(BIN)/seatrial proof
+proof: .venv/.ready  ## write docs/proof.md, and docs/proof.json by which a failing gate diagnoses, from the last prove (or RECORDS)
+	@$(BIN)/seatrial proof $(RECORDS)
 
 checklist: .venv/.ready  ## answer the checklists and the figures of docs/dr-plan.md from the last verdict and the last prove
 	@$(BIN)/seatrial checklist --title "Security checklist" --suite infra --suite security --write docs/security-checklist.md

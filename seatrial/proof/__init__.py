@@ -1,7 +1,7 @@
 from seatrial.proof._figures import Figures, Share, figures
 from seatrial.proof._known import KNOWN, Knowledge, knowledge, likely, words
 from seatrial.proof._picture import draw
-from seatrial.proof._record import NAME, Record, digest, last
+from seatrial.proof._record import NAME, Record, digest, joined, last, read
 from seatrial.proof._struck import parts_struck
 from seatrial.proof._trial import Proof, Proven, worst_of_each
 
@@ -17,10 +17,12 @@ __all__ = [
     "digest",
     "draw",
     "figures",
+    "joined",
     "knowledge",
     "last",
     "likely",
     "parts_struck",
+    "read",
     "words",
     "worst_of_each",
 ]

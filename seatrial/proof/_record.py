@@ -3,8 +3,8 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -60,28 +60,61 @@ class Record:
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{source}: not a record of seatrial prove: {error}") from None
 
+    def differs(self, other: "Record") -> str:
+        """Say what the other is of and this is not, "release a, not b"; nothing where both measured the same."""
+        for name in ("environment", "release", "tree"):
+            theirs, ours = getattr(other, name), getattr(self, name)
+            if theirs != ours:
+                return f"{name} {theirs}, not {ours}"
+        return ""
+
     def continues(self, earlier: "Record") -> None:
         """Take over the trials of an earlier record; UsageError where it is of something else than this one."""
-        for name in ("environment", "release", "tree"):
-            before, now = getattr(earlier, name), getattr(self, name)
-            if before != now:
-                raise UsageError(
-                    f"nothing to resume: {NAME} is of {name} {before}, and this is {now}: what it measured may no longer "
-                    "be so; leave out --resume to begin anew"
-                )
+        if difference := self.differs(earlier):
+            raise UsageError(
+                f"nothing to resume: {NAME} is of {difference}: what it measured may no longer be so; leave out --resume "
+                "to begin anew"
+            )
         self.started_at, self.ended_at = earlier.started_at, earlier.ended_at
         self.beside, self.unasked, self.trials = earlier.beside, earlier.unasked, earlier.trials
 
 
 def last(out: Path) -> Record | None:
     """Return the record below `out`, None where there is none; UsageError for anything else."""
-    file = out / NAME
     try:
-        return Record.from_json(json.loads(file.read_text()), str(file))
+        return read(out / NAME)
     except FileNotFoundError:
         return None
+
+
+def read(file: Path) -> Record:
+    """Return the record in a file; FileNotFoundError without one, UsageError for anything else."""
+    try:
+        return Record.from_json(json.loads(file.read_text()), str(file))
     except ValueError as error:
         raise UsageError(f"{file}: {error}") from None
+
+
+def joined(records: Mapping[Path, Record]) -> Record:
+    """Return one record of several, made side by side: all of one environment, release and tree, else UsageError.
+
+    Each run has chosen for itself what it asks beside; what any has chosen counts as chosen.
+    """
+    (first, whole), *others = records.items()
+    for file, other in others:
+        if difference := whole.differs(other):
+            raise UsageError(f"{file} is of {difference} as {first}: they are no parts of one proof")
+    every = sorted(records.values(), key=lambda record: record.started_at)
+    beside = {name: took for record in every for name, took in record.beside.items()}
+    unasked = {name: why for record in every for name, why in record.unasked.items() if name not in beside}
+    return replace(
+        whole,
+        started_at=every[0].started_at,
+        ended_at=max(record.ended_at for record in every),
+        beside=beside,
+        unasked=unasked,
+        trials=[trial for record in every for trial in record.trials],
+    )
 
 
 def digest(tree: Path, *others: Path, state: Path | None = None) -> str:

@@ -59,7 +59,7 @@ def _source(record: Record, registry: Registry, found: Figures) -> list[str]:
     )
     since = registry.faults.keys() - set(record.known)
     gone = set(record.known) - registry.faults.keys()
-    lines = [told, "", "Nothing here is carried over from another run."]
+    lines = [told, "", "Nothing here is carried over from another environment, release or tree."]
     if since or gone:
         lines += [
             "",

@@ -27,12 +27,14 @@ def add_to(verbs: Verbs) -> None:
     listed.add_argument("--write", type=Path, required=True, metavar="FILE")
     listed.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
     proven = verbs.add("proof", _proof, "write what the last prove has proven, and what a failing gate diagnoses by")
+    proven.add_argument(
+        "records", nargs="*", type=Path, metavar="RECORD", help=f"the parts of one proof (default: {OUT / proof.NAME})"
+    )
     with_suites(proven)
     proven.add_argument(
         "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
     )
     proven.add_argument("--write", type=Path, default=proof.KNOWN.parent, metavar="DIR", help="default: docs")
-    proven.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
     report = verbs.add("report", _report, "build the Allure site from the last verdict's results")
     report.add_argument("--out", type=Path, default=OUT)
 
@@ -59,9 +61,11 @@ def _checklist(options: argparse.Namespace) -> int:
 
 
 def _proof(options: argparse.Namespace) -> int:
-    record = proof.last(options.out)
-    if record is None:
-        raise UsageError(f"no {options.out / proof.NAME}: run `seatrial prove` first")
+    files = options.records or [OUT / proof.NAME]
+    try:
+        record = proof.joined({file: proof.read(file) for file in files})
+    except FileNotFoundError as error:
+        raise UsageError(f"no {error.filename}: run `seatrial prove` first") from None
     faults = load_faults(*(options.faults or [Path("faults")]))
     known = proof.knowledge(record, faults)
     text = page(record, Registry(inventory.collect(options.suites), faults), known)

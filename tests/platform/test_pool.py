@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import socket
 
-from psycopg import conninfo
-from psycopg_pool import PoolTimeout, TooManyRequests
+import pytest
+from psycopg import AsyncConnection, OperationalError, conninfo
+from psycopg.rows import DictRow
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from system.common.config import DatabaseSettings
 from system.common.database import Pool, postgres_pool
@@ -80,5 +82,41 @@ def test_a_pool_is_back_after_an_outage_that_outlasts_its_tries(running: Running
             async with door:
                 while "answered" not in await asyncio.gather(ask(pool)):
                     pass
+
+    asyncio.run(work())
+
+
+def test_what_has_just_served_is_lent_unproven_unless_it_has_ended(
+    running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pooler = running.layout.addresses.endpoint("pgbouncer")
+    door = Door(pooler)
+    url = database_variables(pooler, running.layout.root_certificate, "api")["DATABASE_URL"]
+    password = (running.layout.secrets / "postgres-api").read_text().strip()
+    through = conninfo.make_conninfo(url, hostaddr="127.0.0.1", port=door.port)
+    settings = DatabaseSettings(through, Live((password,)))
+    proven: list[bool] = []
+    prove = AsyncConnectionPool.check_connection
+
+    async def counted(connection: AsyncConnection[DictRow]) -> None:
+        try:
+            await prove(connection)
+        except OperationalError:
+            proven.append(False)
+            raise
+        proven.append(True)
+
+    monkeypatch.setattr(AsyncConnectionPool, "check_connection", staticmethod(counted))
+
+    async def work() -> None:
+        async with asyncio.timeout(WITHIN_S):
+            async with door:
+                pool = postgres_pool(settings, name="test", max_size=1)
+                await pool.open(wait=True)
+                assert [await ask(pool) for _ in range(3)] == ["answered"] * 3
+                assert proven == [True]
+            async with pool, door:
+                assert await ask(pool) == "answered"
+                assert proven == [True, False, True]
 
     asyncio.run(work())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from seatrial.errors import UsageError
-from seatrial.proof import NAME, Proof, Record, digest, last, worst_of_each
+from seatrial.proof import NAME, Proof, Record, digest, joined, last, worst_of_each
 from seatrial.secrecy.redaction import Redactor
 from tests.proof.conftest import trial
 
@@ -52,9 +52,35 @@ def test_nothing_of_another_place_release_or_tree_is_kept(record: Record, name: 
     now = replace(record, trials=[])
     setattr(now, name, "other")
 
-    with pytest.raises(UsageError, match=f"is of {name} .* and this is other"):
+    with pytest.raises(UsageError, match=f"is of {name} .*, not other:"):
         now.continues(record)
     assert now.trials == []
+
+
+def test_parts_of_one_proof_are_joined(record: Record) -> None:
+    earlier = replace(
+        record,
+        started_at="2026-11-01T09:00:00+00:00",
+        beside={},
+        unasked={"INF-TC-02": "slow"},
+        trials=[trial("early")],
+    )
+
+    whole = joined({Path("a"): record, Path("b"): earlier})
+
+    assert (whole.started_at, whole.ended_at) == (earlier.started_at, record.ended_at)
+    assert whole.times() == {"early": 1, "closed": 1, "silent": 1, "slow": 1}
+    assert whole.beside == record.beside
+    assert whole.unasked.keys() == (record.unasked.keys() | {"INF-TC-02"}) - record.beside.keys()
+
+
+@pytest.mark.parametrize("name", ["environment", "release", "tree"])
+def test_what_was_measured_elsewhere_is_no_part_of_a_proof(record: Record, name: str) -> None:
+    other = replace(record)
+    setattr(other, name, "other")
+
+    with pytest.raises(UsageError, match=f"^b is of {name} other, not .* as a:"):
+        joined({Path("a"): record, Path("b"): other})
 
 
 def test_of_several_trials_the_one_that_proves_least_counts() -> None:
