@@ -15,6 +15,7 @@ from seatrial import attest, cli, conclude, expected
 from seatrial.basis import Basis, digests
 from seatrial.outcome import Level, Outcome, Result, Severity
 from seatrial.verdict import Verdict, rule
+from tests.results import result
 
 SEED = base64.urlsafe_b64encode(bytes(range(32))).decode().rstrip("=")
 OTHER = base64.urlsafe_b64encode(bytes(range(1, 33))).decode().rstrip("=")
@@ -42,19 +43,8 @@ INF-S3-01 = "there is no store here"
 Change = Callable[[dict[str, Any]], object]
 
 
-def result(row: expected.Row, outcome: Outcome) -> Result:
-    return Result(
-        id=row.id,
-        suite=row.suite,
-        title="Something holds.",
-        severity=row.severity,
-        level=row.level,
-        component="here",
-        outcome=outcome,
-        duration_s=0.1,
-        started_at="2026-11-01T00:00:00+00:00",
-        reason="" if outcome is Outcome.PASSED else "because",
-    )
+def ended(row: expected.Row, outcome: Outcome) -> Result:
+    return result(row.id, outcome, suite=row.suite, severity=row.severity, level=row.level)
 
 
 class Desk:
@@ -77,7 +67,7 @@ class Desk:
 
     def verdict(self, **values: Any) -> Verdict:
         """Make a GO of the whole scope at exercise, which ended a minute ago."""
-        results = [result(row, Outcome.PASSED if row.level < Level.DESTROY else Outcome.NOT_RUN) for row in ROWS]
+        results = [ended(row, Outcome.PASSED if row.level < Level.DESTROY else Outcome.NOT_RUN) for row in ROWS]
         required = ("INF-PG-01", "SEC-TLS-01")
         ruling, missing = rule(results, required)
         begun = dt.datetime.now(dt.UTC) - dt.timedelta(seconds=90)

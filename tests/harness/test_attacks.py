@@ -20,7 +20,7 @@ from seatrial.profile import load
 from seatrial.verdict import Ruling, Verdict
 from tests.harness.bench import RUN_LIMIT_S, Bench
 from tests.harness.test_plugin import CLOSED, OPEN
-from tests.harness.test_verdict import result
+from tests.results import result
 
 TOUCH = "    observe.tcp.connect('127.0.0.1', observe.target('port'))\n"
 EVADE = {

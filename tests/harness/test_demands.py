@@ -12,7 +12,7 @@ from seatrial import expected
 from seatrial.outcome import Level, Outcome, Severity
 from seatrial.verbs.common import USAGE_ERROR
 from seatrial.verdict import Ruling
-from tests.harness.desk import API, ROWS, WORKER, Desk, result
+from tests.harness.desk import API, ROWS, WORKER, Desk, ended
 
 TODAY = dt.datetime.now(dt.UTC).date()
 WAIVER = """\
@@ -69,7 +69,7 @@ def test_another_profile_is_refused(desk: Desk) -> None:
 
 
 def test_a_narrower_scope_is_refused(desk: Desk) -> None:
-    kept = [result(row, Outcome.PASSED) for row in ROWS if row.suite == "infra"]
+    kept = [ended(row, Outcome.PASSED) for row in ROWS if row.suite == "infra"]
     desk.sign(verdict=desk.verdict(scope="infra", results=tuple(kept), required=("INF-PG-01",)))
 
     code, said = desk.verify()

@@ -15,10 +15,11 @@ from seatrial.mutation._journal import Journal, digest
 from seatrial.mutation._mutants import Mutant
 from seatrial.mutation._trial import judge
 from seatrial.mutation._tried import End, Score, Tried
-from seatrial.outcome import Finding, Level, Outcome, Result, Severity
+from seatrial.outcome import Finding, Outcome, Result
 from tests.harness.bench import Bench
 from tests.harness.test_plugin import OPEN
 from tests.harness.test_prove import Tiny, tiny
+from tests.results import result
 
 __all__ = ["tiny"]
 
@@ -40,25 +41,14 @@ class Release:
 BOUND = {"tree": "t", "seed": "1", "mutants": 2}
 
 
-def result(name: str, outcome: Outcome) -> Result:
+def ended(name: str, outcome: Outcome) -> Result:
     wrong = Finding("204", "500", "api", "sign out") if outcome is Outcome.FAILED else None
-    return Result(
-        name,
-        "infra",
-        "",
-        Severity.BLOCKER,
-        Level.OBSERVE,
-        "api",
-        outcome,
-        1.0,
-        "",
-        reason="no answer" if outcome is Outcome.INVALID else "",
-        findings=(wrong,) if wrong else (),
-    )
+    reason = "no answer" if outcome is Outcome.INVALID else ""
+    return result(name, outcome, reason=reason, findings=(wrong,) if wrong else ())
 
 
 def seen(**outcomes: Outcome) -> Seen:
-    return Seen({name: result(name, outcome) for name, outcome in outcomes.items()})
+    return Seen({name: ended(name, outcome) for name, outcome in outcomes.items()})
 
 
 @pytest.mark.parametrize(

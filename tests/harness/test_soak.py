@@ -21,7 +21,8 @@ from seatrial.soak._page import page
 from seatrial.soak.noise import noisy
 from seatrial.soak.series import Common, Round
 from tests.harness.test_prove import Tiny
-from tests.report.conftest import result, verdict
+from tests.report.conftest import verdict
+from tests.results import result
 
 OF = Common("here", "r1", "0.1.0 a", "b", "c", "all", "", ("cpu",))
 GO = Round(1, 7, "2026-11-23T05:34:42+00:00", "GO", 1.5, {"A": "PASSED", "B": "PASSED"}, {})

@@ -4,23 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from seatrial.outcome import Level, Outcome, Result, Severity
+from seatrial.outcome import Outcome, Result
 from seatrial.verdict import Ruling, rule
-
-
-def result(name: str, outcome: Outcome) -> Result:
-    return Result(
-        id=name,
-        suite="infra",
-        title="something holds",
-        severity=Severity.BLOCKER,
-        level=Level.OBSERVE,
-        component="postgres",
-        outcome=outcome,
-        duration_s=0.1,
-        started_at="2026-11-01T00:00:00+00:00",
-    )
-
+from tests.results import result
 
 PASSED = result("A", Outcome.PASSED)
 

@@ -13,7 +13,7 @@ from seatrial.outcome import Level, Outcome, Severity
 from seatrial.waivers import Waiver, Waivers
 from tests.harness.bench import Bench
 from tests.harness.test_plugin import CLOSED, OPEN
-from tests.harness.test_verdict import result
+from tests.results import result
 
 TODAY = dt.datetime.now(dt.UTC).date()
 MONTH = TODAY + dt.timedelta(days=30)

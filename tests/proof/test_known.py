@@ -9,12 +9,13 @@ import pytest
 
 from seatrial import conclude
 from seatrial.errors import UsageError
-from seatrial.outcome import Finding, Level, Outcome, Result, Severity
+from seatrial.outcome import Finding, Outcome, Result
 from seatrial.proof import KNOWN, Knowledge, Proof, Record, knowledge, likely
 from seatrial.registry import Expected, Fault
 from seatrial.secrecy.redaction import Redactor
 from tests.proof.conftest import trial
 from tests.report.conftest import verdict
+from tests.results import result
 
 
 def fault(name: str) -> Fault:
@@ -26,20 +27,13 @@ def fault(name: str) -> Fault:
 FAULTS = {name: fault(name) for name in ("closed", "silent", "slow")}
 
 
-def result(outcome: Outcome = Outcome.FAILED) -> Result:
-    found = (Finding("open", "closed port", "port"),)
-    return Result(
-        id="INF-TC-01",
-        suite="infra",
-        title="t",
-        severity=Severity.BLOCKER,
-        level=Level.OBSERVE,
+def ended(outcome: Outcome = Outcome.FAILED) -> Result:
+    return result(
+        "INF-TC-01",
+        outcome,
         component="port",
-        outcome=outcome,
-        duration_s=1,
-        started_at="2026-11-01T10:00:00+00:00",
-        findings=found,
         runbook="docs/r.md#x",
+        findings=(Finding("open", "closed port", "port"),),
     )
 
 
@@ -63,7 +57,7 @@ def test_only_faults_that_were_caught_and_are_still_known_teach(record: Record) 
 
 
 def test_a_failure_is_told_its_likeliest_causes_with_the_runbook_and_how_far_to_trust_them(file: Path) -> None:
-    first, second, trust = likely([result()], file)
+    first, second, trust = likely([ended()], file)
 
     assert first.endswith("port (process), like closed: Title of closed. docs/r.md#x")
     assert "edge (process), like slow" in second
@@ -71,8 +65,8 @@ def test_a_failure_is_told_its_likeliest_causes_with_the_runbook_and_how_far_to_
 
 
 def test_nothing_is_said_where_nothing_failed_or_nothing_is_known(file: Path, tmp_path: Path) -> None:
-    assert likely([result(Outcome.PASSED), result(Outcome.INVALID)], file) == []
-    assert likely([result()], tmp_path / "nowhere.json") == []
+    assert likely([ended(Outcome.PASSED), ended(Outcome.INVALID)], file) == []
+    assert likely([ended()], tmp_path / "nowhere.json") == []
 
 
 def test_the_verdict_is_printed_with_them(
@@ -83,7 +77,7 @@ def test_the_verdict_is_printed_with_them(
     monkeypatch.chdir(file.parent)
     environment: Any = SimpleNamespace(redactor=Redactor())
 
-    conclude.publish(environment, verdict(result()))
+    conclude.publish(environment, verdict(ended()))
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == lines[-1] == "NO-GO  environment local  release 3f2a91c07b1d  scope all"
@@ -95,6 +89,6 @@ def test_the_verdict_is_printed_with_them(
 def test_a_spoilt_file_is_told_and_raises_nothing(file: Path) -> None:
     for text in ("{", "[]", '{"faults": [{}], "source": {}}'):
         file.write_text(text)
-        assert likely([result()], file)[0].startswith("nothing can be said of causes")
+        assert likely([ended()], file)[0].startswith("nothing can be said of causes")
     with pytest.raises(UsageError, match="not written by seatrial proof"):
         Knowledge.from_json({})

@@ -7,24 +7,7 @@ import pytest
 
 from seatrial.outcome import Finding, Footprint, Level, Outcome, Result, Severity
 from seatrial.verdict import Ruling, Verdict, rule
-
-
-def result(name: str, outcome: Outcome = Outcome.PASSED, **values: Any) -> Result:
-    plain = Result(
-        id=name,
-        suite="infra",
-        title=f"What {name} says holds.",
-        severity=Severity.BLOCKER,
-        level=Level.OBSERVE,
-        component="redis",
-        outcome=outcome,
-        duration_s=0.25,
-        started_at="2026-11-23T05:34:42+00:00",
-        repeat=f"pytest suites/infra/test_redis.py::test_{name.lower()}",
-        runbook=f"docs/runbooks/infra.md#{name.lower()}",
-    )
-    return replace(plain, **values)
-
+from tests.results import result
 
 FAILED = result(
     "INF-RD-03",
