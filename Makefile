@@ -45,7 +45,7 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff format .
 
 test: setup      ## pass the project's own tests
-	@$(BIN)/python -m pytest tests -q -n 2 --durations 20 -m "not scan and not system and not alone"
+	@$(BIN)/python -m pytest tests -q -n 3 --dist worksteal --durations 20 -m "not scan and not system and not alone"
 
 test-system: setup  ## pass the project's own tests that need a running system, for which they take half an hour
 	@$(BIN)/python -m pytest tests -q -n 2 --dist loadgroup --durations 20 -m "system and not scan and not alone"
