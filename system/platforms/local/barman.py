@@ -27,7 +27,6 @@ ENVIRONMENT: Mapping[str, str] = {
     "TZ": "UTC",
     "LC_ALL": "C.UTF-8",
     "PYTHONPATH": str(PROJECT),
-    "PYTHONDONTWRITEBYTECODE": "1",
 }
 # Only for what hangs in spite of the store's own time-outs. On a machine that is very busy the command's start alone takes half a
 # minute: cut there, it would begin anew for ever, and a backup wait for its log as long.
@@ -56,7 +55,7 @@ def module_command(layout: Layout, module: str, *arguments: str) -> list[str]:
 
 def shell_command(layout: Layout, tool: str, *arguments: str) -> str:
     """Give the tool as PostgreSQL's archive_command or restore_command, which a shell runs; %p and %f stay bare."""
-    environment = ["env", f"PYTHONPATH={PROJECT}", "PYTHONDONTWRITEBYTECODE=1"]
+    environment = ["env", f"PYTHONPATH={PROJECT}"]
     words = ["timeout", str(_ARCHIVE_WITHIN_S), *environment, *tool_command(layout, tool)]
     return " ".join([*(shlex.quote(word.replace("%", "%%")) for word in words), *arguments])
 

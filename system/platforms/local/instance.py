@@ -215,7 +215,6 @@ class Instance:
         """Run Python with the current release to its end, and give what it printed; raises PartFailed."""
         directory = self.releases.path(self.release)
         base = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONPATH": str(directory)}
-        base["PYTHONDONTWRITEBYTECODE"] = "1"
         command = Command([sys.executable, *arguments], {**base, **environment}, directory)
         return await self.children.run(name, command, self.layout.log(name), stdin=stdin)
 

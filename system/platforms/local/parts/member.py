@@ -132,7 +132,7 @@ class Member(Postgres):
         """Run Patroni below a process from which no server can slip away."""
         options = [f"--data={self.data}", f"--tools={self._tools}", *(["--begin"] if self._begins else [])]
         member = [sys.executable, "-m", "system.platforms.local.member", *options, str(self._orders)]
-        environment = {**self._environment(), "PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {**self._environment(), "PYTHONPATH": str(PROJECT)}
         line = [*unprivileged(), "setpriv", "--pdeathsig=KILL", "--", *member]
         return Command(line, environment, self.layout.run)
 

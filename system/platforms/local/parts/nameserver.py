@@ -56,7 +56,7 @@ class NameServer(Part):
 
     def command(self) -> Command:
         """Run the server."""
-        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "PYTHONPATH": str(_ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "PYTHONPATH": str(_ROOT)}
         module = "system.platforms.local.nameserver"
         arguments = [self.endpoint.address, str(self.endpoint.port), str(self._file)]
         return Command([sys.executable, "-m", module, *arguments], environment, self.layout.run)

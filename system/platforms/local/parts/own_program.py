@@ -29,8 +29,7 @@ class OwnProgram(Part):
 
     def command(self) -> Command:
         """Run the module."""
-        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
-        environment |= {"PYTHONPATH": str(PROJECT), "PYTHONDONTWRITEBYTECODE": "1"}
+        environment = {"PATH": "/usr/bin:/bin", "TZ": "UTC", "LC_ALL": "C.UTF-8", "PYTHONPATH": str(PROJECT)}
         where = [f"--state={self.layout.state}", f"--base-port={self.layout.addresses.base_port}"]
         line = [sys.executable, "-m", f"system.platforms.local.{self.name}", *where, *self.options()]
         return Command(line, environment, self.layout.run)

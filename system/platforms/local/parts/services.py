@@ -59,7 +59,6 @@ class Service(Part):
             "TZ": "UTC",
             "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(directory),
-            "PYTHONDONTWRITEBYTECODE": "1",
             **({"TMPDIR": str(self.layout.work(self.name))} if self.service == "worker" else {}),
             **self.variables(),
             **({} if self.clock_s is None else clock_variables(self.programs.clock, self.clock_file)),
