@@ -1,5 +1,5 @@
 from seatrial.proof._figures import Figures, Share, figures
-from seatrial.proof._known import KNOWN, Knowledge, knowledge, likely, words
+from seatrial.proof._known import KNOWN, Knowledge, likely, words
 from seatrial.proof._picture import draw
 from seatrial.proof._record import NAME, Record, digest, joined, last, read
 from seatrial.proof._struck import parts_struck
@@ -18,7 +18,6 @@ __all__ = [
     "draw",
     "figures",
     "joined",
-    "knowledge",
     "last",
     "likely",
     "parts_struck",

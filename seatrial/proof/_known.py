@@ -1,8 +1,8 @@
-"""docs/proof.json: the faults as they were caught, committed, so that a gate that fails anywhere can name likely causes."""
+"""docs/proof.json: what a proof has measured, committed, so that a gate that fails anywhere can name likely causes."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ from seatrial.proof._figures import Share
 from seatrial.proof._likeness import Accuracy, Cause, Known, Likeness
 from seatrial.proof._record import Record
 from seatrial.proof._trial import Proof, worst_of_each
-from seatrial.registry import Fault
 
 KNOWN = Path("docs/proof.json")
 _MOST_SAID = 400
@@ -21,58 +20,56 @@ _MOST_CAUSES = 3
 
 @dataclass(frozen=True)
 class Knowledge:
-    """What a run of `seatrial prove` has taught.
+    """What a proof has taught.
 
     Attributes:
-        source: where and when: environment, release, tree and end of the run.
+        record: the proof itself, for another one of the same release and tree to be joined to.
         accuracy: how far its diagnoses can be trusted.
         peer: the same of the obvious way.
     """
 
-    source: Mapping[str, str]
-    faults: tuple[Known, ...]
+    record: Record
     accuracy: Accuracy
     peer: Accuracy
 
+    @classmethod
+    def of(cls, record: Record) -> "Knowledge":
+        """Return what a record teaches; what its checks said is cut to what a diagnosis uses."""
+        trials = [
+            replace(trial, said={check: said[:_MOST_SAID] for check, said in trial.said.items()})
+            for trial in sorted(record.trials, key=lambda trial: trial.fault)
+        ]
+        record = replace(record, trials=trials)
+        likeness = Likeness(_caught(record))
+        return cls(record, likeness.accuracy(), likeness.peer())
+
+    @property
+    def faults(self) -> list[Known]:
+        """Each fault that was caught, with the checks that turned red."""
+        return _caught(self.record)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` is the inverse."""
-        return {
-            "source": dict(self.source),
-            "accuracy": asdict(self.accuracy),
-            "peer": asdict(self.peer),
-            "faults": [asdict(fault) for fault in self.faults],
-        }
+        return {"record": self.record.to_json(), "accuracy": asdict(self.accuracy), "peer": asdict(self.peer)}
 
     @classmethod
     def from_json(cls, data: Any) -> "Knowledge":
         """Rebuild it; raises UsageError for anything else."""
         try:
-            faults = [Known(**{**fault, "struck": tuple(fault["struck"])}) for fault in data["faults"]]
             accuracy, peer = (
                 Accuracy(**{name: Share(**share) for name, share in data[key].items()}) for key in ("accuracy", "peer")
             )
-            return cls(dict(data["source"]), tuple(faults), accuracy, peer)
+            return cls(Record.from_json(data["record"], str(KNOWN)), accuracy, peer)
         except (KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{KNOWN}: not written by seatrial proof: {error}") from None
 
 
-def knowledge(record: Record, faults: Mapping[str, Fault]) -> Knowledge:
-    """Return what a record teaches: each fault that was caught and is still known, with the checks that turned red."""
-    caught = [
-        Known(
-            trial.fault,
-            faults[trial.fault].title,
-            trial.kind,
-            trial.struck,
-            {check: said[:_MOST_SAID] for check, said in sorted(trial.reds.items())},
-        )
+def _caught(record: Record) -> list[Known]:
+    return [
+        Known(trial.fault, record.known[trial.fault], trial.kind, trial.struck, dict(sorted(trial.reds.items())))
         for trial in worst_of_each(record.trials).values()
-        if trial.proof is Proof.CAUGHT and trial.reds and trial.fault in faults
+        if trial.proof is Proof.CAUGHT and trial.reds
     ]
-    source = {name: str(getattr(record, name)) for name in ("environment", "release", "tree", "ended_at")}
-    caught.sort(key=lambda known: known.fault)
-    likeness = Likeness(caught)
-    return Knowledge(source, tuple(caught), likeness.accuracy(), likeness.peer())
 
 
 def likely(results: Iterable[Result], file: Path = KNOWN) -> list[str]:
@@ -110,6 +107,6 @@ def _line(cause: Cause, red: Mapping[str, Result]) -> str:
 def _trust(known: Knowledge) -> str:
     first, three = known.accuracy.first, known.accuracy.among_three
     return (
-        f"by {len(known.faults)} faults that were caught on release {known.source['release']}; the part stood first for "
+        f"by {len(known.faults)} faults that were caught on release {known.record.release}; the part stood first for "
         f"{first.found} of {first.of} of them and among the first three for {three.found}, each diagnosed by the others alone"
     )

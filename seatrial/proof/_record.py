@@ -26,7 +26,7 @@ class Record:
         release: what the platform called current before the first strike.
         tree: `digest` of what the outcomes rest on.
         started_at, ended_at: ISO 8601; the end is that of the last trial.
-        known: the ids of all faults that there were, asked or not.
+        known: id -> title of all faults that there were, asked or not.
         elsewhere: lines about those that the profile makes pointless.
         beside: check id -> seconds on the healthy environment, of the checks that are asked under every fault.
         unasked: check id -> why it is not among them.
@@ -37,7 +37,7 @@ class Record:
     tree: str
     started_at: str
     ended_at: str = ""
-    known: list[str] = field(default_factory=list)
+    known: dict[str, str] = field(default_factory=dict)
     elsewhere: list[str] = field(default_factory=list)
     beside: dict[str, float] = field(default_factory=dict)
     unasked: dict[str, str] = field(default_factory=dict)
@@ -49,8 +49,11 @@ class Record:
 
     def save(self, out: Path, redactor: Redactor) -> Path:
         """Write the record below `out`, whole or not at all, and return its path."""
-        data = {**vars(self), "trials": [trial.to_json() for trial in self.trials]}
-        return Folder(out, redactor).put_json(NAME, redactor.clean(data))
+        return Folder(out, redactor).put_json(NAME, redactor.clean(self.to_json()))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values; `from_json` is the inverse."""
+        return {**vars(self), "trials": [trial.to_json() for trial in self.trials]}
 
     @classmethod
     def from_json(cls, data: Any, source: str) -> "Record":
@@ -88,11 +91,12 @@ def last(out: Path) -> Record | None:
 
 
 def read(file: Path) -> Record:
-    """Return the record in a file; FileNotFoundError without one, UsageError for anything else."""
+    """Return the record in a file, which may be docs/proof.json; FileNotFoundError without one, UsageError for anything else."""
     try:
-        return Record.from_json(json.loads(file.read_text()), str(file))
+        data = json.loads(file.read_text())
     except ValueError as error:
         raise UsageError(f"{file}: {error}") from None
+    return Record.from_json(data["record"] if isinstance(data, dict) and "record" in data else data, str(file))
 
 
 def joined(records: Mapping[Path, Record]) -> Record:

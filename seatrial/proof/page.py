@@ -57,8 +57,8 @@ def _source(record: Record, registry: Registry, found: Figures) -> list[str]:
         f"{record.ended_at}: {len(found.faults)} of the {len(record.known)} faults that there were then have been asked, "
         f"{len(record.elsewhere)} have no meaning in this environment."
     )
-    since = registry.faults.keys() - set(record.known)
-    gone = set(record.known) - registry.faults.keys()
+    since = registry.faults.keys() - record.known.keys()
+    gone = record.known.keys() - registry.faults.keys()
     lines = [told, "", "Nothing here is carried over from another environment, release or tree."]
     if since or gone:
         lines += [
@@ -72,7 +72,7 @@ def _rates(record: Record, found: Figures) -> list[str]:
     def named(trials: Sequence[Proven]) -> str:
         return "; ".join(f"`{trial.fault}`: {cell(trial.reason)[:300]}" for trial in trials) or "none"
 
-    unasked = len(set(record.known) - found.faults.keys()) - len(record.elsewhere)
+    unasked = len(record.known.keys() - found.faults.keys()) - len(record.elsewhere)
     return [
         "| what | figure |",
         "|---|---|",

@@ -67,7 +67,7 @@ def _proof(options: argparse.Namespace) -> int:
     except FileNotFoundError as error:
         raise UsageError(f"no {error.filename}: run `seatrial prove` first") from None
     faults = load_faults(*(options.faults or [Path("faults")]))
-    known = proof.knowledge(record, faults)
+    known = proof.Knowledge.of(record)
     text = page(record, Registry(inventory.collect(options.suites), faults), known)
     written = [options.write / f"{proof.KNOWN.stem}.md", options.write / proof.KNOWN.name]
     for file, content in zip(written, (text, json.dumps(known.to_json(), indent=1) + "\n"), strict=True):

@@ -112,8 +112,9 @@ def _record(options: argparse.Namespace, environment: Environment) -> proof.Reco
     """Return the record to add to: a new one, or the last one where it is to be resumed."""
     profile, tree = environment.profile, _tree(options, environment.profile)
     _, elsewhere = applicable(FAULTS.values(), profile.expect.not_applicable)
+    titles = {name: FAULTS[name].title for name in sorted(FAULTS)}
     record = proof.Record(
-        profile.name, conclude.release_of(environment), tree, _now(), known=sorted(FAULTS), elsewhere=elsewhere
+        profile.name, conclude.release_of(environment), tree, _now(), known=titles, elsewhere=elsewhere
     )
     if options.resume:
         earlier = proof.last(OUT)

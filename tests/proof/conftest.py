@@ -30,7 +30,7 @@ def record() -> Record:
         "t1",
         "2026-11-01T10:00:00+00:00",
         "2026-11-01T11:00:00+00:00",
-        known=["closed", "elsewhere", "silent", "slow", "unasked"],
+        known={name: f"Title of {name}." for name in ("closed", "elsewhere", "silent", "slow", "unasked")},
         elsewhere=["NOT-RUN  elsewhere not applicable"],
         beside={"INF-TC-02": 0.1, "SEC-TC-01": 0.2},
         unasked={"INF-TC-03": "it strikes"},

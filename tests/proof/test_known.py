@@ -10,7 +10,7 @@ import pytest
 from seatrial import conclude
 from seatrial.errors import UsageError
 from seatrial.outcome import Finding, Outcome, Result
-from seatrial.proof import KNOWN, Knowledge, Proof, Record, knowledge, likely
+from seatrial.proof import KNOWN, Knowledge, Proof, Record, likely, read
 from seatrial.registry import Expected, Fault
 from seatrial.secrecy.redaction import Redactor
 from tests.proof.conftest import trial
@@ -42,18 +42,24 @@ def file(record: Record, tmp_path: Path) -> Path:
     record.trials.append(trial("slow", struck=("edge",), said={"INF-TC-01": "slow port"}))
     record.trials = [each for each in record.trials if each.proof is not Proof.INVALID]
     path = tmp_path / "proof.json"
-    path.write_text(json.dumps(knowledge(record, FAULTS).to_json()))
+    path.write_text(json.dumps(Knowledge.of(record).to_json()))
     return path
 
 
-def test_only_faults_that_were_caught_and_are_still_known_teach(record: Record) -> None:
-    record.trials.append(trial("gone since"))
-
-    taught = knowledge(record, FAULTS)
+def test_only_faults_that_were_caught_teach(record: Record) -> None:
+    taught = Knowledge.of(record)
 
     assert [known.fault for known in taught.faults] == ["closed"]
     assert taught.faults[0].reds == {"INF-TC-01": "closed port", "SEC-TC-01": "no answer"}
     assert Knowledge.from_json(json.loads(json.dumps(taught.to_json()))) == taught
+
+
+def test_the_file_is_a_record_to_join_another_to(record: Record, file: Path) -> None:
+    again = read(file)
+
+    assert not again.differs(record)
+    assert [each.fault for each in again.trials] == ["closed", "silent", "slow"]
+    assert again.known == record.known
 
 
 def test_a_failure_is_told_its_likeliest_causes_with_the_runbook_and_how_far_to_trust_them(file: Path) -> None:
@@ -87,7 +93,7 @@ def test_the_verdict_is_printed_with_them(
 
 
 def test_a_spoilt_file_is_told_and_raises_nothing(file: Path) -> None:
-    for text in ("{", "[]", '{"faults": [{}], "source": {}}'):
+    for text in ("{", "[]", '{"record": {}, "accuracy": {}, "peer": {}}'):
         file.write_text(text)
         assert likely([ended()], file)[0].startswith("nothing can be said of causes")
     with pytest.raises(UsageError, match="not written by seatrial proof"):

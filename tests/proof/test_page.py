@@ -3,7 +3,7 @@
 import pytest
 
 from seatrial.inventory import Listed
-from seatrial.proof import Record, knowledge
+from seatrial.proof import Knowledge, Record
 from seatrial.proof.page import Registry, page
 from tests.proof.conftest import CHECKS
 from tests.proof.test_known import FAULTS, fault
@@ -16,7 +16,7 @@ REGISTRY = Registry(
 
 @pytest.fixture
 def text(record: Record) -> str:
-    return page(record, REGISTRY, knowledge(record, FAULTS))
+    return page(record, REGISTRY, Knowledge.of(record))
 
 
 def test_it_names_its_run_and_what_has_changed_since(text: str) -> None:
@@ -51,8 +51,8 @@ def test_blockers_of_one_kind_are_named(text: str) -> None:
 def test_a_run_without_checks_beside_says_that_it_does_not_know(record: Record) -> None:
     record.beside = {}
 
-    assert "what else turns red is not known" in page(record, REGISTRY, knowledge(record, FAULTS))
+    assert "what else turns red is not known" in page(record, REGISTRY, Knowledge.of(record))
 
 
 def test_the_page_stays_the_same_for_the_same_record(record: Record, text: str) -> None:
-    assert page(record, REGISTRY, knowledge(record, FAULTS)) == text
+    assert page(record, REGISTRY, Knowledge.of(record)) == text
