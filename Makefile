@@ -57,8 +57,8 @@ scan: setup .cache/scanners/.ready  ## have other people's scanners look: testss
 gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"), print the verdict, write reports/out/
 	@$(BIN)/seatrial gate $(SUITES) --profile $(PROFILE) --arm destroy=$(PROFILE)
 
-prove: setup     ## break the system on purpose; every check must notice (or SUITES="infra dr")
-	@$(BIN)/seatrial prove $(SUITES:%=--suite %) --profile $(PROFILE)
+prove: setup     ## break the system on purpose; every check must notice, and what else notices is drawn (or SUITES="infra dr")
+	@$(BIN)/seatrial prove --matrix $(SUITES:%=--suite %) --profile $(PROFILE)
 
 mutate: setup    ## make a hundred one-line mutants of the product; see which share of them the checks notice
 	@$(BIN)/seatrial mutate --profile $(PROFILE)
