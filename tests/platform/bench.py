@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import jsonschema
+import psycopg
 
 from seatrial.platform_socket import CHANGE_TIMEOUT_S
 from system.platforms.local import http_probe, lock, processes
@@ -189,3 +191,26 @@ def profile(layout: Layout, file: Path, max_impact: str = "destroy") -> Path:
         text = text.replace('level = "exercise"', 'level = "observe"')
     file.write_text(text)
     return file
+
+
+def fits(definition: str, answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer that is as the protocol's schema defines it; raises for any other."""
+    jsonschema.validate(answer, {**schema(), "$ref": f"#/$defs/{definition}"})
+    return answer
+
+
+def connect(running: Running, user: str, **how: str) -> "psycopg.Connection[Any]":
+    """Sign in to PostgreSQL as clients do, with this user's password."""
+    endpoint = running.layout.addresses.endpoint("postgres")
+    parameters = {
+        "host": "pg.seatrial.internal",
+        "hostaddr": endpoint.address,
+        "port": str(endpoint.port),
+        "dbname": "seatrial",
+        "user": user,
+        "password": (running.layout.secrets / f"postgres-{user}").read_text(),
+        "sslmode": "verify-full",
+        "sslrootcert": str(running.layout.ca / "root.crt"),
+        **how,
+    }
+    return psycopg.connect(psycopg.conninfo.make_conninfo("", **parameters))
