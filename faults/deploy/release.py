@@ -29,6 +29,22 @@ class OldRelease:
         return status.part("api-2").release == self._old != status.release
 
 
+@fault("instance-nobody-declared", kind="configuration", caught_by={"DEP-VER-01": "'api-3'"}, takes_s=60.0)
+class NobodyDeclared:
+    """A service was scaled by hand, so that an instance serves which no list names and no check asks.
+
+    Source: https://docs.digitalocean.com/products/app-platform/how-to/scale-app/ (anybody with the console can)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Run a third instance."""
+        destroy.platform.scale("api", 3)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Count the instances that the platform lists."""
+        return len(observe.platform.status().instances("api")) == 3
+
+
 @fault("release-label-pinned", kind="configuration", caught_by={"DEP-VER-01": "on edge-1"})
 class LabelPinned:
     """An instance's release is pinned by hand in its configuration, so that nobody knows what it runs.
