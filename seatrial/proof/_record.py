@@ -48,8 +48,12 @@ class Record:
         return Counter(trial.fault for trial in self.trials)
 
     def save(self, out: Path, redactor: Redactor) -> Path:
-        """Write the record below `out`, whole or not at all, and return its path."""
-        return Folder(out, redactor).put_json(NAME, redactor.clean(self.to_json()))
+        """Write the record below `out`, whole or not at all, and return its path.
+
+        What lies below the working directory is told by its path from there: the record is published, and joined to those of others.
+        """
+        text = json.dumps(redactor.clean(self.to_json())).replace(f"{Path.cwd()}/", "")
+        return Folder(out, redactor).put_json(NAME, json.loads(text))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` is the inverse."""

@@ -16,6 +16,7 @@ from typing import Any
 import httpx2
 import jsonschema
 import psycopg
+import redis
 
 from seatrial.platform_socket import CHANGE_TIMEOUT_S
 from system.platforms.local import http_probe, lock, processes
@@ -214,3 +215,17 @@ def connect(running: Running, user: str, **how: str) -> "psycopg.Connection[Any]
         **how,
     }
     return psycopg.connect(psycopg.conninfo.make_conninfo("", **parameters))
+
+
+def redis_client(running: Running, part: str, user: str = "admin") -> "redis.Redis":
+    """Sign in to one of Redis' servers."""
+    endpoint = running.layout.addresses.endpoint(part)
+    return redis.Redis(
+        host=endpoint.address,
+        port=endpoint.port,
+        ssl=True,
+        ssl_ca_certs=str(running.layout.ca / "root.crt"),
+        username=user,
+        password=(running.layout.secrets / f"redis-{user}").read_text(),
+        decode_responses=True,
+    )

@@ -6,7 +6,7 @@ import psycopg
 import pytest
 import redis
 
-from tests.platform.bench import Running, connect, fits
+from tests.platform.bench import Running, connect, fits, redis_client
 
 
 def test_the_observer_can_read_and_not_write_even_when_it_asks_for_it(running: Running) -> None:
@@ -55,21 +55,8 @@ def test_the_live_database_is_never_taken_down_nor_half_way_up(running: Running,
     assert running.ask("POST", "migrate", asked).status_code == 400
 
 
-def redis_as(running: Running, user: str) -> "redis.Redis":
-    endpoint = running.layout.addresses.endpoint("redis")
-    return redis.Redis(
-        host=endpoint.address,
-        port=endpoint.port,
-        ssl=True,
-        ssl_ca_certs=str(running.layout.ca / "root.crt"),
-        username=user,
-        password=(running.layout.secrets / f"redis-{user}").read_text(),
-        decode_responses=True,
-    )
-
-
 def test_the_observer_of_redis_reads_everything_and_changes_nothing(running: Running) -> None:
-    with redis_as(running, "observer") as client:
+    with redis_client(running, "redis", "observer") as client:
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
         assert client.execute_command("ACL LIST")
         assert client.info("persistence")
@@ -86,7 +73,7 @@ def test_the_observer_of_redis_reads_everything_and_changes_nothing(running: Run
 
 
 def test_a_service_of_redis_is_kept_to_its_own_keys(running: Running) -> None:
-    with redis_as(running, "api") as client:
+    with redis_client(running, "redis", "api") as client:
         client.incr("rate:probe")
         client.delete("rate:probe")
         for line in ("GET worker:worker-1", "SET other b", "FLUSHDB", "CONFIG GET maxmemory"):

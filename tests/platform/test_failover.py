@@ -15,28 +15,13 @@ from system.common.database import open_redis
 from system.common.live import Live
 from system.platforms.local.layout import Layout
 from system.platforms.local.redis_primary import Memory, primary, sentinel_file
-from tests.platform.bench import Running, wait_for
+from tests.platform.bench import Running, redis_client, wait_for
 
 SENTINELS = ("sentinel-1", "sentinel-2", "sentinel-3")
 
 
 def role(running: Running, part: str) -> str:
     return str(running.part(part)["role"])
-
-
-@contextmanager
-def connected(running: Running, part: str, user: str = "admin") -> Iterator[Any]:
-    endpoint = running.layout.addresses.endpoint(part)
-    with redis.Redis(
-        host=endpoint.address,
-        port=endpoint.port,
-        ssl=True,
-        ssl_ca_certs=str(running.layout.ca / "root.crt"),
-        username=user,
-        password=(running.layout.secrets / f"redis-{user}").read_text(),
-        decode_responses=True,
-    ) as client:
-        yield client
 
 
 class Writer:
@@ -88,7 +73,7 @@ def lost(running: Running, writer: Writer) -> list[str]:
     """Name the acknowledged writes that are neither with the primary nor with its replica."""
     missing = []
     for part in ("redis", "redis-replica"):
-        with connected(running, part) as client:
+        with redis_client(running, part) as client:
             missing += [key for key in writer.acknowledged if not client.exists(key)]
     return missing
 
@@ -103,7 +88,7 @@ def test_a_lost_primary_is_replaced_clients_follow_and_it_returns_as_the_replica
         assert running.post("switchover", {"to": "redis"})["previous"] == "redis-replica"
         writer.goes_on()
     assert role(running, "redis-replica") == "replica"
-    with connected(running, "redis-replica") as client:
+    with redis_client(running, "redis-replica") as client:
         assert client.execute_command("ROLE")[0] == "slave"
 
 
@@ -121,7 +106,7 @@ def test_a_frozen_primary_that_was_replaced_is_no_second_primary_for_long(runnin
     running.post("pause", {"part": "redis"})
     wait_for(lambda: role(running, "redis-replica") == "primary")
     running.post("resume", {"part": "redis"})
-    with connected(running, "redis") as client:
+    with redis_client(running, "redis") as client:
         wait_for(lambda: demoted(client), 30)
 
 
@@ -136,7 +121,7 @@ def test_a_restart_on_purpose_is_no_failover(running: Running) -> None:
     for _ in range(3):
         assert running.post("restart", {"part": "redis"})["ready"]
     assert role(running, "redis") == "primary"
-    with connected(running, "sentinel-1") as client:
+    with redis_client(running, "sentinel-1") as client:
         assert client.execute_command("SENTINEL", "CKQUORUM", "seatrial")
         (watched,) = client.sentinel_masters().values()
     assert watched["down-after-milliseconds"] == 1500
@@ -153,7 +138,7 @@ def test_a_switchover_to_what_has_no_role_is_refused(running: Running) -> None:
 def test_a_sentinel_tells_a_service_where_the_primary_is_and_takes_no_order_from_it(
     running: Running, part: str
 ) -> None:
-    with connected(running, part, "api") as client:
+    with redis_client(running, part, "api") as client:
         (watched,) = client.sentinel_masters().values()
         assert watched["port"] == running.layout.addresses.endpoint("redis").port
         for order in (("FAILOVER", "seatrial"), ("REMOVE", "seatrial"), ("SET", "seatrial", "quorum", "1")):

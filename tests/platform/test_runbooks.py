@@ -15,9 +15,8 @@ import redis
 from seatrial import cli
 from seatrial.errors import SeatrialError
 from system.platforms.local.layout import PROJECT
-from tests.platform.bench import Running, profile, run
+from tests.platform.bench import Running, profile, redis_client, run
 from tests.platform.stored import tool
-from tests.platform.test_failover import connected
 from tests.runbooks.commands import Kind, of_kind
 
 # What of our own command line only reads; gate and drill do more, and take minutes.
@@ -132,7 +131,7 @@ def ask(connection: "psycopg.Connection[Any]", statement: str) -> bool:
 
 def test_every_command_of_redis_is_one_of_this_server(running: Running) -> None:
     offenders, ran = [], 0
-    with connected(running, "redis") as primary, connected(running, "sentinel-1") as sentinel:
+    with redis_client(running, "redis") as primary, redis_client(running, "sentinel-1") as sentinel:
         for words in distinct(Kind.REDIS):
             client = sentinel if words[0].lower() == "sentinel" else primary
             try:

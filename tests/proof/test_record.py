@@ -26,6 +26,15 @@ def test_no_secret_gets_into_a_record(record: Record, tmp_path: Path) -> None:
     assert "password [redacted] shown" in written
 
 
+def test_no_record_tells_where_on_a_machine_it_was_made(record: Record, tmp_path: Path) -> None:
+    record.trials.append(trial("talks", said={"INF-TC-01": f"{Path.cwd()}/.state/local/ca/root.crt is lost"}))
+
+    written = record.save(tmp_path, Redactor()).read_text()
+
+    assert str(Path.cwd()) not in written
+    assert '".state/local/ca/root.crt is lost"' in written
+
+
 def test_without_a_record_there_is_none(tmp_path: Path) -> None:
     assert last(tmp_path) is None
 
