@@ -6,6 +6,7 @@ import sys
 import traceback
 
 from seatrial import conclude
+from seatrial.environment import Environment
 from seatrial.errors import SeatrialError, UsageError
 from seatrial.profile import find, load
 from seatrial.secrecy import commands as secret_commands
@@ -35,11 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     except UsageError as error:
         print(f"seatrial: {error}", file=sys.stderr)
         return USAGE_ERROR
-    except SeatrialError as error:
+    except (SeatrialError, OSError) as error:  # of the latter: a folder that is not there, a full disk
         print(f"seatrial: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("seatrial: interrupted; what was struck has been undone", file=sys.stderr)
+        print(f"seatrial: interrupted{_left_struck(options)}", file=sys.stderr)
         return 130
     except SystemExit:  # rich's, when nobody reads what it prints any more; its 1 would say NO-GO
         print("seatrial: the output was closed", file=sys.stderr)
@@ -48,6 +49,16 @@ def main(arguments: list[str] | None = None) -> int:
         traceback.print_exc()
         return 2
     return code
+
+
+def _left_struck(options: argparse.Namespace) -> str:
+    """Say what an interrupted command has left of an environment, as its undo log has it."""
+    if not hasattr(options, "profile"):
+        return ""
+    try:
+        return f"; {conclude.struck(Environment(load(find(options.profile)))) or 'nothing is left struck'}"
+    except SeatrialError as error:
+        return f"; whether anything is left struck is not known: {error}"
 
 
 def _terminated(_number: int, _frame: object) -> None:

@@ -73,12 +73,20 @@ def ready(environment: Environment) -> None:
         raise UsageError(
             f"environment {profile.name} is down ({error}): run `seatrial up --profile {profile.name}`"
         ) from None
-    if pending := environment.undo_log.pending():
-        raise UsageError(
-            f"environment {profile.name} is still struck: {pending[0]}"
-            + (f" and {len(pending) - 1} more" if pending[1:] else "")
-            + f"; run `seatrial heal --profile {profile.name}`"
-        )
+    if left := struck(environment):
+        raise UsageError(left)
+
+
+def struck(environment: Environment) -> str:
+    """Say what waits to be undone, and how; nothing where nothing does."""
+    profile = environment.profile
+    pending = environment.undo_log.pending() if profile.platform else []
+    if not pending:
+        return ""
+    more = f" and {len(pending) - 1} more" if pending[1:] else ""
+    return (
+        f"environment {profile.name} is still struck: {pending[0]}{more}; run `seatrial heal --profile {profile.name}`"
+    )
 
 
 def release_of(environment: Environment) -> str:
@@ -96,7 +104,8 @@ def release_of(environment: Environment) -> str:
 
 def scope_of_arguments(config: pytest.Config) -> expected.Scope:
     """Return what a raw pytest call is about, from its path arguments."""
-    return expected.select_paths([str(argument) for argument in config.args])
+    given = config.args or config.known_args_namespace.file_or_dir  # where help is asked for, pytest has come no further
+    return expected.select_paths([str(argument) for argument in given])
 
 
 def is_trial(config: pytest.Config) -> bool:
@@ -186,7 +195,8 @@ def conclude(
     level = max(profile.expect.level, environment.arming.level or profile.expect.level)
     required = expected.required(scope, level, profile.expect.not_applicable)
     now = Moment.now()
-    found = [*problems, *_unlike(ended, scope), *began.moved(now)]
+    left = struck(environment)
+    found = [*problems, *_unlike(ended, scope), *began.moved(now), *filter(None, (left,))]
     accepted, today = waivers or Waivers(), datetime.now(UTC).date()
     used = accepted.used(ended, profile.name, today)
     unfit = accepted.unfit(ended, profile.name, today)

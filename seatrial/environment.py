@@ -46,6 +46,8 @@ class Arming:
                 raise UsageError(f"--arm {text}: {error}") from None
             if level < Level.DISRUPT:
                 raise UsageError(f"--arm {text}: only disrupt and destroy are armed")
+            if not environment:
+                raise UsageError(f"--arm {text}: say which environment: --arm {level}={profile.name}")
             if environment != profile.name:
                 raise UsageError(f"--arm {text}: this profile's environment is {profile.name!r}, not {environment!a}")
             if level > profile.max_impact:

@@ -17,7 +17,7 @@ NAME = "expected.toml"
 
 @dataclass(frozen=True)
 class Row:
-    """One check as it was reviewed; `file` is relative to the suites' root."""
+    """One check as it was reviewed; `file` is relative to the suites' root, `drill` that it comes with a plan."""
 
     id: str
     file: str
@@ -25,6 +25,7 @@ class Row:
     severity: Severity
     level: Level
     alone: bool
+    drill: bool = False
 
     @property
     def suite(self) -> str:
@@ -58,6 +59,7 @@ def read(root: Path) -> list[Row]:
                 Severity(row["severity"]),
                 Level.parse(row["level"]),
                 bool(row.get("alone", False)),
+                bool(row.get("drill", False)),
             )
             for name, row in data.items()
         ]
@@ -73,9 +75,9 @@ def write(root: Path, rows: list[Row]) -> Path:
         "# Written by `seatrial checks --write-expected`; a check that stands here must run. Review changes like code."
     ]
     for row in sorted(rows, key=lambda row: (row.file, row.id)):
-        alone = ", alone = true" if row.alone else ""
+        marks = "".join(f", {mark} = true" for mark in ("alone", "drill") if getattr(row, mark))
         lines.append(
-            f'{row.id} = {{ file = "{row.file}", test = "{row.test}", severity = "{row.severity}", level = "{row.level}"{alone} }}'
+            f'{row.id} = {{ file = "{row.file}", test = "{row.test}", severity = "{row.severity}", level = "{row.level}"{marks} }}'
         )
     path = root / NAME
     path.write_text("\n".join(lines) + "\n")

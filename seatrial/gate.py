@@ -17,17 +17,15 @@ import pytest
 from rich.console import Console
 
 from seatrial import conclude, expected, hosting, waivers
-from seatrial.basis import Basis
+from seatrial.basis import Basis, digests
 from seatrial.drills import of_many
 from seatrial.environment import Environment
 from seatrial.errors import HarnessError
 from seatrial.outcome import Level, Outcome, Result
-from seatrial.plugin import NO_VERDICT, OWN_CONFIGURATION
+from seatrial.plugin import LEFT_OUT, NO_VERDICT, OWN_CONFIGURATION
 from seatrial.verdict import Verdict
 
 PARALLEL = 2
-# What would change how pytest or Python run a stage, from whoever's shell.
-_LEFT_OUT = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE"}
 TIDY_S = 15.0
 _PR_SET_PDEATHSIG = 1
 
@@ -89,6 +87,7 @@ def run(
         manner: how the stages run.
         held: the environment, where the caller holds it up already.
     """
+    files = {**digests(environment.profile.path, suites), "profile": environment.profile.digest}
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)
     began = conclude.Moment.now()
@@ -99,7 +98,7 @@ def run(
         environment.check_secrets()
         _ = environment.signer  # a key that is unfit is told of now, and not after the trial
         conclude.ready(environment)
-        before = Basis.of(environment, suites)
+        before = replace(Basis.of(environment, suites), files=files)
         runs: dict[str, list[Result]] = {}
         for number in range(1, times + 1):
             if times > 1:
@@ -167,9 +166,11 @@ def _paths(suites: Path, scope: expected.Scope, wanted: list[str]) -> list[str]:
 def _classify(environment: Environment, suites: Path, scope: expected.Scope, stages: Stages, console: Console) -> None:
     """Repeat what failed below `disrupt` once: a check that passes then is marked FLAKY; its failure still counts."""
     failed = {
-        name
-        for name, result in stages.results.items()
-        if result.outcome is Outcome.FAILED and result.level <= Level.EXERCISE
+        row.id
+        for row in scope.rows
+        if (result := stages.results.get(row.id))
+        and result.outcome is Outcome.FAILED
+        and result.level <= Level.EXERCISE
     }
     if not failed:
         return
@@ -220,7 +221,7 @@ def run_pytest(
         lock: a descriptor of the environment's lock, which it holds too.
         output: takes what it prints; left out, it prints where we do.
     """
-    environment = {name: value for name, value in os.environ.items() if name not in _LEFT_OUT}
+    environment = {name: value for name, value in os.environ.items() if name not in LEFT_OUT}
     # A suite may import its neighbours (suites.client) wherever the gate is called from.
     environment["PYTHONPATH"] = os.pathsep.join(
         filter(None, (str(suites.resolve().parent), environment.get("PYTHONPATH")))
@@ -253,8 +254,19 @@ def run_pytest(
         return None
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
-        process.wait()
+        print("seatrial: interrupted; wait until it is undone, which a second Ctrl-C does not hasten", file=sys.stderr)
+        _outlast(process)
         raise
+
+
+def _outlast(process: "subprocess.Popen[bytes]") -> None:
+    """Wait for a stage that undoes its strikes, whatever we are told meanwhile: it would be ended with us."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        process.wait()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:

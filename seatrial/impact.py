@@ -198,7 +198,7 @@ class Observe:
 
     @contextmanager
     def cases(self, at_least: int) -> Iterator[Cases]:
-        """Run many cases in one check; fewer than `at_least` is INVALID, any failed case fails the check."""
+        """Run many cases in one check; none, or fewer than `at_least`, is INVALID, any failed case fails the check."""
         cases = Cases()
         try:
             yield cases
@@ -209,8 +209,8 @@ class Observe:
         self.evidence("cases", {"count": len(cases.names), "failed": len(cases.findings)})
         if cases.findings:
             raise CaseFailures(cases.findings, len(cases.names))
-        if len(cases.names) < at_least:
-            raise Invalid(f"{len(cases.names)} cases were tried, at least {at_least} were expected")
+        if len(cases.names) < max(1, at_least):
+            raise Invalid(f"{len(cases.names)} cases were tried, at least {max(1, at_least)} were expected")
 
     def close(self) -> None:
         """End the handle; nothing to give back at this level."""

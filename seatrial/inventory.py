@@ -1,5 +1,6 @@
 """What there is: the checks that a folder of suites holds, with their pages."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from seatrial.errors import UsageError
 from seatrial.expected import Row
 from seatrial.outcome import Level
 from seatrial.plans import Planned
-from seatrial.plugin import OWN_CONFIGURATION, Listing
+from seatrial.plugin import LEFT_OUT, OWN_CONFIGURATION, Listing
 from seatrial.registry import Fault, Plan, importable
 from seatrial.report.pages import CheckPage, FaultLine, write_pages
 from seatrial.session import check_of, level_of, title_of
@@ -48,9 +49,13 @@ def collect(suites: Path) -> list[Listed]:
         raise UsageError(f"no folder of suites at {suites}")
     importable(suites)
     listing = Listing()
-    code = pytest.main(
-        [*OWN_CONFIGURATION, str(suites), "--collect-only", "-q", "-q", "--no-header"], plugins=[listing]
-    )
+    left_out = {name: os.environ.pop(name) for name in LEFT_OUT & os.environ.keys()}
+    try:
+        code = pytest.main(
+            [*OWN_CONFIGURATION, str(suites), "--collect-only", "-q", "-q", "--no-header"], plugins=[listing]
+        )
+    finally:
+        os.environ.update(left_out)
     if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise UsageError(f"{suites} cannot be collected; the lines above say why")
     return sorted(
@@ -69,7 +74,15 @@ def _listed(item: pytest.Item, root: Path) -> Listed:
     check, level = check_of(item), level_of(item)
     if check is None or level is None:
         raise UsageError(f"{item.nodeid}: a check takes one of {', '.join(map(str, Level))} in its signature")
-    row = Row(check.id, str(item.path.relative_to(root)), item.name, check.severity, level, check.alone)
+    row = Row(
+        check.id,
+        str(item.path.resolve().relative_to(root)),
+        item.name,
+        check.severity,
+        level,
+        check.alone,
+        check.plan is not None,
+    )
     return Listed(row, title_of(item), getattr(item, "function").__doc__ or "", check.component, check.plan)  # noqa: B009 - not on Item
 
 
@@ -98,11 +111,15 @@ def pages(rows: list[Listed], faults: Mapping[str, Fault], suites: Path) -> list
                 docstring=row.docstring,
                 faults=proofs,
                 source=f"{suites}/{row.expected.file}",
-                repeat=f"seatrial gate {row.expected.id}",
+                repeat=_repeat(row.expected),
                 runbook=f"docs/runbooks/{row.expected.suite}.md#{row.expected.id.lower()}",
             )
         )
     return made
+
+
+def _repeat(row: Row) -> str:
+    return f"seatrial gate {row.id}" + (f" --arm {row.level}=ENVIRONMENT" if row.level >= Level.DISRUPT else "")
 
 
 def write(rows: list[Listed], faults: Mapping[str, Fault], suites: Path, folder: Path) -> int:

@@ -36,6 +36,11 @@ class Lock:
             ) from None
         self.require_same()
 
+    def require_held(self) -> None:
+        """Raise UsageError unless the opened folder is locked: the kernel says so of each descriptor (proc_pid_fdinfo(5))."""
+        if "FLOCK" not in Path(f"/proc/self/fdinfo/{self.descriptor}").read_text():
+            raise UsageError(f"the lock of {self.name} is not held by whoever started this")
+
     def require_same(self) -> None:
         """Raise UsageError unless what is held is the state folder, and not one that stood there before."""
         if not self.state.exists() or not os.path.samestat(os.fstat(self.descriptor), self.state.stat()):
@@ -62,6 +67,8 @@ def held(state: Path, name: str, *, alone: bool, inherited: int | None = None) -
     try:
         if inherited is None:
             lock.take(alone=alone)
+        else:
+            lock.require_held()
         lock.require_same()
         yield lock
     finally:

@@ -6,17 +6,18 @@ A secret is never written into a profile; it is named by reference and read when
 """
 
 import difflib
+import hashlib
 import os
-import re
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from seatrial.declared import CloudSection, External
 from seatrial.errors import HarnessError, ProfileError
 from seatrial.outcome import Level
+from seatrial.profile_problems import problems
 from seatrial.profile_types import REFERENCE, Address, BaseUrl, Impact, Place, SecretRef, Section
 from seatrial.secrecy.references import Reference, read
 
@@ -216,6 +217,7 @@ class Profile(Section):
     accounts: tuple[Account, ...] = ()
     path: Path
     _readable: Level = PrivateAttr(Level.DESTROY)
+    _digest: str = PrivateAttr("")
 
     @model_validator(mode="after")
     def _no_credential_above_the_grant(self) -> "Profile":
@@ -275,6 +277,11 @@ class Profile(Section):
         """The plain files that references name, on this machine."""
         return tuple(self.path.parent / each.place for each in self.every_reference if each.kind == "file")
 
+    @property
+    def digest(self) -> str:
+        """The sha256 of what was read, in hexadecimal: the file may be another one by now."""
+        return self._digest
+
     def readable_at(self, level: Level) -> "Profile":
         """Return the same profile, by which no secret above that level can be read, nor by what is made of it."""
         limited = self.model_copy()
@@ -295,9 +302,12 @@ class Profile(Section):
 def load(path: Path) -> Profile:
     """Read and validate the profile at `path`; raises ProfileError with every problem at once."""
     try:
-        text = path.read_text()
+        content = path.read_bytes()
+        text = content.decode()
     except OSError as error:
         raise ProfileError(f"{path}: cannot read the profile: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"{path}: not TOML: not UTF-8 at byte {error.start}") from None
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -305,9 +315,8 @@ def load(path: Path) -> Profile:
     try:
         profile = Profile.model_validate({**data, "path": path.resolve()})
     except ValidationError as error:
-        lines = _line_numbers(text)
-        problems = sorted({_describe(path, lines, problem) for problem in error.errors()}, key=_line_of)
-        raise ProfileError("\n".join(problems)) from None
+        raise ProfileError("\n".join(problems(path, text, error, Profile))) from None
+    profile._digest = hashlib.sha256(content).hexdigest()  # noqa: SLF001 - of our own kind
     return _absolute(profile)
 
 
@@ -338,64 +347,3 @@ def _absolute(profile: Profile) -> Profile:
         return changed
 
     return profile.model_copy(update=rooted(profile))
-
-
-def _line_numbers(text: str) -> dict[tuple[str, ...], int]:
-    """Map each dotted key of the TOML text to the line it stands on; array tables count from 0."""
-    lines: dict[tuple[str, ...], int] = {}
-    table: tuple[str, ...] = ()
-    counts: dict[str, int] = {}
-    for number, line in enumerate(text.splitlines(), 1):
-        if header := re.match(r"^\s*\[\[\s*([^\]]+?)\s*\]\]", line):
-            index = counts.get(header[1], -1) + 1
-            counts[header[1]] = index
-            table = (*_dotted(header[1]), str(index))
-            lines[table] = number
-        elif header := re.match(r"^\s*\[\s*([^\]]+?)\s*\]", line):
-            table = _dotted(header[1])
-            lines[table] = number
-        elif key := re.match(r"""^\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"))*)\s*=""", line):
-            lines[(*table, *_dotted(key[1]))] = number
-    return lines
-
-
-def _dotted(text: str) -> tuple[str, ...]:
-    return tuple(part.strip("\"'") for part in re.findall(r"""[\w-]+|"[^"]*"|'[^']*'""", text))
-
-
-def _describe(path: Path, lines: dict[tuple[str, ...], int], problem: Any) -> str:
-    place = tuple(str(part) for part in problem["loc"] if part != "[key]")
-    line = next((lines[place[:end]] for end in range(len(place), 0, -1) if place[:end] in lines), 1)
-    name = ".".join(place) or "profile"
-    message = problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        close = difflib.get_close_matches(place[-1], _known_keys(place[:-1]), n=1)
-        message = "unknown key" + (f"; did you mean {close[0]!r}?" if close else "")
-    elif problem["type"] == "missing":
-        message = "is missing"
-    return f"{path}:{line}: {name}: {message}"
-
-
-def _known_keys(place: tuple[str, ...]) -> list[str]:
-    model: type[BaseModel] = Profile
-    for part in place:
-        if part not in model.model_fields:
-            continue
-        candidates = [
-            part_type for part_type in _types(model.model_fields[part].annotation) if issubclass(part_type, BaseModel)
-        ]
-        if candidates:
-            model = candidates[0]
-    return [name for name in model.model_fields if name != "path"]
-
-
-def _types(annotation: Any) -> list[type]:
-    return (
-        [annotation]
-        if isinstance(annotation, type)
-        else [found for part in get_args(annotation) for found in _types(part)]
-    )
-
-
-def _line_of(problem: str) -> int:
-    return int(problem.split(":")[1]) if problem.split(":")[1].isdigit() else 0

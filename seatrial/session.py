@@ -79,8 +79,12 @@ class Trial:
         return self.command + next((handle.repeat_options for handle in self.handles if handle.repeat_options), "")
 
     def note(self, when: str, error: BaseException | None) -> None:
-        """Take in how one phase (setup, call, teardown) ended; the first bad end stands."""
-        if error is None or self.outcome is not Outcome.PASSED:
+        """Take in how one phase (setup, call, teardown) ended; the first bad end stands, a later one is told beside it."""
+        if error is None:
+            return
+        if self.outcome is not Outcome.PASSED:
+            self.reason = "; ".join(filter(None, (self.reason, f"then {when}: {_named(error)}")))
+            self.log += _trace(error)
             return
         if isinstance(error, NotRun) and when == "setup":
             self.outcome, self.reason = Outcome.NOT_RUN, str(error)
@@ -95,8 +99,7 @@ class Trial:
             self.log = _trace(error)
         else:
             self.outcome, self.log = Outcome.INVALID, _trace(error)
-            what = str(error) or type(error).__name__
-            self.reason = what if isinstance(error, SeatrialError) else f"{type(error).__name__}: {what}"
+            self.reason = _named(error)
             if when != "call":
                 self.reason = f"{when}: {self.reason}"
 
@@ -142,6 +145,11 @@ class Trial:
             bytes_received=sum(part.bytes_received for part in prints),
             writes=sum(part.writes for part in prints),
         )
+
+
+def _named(error: BaseException) -> str:
+    what = str(error) or type(error).__name__
+    return what if isinstance(error, SeatrialError | Failure) else f"{type(error).__name__}: {what}"
 
 
 def _where(error: BaseException) -> str:

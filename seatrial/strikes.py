@@ -50,8 +50,8 @@ class Strikes:
 
 @contextmanager
 def interruptible(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on Ctrl-C before it is raised, for a check may catch that and go on."""
-    before = signal.getsignal(signal.SIGINT)
+    """Call `stop` on Ctrl-C, and on SIGTERM as if it were that, before it is raised, for a check may catch that and go on."""
+    before, ended = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         stop()
@@ -59,7 +59,9 @@ def interruptible(stop: Callable[[], None]) -> Iterator[None]:
             before(number, frame)
 
     signal.signal(signal.SIGINT, interrupted)
+    signal.signal(signal.SIGTERM, interrupted)
     try:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
+        signal.signal(signal.SIGTERM, ended)

@@ -15,10 +15,11 @@ from seatrial.plugin._outcomes import (
     pytest_runtest_protocol,
     pytest_runtest_setup,
 )
-from seatrial.plugin._sessions import pytest_sessionfinish, pytest_sessionstart, pytest_unconfigure
-from seatrial.plugin._state import NO_VERDICT, OWN_CONFIGURATION, Given, Listing, is_parallel
+from seatrial.plugin._sessions import pytest_cmdline_main, pytest_sessionfinish, pytest_sessionstart
+from seatrial.plugin._state import LEFT_OUT, NO_VERDICT, OWN_CONFIGURATION, Given, Listing, is_parallel
 
 __all__ = [
+    "LEFT_OUT",
     "NO_VERDICT",
     "OWN_CONFIGURATION",
     "Given",
@@ -28,6 +29,7 @@ __all__ = [
     "exercise",
     "observe",
     "pytest_addoption",
+    "pytest_cmdline_main",
     "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
@@ -37,7 +39,6 @@ __all__ = [
     "pytest_runtest_setup",
     "pytest_sessionfinish",
     "pytest_sessionstart",
-    "pytest_unconfigure",
 ]
 
 
@@ -67,3 +68,5 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "impact(level): what a check may do; set by its fixtures")
     if config.getoption("--arm") and is_parallel(config):
         raise pytest.UsageError("an armed run strikes: leave out -n")
+    if config.getoption("--seatrial-lock") is not None and config.getoption("--seatrial-results") is None:
+        raise pytest.UsageError("--seatrial-lock is for the stages of a gate, which give no verdict")

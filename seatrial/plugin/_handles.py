@@ -9,6 +9,7 @@ import pytest
 from seatrial.errors import HarnessError
 from seatrial.impact import HANDLES, Disrupt, Observe
 from seatrial.outcome import NOT_APPLICABLE, Level, Outcome
+from seatrial.platform import PlatformClient
 from seatrial.plugin._state import TRIAL, is_parallel, open_state
 from seatrial.registry import Check
 from seatrial.session import NotRun, check_of, level_of
@@ -17,7 +18,8 @@ from seatrial.strikes import interruptible
 
 def _running(handle: Observe, check: Check) -> set[str]:
     """Return the parts that the platform runs, where a check needs any and there is a platform."""
-    return set(handle.platform.status().parts) if check.needs and handle.profile.platform else set()
+    platform = handle.profile.platform  # asked past the handle: what the check itself measures is counted there
+    return set(PlatformClient(platform.socket).status().parts) if check.needs and platform else set()
 
 
 def _ended_by_interrupt(handle: Observe, session: pytest.Session) -> AbstractContextManager[None]:

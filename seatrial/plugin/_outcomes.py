@@ -63,8 +63,10 @@ def pytest_runtest_makereport(
     if isinstance(error, NotRun):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), item.reportinfo()[1] or 0, f"NOT-RUN: {error}")
-    elif error is not None and call.when == "call":
-        report.longrepr = open_state(item.config).environment.redactor.text(_told(trial))
+    elif error is not None:
+        redactor = open_state(item.config).environment.redactor
+        report.longrepr = redactor.text(_told(trial) if call.when == "call" else str(report.longrepr))
+        report.sections = [(name, redactor.text(text)) for name, text in report.sections]
     if call.when == "teardown":
         result = trial.result(open_state(item.config).environment.redactor)
         if (

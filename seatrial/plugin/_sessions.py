@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from seatrial.plugin._state import (
     STATE,
     VERDICT,
     Given,
+    Listing,
     State,
     is_parallel,
     open_state,
@@ -70,8 +72,6 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     """Leave the results to the caller, or rule on them and make the verdict the exit code."""
     config, state = session.config, session.config.stash.get(STATE, None)
     if state is None:
-        if exitstatus == pytest.ExitCode.OK and conclude.is_trial(config):
-            session.exitstatus = pytest.ExitCode.INTERRUPTED  # suites were named, and nothing was ruled
         return
     state.problems += [each for each in conclude.hooks(config) if each not in state.problems]
     if hasattr(config, "workerinput"):
@@ -109,12 +109,21 @@ def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
     )
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Write the reports and make the verdict the last line."""
-    if verdict := config.stash.get(VERDICT, None):
-        state = config.stash[STATE]
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """Write the reports and make the verdict the last line; 0 is for GO alone, whatever pytest was asked for in its place."""
+    code = yield
+    verdict = config.stash.get(VERDICT, None)
+    if verdict is None:
+        inside = plugin_of(config, Given) or plugin_of(config, Listing)
+        return pytest.ExitCode.INTERRUPTED if code == 0 and not inside and conclude.is_trial(config) else code
+    state = config.stash[STATE]
+    try:
         ended = [drill for drill in state.drills if drill.id in state.results]
         if answers.refused(ended, state.environment):
             plans.answers(ended, state.results, Console(highlight=False))
         conclude.publish(state.environment, verdict)
+    except OSError as error:
+        print(f"seatrial: the reports cannot be written: {error}", file=sys.stderr)
+        return pytest.ExitCode.INTERRUPTED
+    return pytest.ExitCode.INTERRUPTED if code == 0 and verdict.ruling.exit_code else code

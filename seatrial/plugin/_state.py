@@ -21,6 +21,8 @@ P = TypeVar("P")
 PROBLEMS = "seatrial problems"  # what a worker found wrong with the run as a whole
 NO_VERDICT = 7  # exit code of a stage: its results are in a file, and nobody may take it for a GO
 OWN_CONFIGURATION = ("-c", str(Path(__file__).parent.with_name("pytest.toml")), "--rootdir", ".")
+LEFT_OUT = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE"}
+"""Variables that would change how pytest or Python run checks, from whoever's shell."""
 TRIAL = pytest.StashKey[Trial]()
 STATE = pytest.StashKey["State"]()
 VERDICT = pytest.StashKey[Verdict]()

@@ -63,7 +63,7 @@ def _source(record: Record, registry: Registry, found: Figures) -> list[str]:
     if since or gone:
         lines += [
             "",
-            f"Since then {len(since)} faults have come and {len(gone)} have gone; this page says nothing of them.",
+            f"Faults that came since then: {len(since)}; that went: {len(gone)}. This page says nothing of them.",
         ]
     return lines
 
@@ -110,6 +110,7 @@ def _table(found: Figures, registry: Registry) -> list[str]:
 
 def _unproven(found: Figures, registry: Registry) -> list[str]:
     proven = proven_checks(found.faults.values())
+    unasked = sorted(registry.faults.keys() - found.faults.keys())
     unproven = [check for check in registry.checks if not proven[check.expected.id]]
     blockers = [check.expected.id for check in unproven if check.expected.severity is Severity.BLOCKER]
     return [
@@ -121,7 +122,11 @@ def _unproven(found: Figures, registry: Registry) -> list[str]:
         "",
         f"Not asked: {_ids(found.never_asked)}.",
         "",
-        f"Faults that this run has not asked, whatever the reason: {_ids(sorted(registry.faults.keys() - found.faults.keys()))}.",
+        f"<details><summary>Faults that this run has not asked, whatever the reason: {len(unasked)}</summary>",
+        "",
+        f"{_ids(unasked)}.",
+        "",
+        "</details>",
         "",
         f"Blockers whose faults are all of one kind (`faults/one_kind.toml` says why): {_ids(registry.of_one_kind())}.",
     ]

@@ -60,7 +60,8 @@ def head(title: str, verdict: Mapping[str, Any]) -> list[str]:
     """Return the first lines of what a verdict answers: which trial it was."""
     trial = (
         f"Environment **{verdict['environment']}**, release `{verdict['release']}`, trial of {verdict['started_at']}, "
-        f"verdict **{verdict['verdict']}** for scope *{verdict['scope']}* at level *{verdict['level']}*."
+        f"verdict **{verdict['verdict']}** for scope *{verdict['scope']}* at level *{verdict['level']}*, "
+        f"{verdict['signature']}."
     )
     return [_MADE, "", f"# {title}", "", trial]
 

@@ -23,7 +23,11 @@ _PRIVATE = 0o600
 def add_verbs(command: argparse.ArgumentParser, with_profile: Callable[[argparse.ArgumentParser], None]) -> None:
     """Add generate, rotate and verify to the command line."""
     verbs = command.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=type(command))
-    make = verbs.add_parser("generate", help="random values for names of the SOPS file that have none")
+
+    def verb(name: str, text: str) -> argparse.ArgumentParser:
+        return verbs.add_parser(name, help=text, description=text)
+
+    make = verb("generate", "random values for names of the SOPS file that have none")
     make.add_argument(
         "names", nargs="*", metavar="NAME", help="default: the accounts' passwords and the key of verdicts"
     )
@@ -36,14 +40,14 @@ def add_verbs(command: argparse.ArgumentParser, with_profile: Callable[[argparse
             generate_key(profile, given.key) if given.key else generate(profile, given.names, given.recipient)
         )
     )
-    replace = verbs.add_parser("rotate", help="new values; without names a new data key for every SOPS file")
-    replace.add_argument("names", nargs="*", metavar="NAME")
+    replace = verb("rotate", "new values; without names a new data key for every SOPS file")
+    replace.add_argument("names", nargs="*", metavar="NAME", help="default: none, a new data key for every SOPS file")
     replace.add_argument("--retire", action="store_true", help="end the overlap of a running platform's secret")
     replace.set_defaults(verb=lambda profile, given: rotate(profile, given.names, retire=given.retire))
-    look = verbs.add_parser("verify", help="find every secret, with private keys where they may be")
+    look = verb("verify", "find every secret, with private keys where they may be")
     look.set_defaults(verb=lambda profile, _: verify(profile))
-    for verb in (make, replace, look):
-        with_profile(verb)
+    for each in (make, replace, look):
+        with_profile(each)
 
 
 def generate(profile: Profile, names: Sequence[str], recipients: Sequence[str]) -> int:

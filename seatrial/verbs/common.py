@@ -83,6 +83,8 @@ def last_verdict(out: Path = OUT) -> dict[str, Any]:
     verdict: dict[str, Any] | None = read_json(out / "verdict.json")
     if verdict is None:
         raise UsageError(f"no {out / 'verdict.json'}: run `seatrial gate` first")
+    if not isinstance(verdict, dict) or "results" not in verdict:
+        raise UsageError(f"{out / 'verdict.json'} is no verdict")
     return verdict
 
 

@@ -15,15 +15,19 @@ def add_to(verbs: Verbs) -> None:
     """Add the verbs."""
     checks = verbs.add("checks", _checks, "list the checks")
     with_suites(checks)
-    checks.add_argument("--faults", type=Path, action="append")
-    checks.add_argument("--json", action="store_true")
+    checks.add_argument(
+        "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
+    )
+    checks.add_argument("--json", action="store_true", help="as JSON")
     checks.add_argument(
         "--write-expected", action="store_true", help="write SUITES/expected.toml from what is collected"
     )
     checks.add_argument("--write-pages", type=Path, metavar="DIR", help="write one page per check")
     faults = verbs.add("faults", _faults, "list the faults")
-    faults.add_argument("--faults", type=Path, action="append")
-    faults.add_argument("--json", action="store_true")
+    faults.add_argument(
+        "--faults", type=Path, action="append", help="folder of faults (default: faults; may be repeated)"
+    )
+    faults.add_argument("--json", action="store_true", help="as JSON")
 
     with_suites(
         verbs.add(
@@ -32,7 +36,9 @@ def add_to(verbs: Verbs) -> None:
     )
     profile = verbs.add("profile", _profile, "work with profiles")
     actions = profile.add_subparsers(dest="action", required=True, metavar="ACTION", parser_class=Parser)
-    actions.add_parser("check", help="report every problem of a profile with file and line").add_argument("file")
+    actions.add_parser("check", help="report every problem of a profile with file and line").add_argument(
+        "file", help="the profile's path"
+    )
 
 
 def _checks(options: argparse.Namespace) -> int:

@@ -20,11 +20,11 @@ def add_to(verbs: Verbs) -> None:
     listed.add_argument(
         "--suite", action="append", default=[], metavar="NAME", help="only this suite (may be repeated)"
     )
-    listed.add_argument("--title", default="Checklist")
+    listed.add_argument("--title", default="Checklist", help="what stands above it (default: Checklist)")
     listed.add_argument(
         "--rows", type=Path, metavar="FILE", help="answer the rows of this file (TOML) instead, with a sign-off"
     )
-    listed.add_argument("--write", type=Path, required=True, metavar="FILE")
+    listed.add_argument("--write", type=Path, required=True, metavar="FILE", help="where to")
     listed.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
     proven = verbs.add("proof", _proof, "write what the last prove has proven, and what a failing gate diagnoses by")
     proven.add_argument(
@@ -36,7 +36,7 @@ def add_to(verbs: Verbs) -> None:
     )
     proven.add_argument("--write", type=Path, default=proof.KNOWN.parent, metavar="DIR", help="default: docs")
     report = verbs.add("report", _report, "build the Allure site from the last verdict's results")
-    report.add_argument("--out", type=Path, default=OUT)
+    report.add_argument("--out", type=Path, default=OUT, help=f"folder of reports (default: {OUT})")
 
 
 def _checklist(options: argparse.Namespace) -> int:

@@ -24,7 +24,12 @@ if TYPE_CHECKING:
 
 def add_to(verbs: Verbs) -> None:
     """Add the verb."""
-    prove = verbs.add("prove", _prove, "break the environment on purpose and demand that each check notices")
+    prove = verbs.add(
+        "prove",
+        _prove,
+        "break the environment on purpose and demand that each check notices (exit 0 all caught, 1 not all, 2 not healthy or "
+        "interrupted by an error, 3 usage)",
+    )
     with_profile(prove)
     with_arm(prove, "allow destroy (a disposable environment needs no arming)")
     with_suites(prove)
@@ -67,12 +72,13 @@ def _prove(options: argparse.Namespace) -> int:
     environment, console = opened_to_strike(options), Console(highlight=False)
     profile = environment.profile
     chosen, elsewhere = _chosen(options, profile)
+    earlier = _earlier() if options.resume else None
     prover = prove.Prover(environment, options.suites, expected.read(options.suites))
     with hosting.booted(profile, alone=environment.armed), contextlib.ExitStack() as ending:
         ending.callback(close_clients, environment.clients)
         conclude.ready(environment)
         environment.check_secrets()
-        record = _record(options, environment)
+        record = _record(options, environment, earlier)
         for line in elsewhere:
             console.print(line, markup=False, soft_wrap=True)
         tried = record.times()
@@ -108,18 +114,22 @@ def _prove(options: argparse.Namespace) -> int:
     return 0 if caught == len(record.trials) else 1
 
 
-def _record(options: argparse.Namespace, environment: Environment) -> proof.Record:
-    """Return the record to add to: a new one, or the last one where it is to be resumed."""
+def _earlier() -> proof.Record:
+    """Return the record to go on with, before anything is booted for it."""
+    if (earlier := proof.last(OUT)) is None:
+        raise UsageError(f"nothing to resume: there is no {OUT / proof.NAME}")
+    return earlier
+
+
+def _record(options: argparse.Namespace, environment: Environment, earlier: proof.Record | None) -> proof.Record:
+    """Return the record to add to: a new one, or the earlier one where it is to be resumed."""
     profile, tree = environment.profile, _tree(options, environment.profile)
     _, elsewhere = applicable(FAULTS.values(), profile.expect.not_applicable)
     titles = {name: FAULTS[name].title for name in sorted(FAULTS)}
     record = proof.Record(
         profile.name, conclude.release_of(environment), tree, _now(), known=titles, elsewhere=elsewhere
     )
-    if options.resume:
-        earlier = proof.last(OUT)
-        if earlier is None:
-            raise UsageError(f"nothing to resume: there is no {OUT / proof.NAME}")
+    if earlier is not None:
         record.continues(earlier)
     return record
 

@@ -21,18 +21,21 @@ def add_to(verbs: Verbs) -> None:
             "heal", _heal, "replay the undo log after a trial was killed; starts the environment first if it is down"
         )
     )
-    for name, text in (("up", "start the environment"), ("status", "show its parts")):
+    for name, text in (("up", "start the environment"), ("status", "show its parts (exit 0 all ready, 1 not)")):
         with_profile(verbs.add(name, _platform, text))
-    with_profile(verbs.add("down", _down, "stop it, unless a trial is running on it"))
+    with_profile(verbs.add("down", _down, "stop the environment, unless a trial is running on it"))
     logs = verbs.add("logs", _logs, "print a part's last log lines")
     with_profile(logs)
     logs.add_argument("part", help="for example api-1")
-    logs.add_argument("--lines", type=int, default=100)
+    logs.add_argument("--lines", type=int, default=100, metavar="N", help="how many (default: 100)")
     traces.add_verb(verbs.add, with_profile)
 
 
 def _heal(options: argparse.Namespace) -> int:
     profile = load(find(options.profile))
+    if profile.platform is None:
+        print(f"nothing to heal on {profile.name}: it has no [platform], so nothing can have been struck")
+        return 0
     environment = Environment(profile, Arming(profile.max_impact))
     if not environment.undo_log.pending():
         print(f"nothing to heal on {profile.name}: no strike is waiting to be undone")
@@ -42,9 +45,18 @@ def _heal(options: argparse.Namespace) -> int:
             print(f"{profile.name} is down: starting it first")
             if hosting.call(profile, "up"):
                 raise EnvironmentFault(f"{profile.name} did not start; its lines above say why")
-        for entry in environment.undo_strikes():
-            print(f"undone {entry}")
-        close_clients(environment.clients)
+        struck = environment.undo_log.pending()
+        try:
+            environment.undo_strikes()
+        except Exception as error:
+            raise EnvironmentFault(
+                f"{profile.name} is not whole: {error}\n  mend what it names (`seatrial status`, `logs PART`), and heal again"
+            ) from error
+        finally:
+            left = environment.undo_log.pending()
+            for entry in struck:
+                print(f"still struck: {entry}" if entry in left else f"undone {entry}")
+            close_clients(environment.clients)
     print(f"{profile.name} is whole again")
     return 0
 

@@ -131,6 +131,8 @@ def _soak(options: argparse.Namespace) -> int:
     environment, console = opened(options), Console(highlight=False)
     profile = environment.profile
     scope = expected.select(expected.read(options.suites), options.only)
+    if options.resume and series.read(FILE) is None:
+        raise UsageError(f"no series in {FILE} to go on with")
     with hosting.booted(profile, alone=environment.armed) as boot:
         of = series.common(
             profile.name,

@@ -1,13 +1,15 @@
 """`seatrial gate`, `drill` and `load`: what ends in a verdict."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
-from seatrial import conclude, inventory, plans
+from seatrial import conclude, expected, inventory, plans
 from seatrial.errors import UsageError
 from seatrial.load import commands as load_commands
+from seatrial.plans import Planned
 from seatrial.profile import find, load
 from seatrial.report.figures import with_figures
 from seatrial.verbs.common import Verbs, count, last_verdict, opened, with_arm, with_profile, with_suites
@@ -63,31 +65,36 @@ def _gate(options: argparse.Namespace) -> int:
 def _drill(options: argparse.Namespace) -> int:
     from seatrial import gate  # noqa: PLC0415 - pytest is needed by a few commands only
 
-    drills = {row.id: row for row in inventory.planned(options.suites)}
-    if unknown := [name for name in options.only if name not in drills]:
-        raise UsageError(f"no drill {unknown[0]!r} (there are: {', '.join(drills)})")
-    wanted = [name for name in drills if not options.only or name in options.only]
+    listed = [row.id for row in expected.read(options.suites) if row.drill]
+    if unknown := [name for name in options.only if name not in listed]:
+        raise UsageError(f"no drill {unknown[0]!r} (there are: {', '.join(listed)})")
+    wanted = [name for name in listed if not options.only or name in options.only]
     if not wanted:
         raise UsageError(f"no drills in {options.suites}")
     console = Console(highlight=False)
-    if options.dry_run:
-        environment_name = load(find(options.profile)).name
-        for name in wanted:
-            plans.tell(drills[name], environment_name, console)
-        return 0
-    if options.write_figures:
-        try:
-            page = options.write_figures.read_text()
-        except OSError as error:
-            raise UsageError(f"{options.write_figures}: {error.strerror}") from None
-        options.write_figures.write_text(with_figures(page, [drills[name] for name in wanted], last_verdict()))
-        print(f"wrote {options.write_figures}: {len(wanted)} drills")
-        return 0
+    if options.dry_run or options.write_figures:
+        return _told(options, [each for each in inventory.planned(options.suites) if each.id in wanted], console)
+    # No suite is imported in this process: it rules and signs.
     environment = opened(options)
     conclude.withdraw()
     verdict = gate.run(environment, options.suites, wanted, options.arm, console, times=options.times)
     conclude.publish(environment, verdict, with_site=True, sign=True)
     return verdict.ruling.exit_code
+
+
+def _told(options: argparse.Namespace, drills: Sequence[Planned], console: Console) -> int:
+    """Say what the drills would strike, or write what the last verdict measured of them; strike nothing."""
+    if options.dry_run:
+        for drill in drills:
+            plans.tell(drill, load(find(options.profile)).name, console)
+        return 0
+    try:
+        page = options.write_figures.read_text()
+    except OSError as error:
+        raise UsageError(f"{options.write_figures}: {error.strerror}") from None
+    options.write_figures.write_text(with_figures(page, drills, last_verdict()))
+    print(f"wrote {options.write_figures}: {len(drills)} drills")
+    return 0
 
 
 def _load(options: argparse.Namespace) -> int:

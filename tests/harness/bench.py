@@ -71,9 +71,8 @@ class Bench:
             for name, severity, rest, test, fixtures in CHECK.findall(file.read_text()):
                 level = max((Level.parse(word) for word in WORDS.findall(fixtures)), default=Level.OBSERVE)
                 place = str(file.relative_to(root))
-                rows.append(
-                    expected.Row(name, place, test, Severity(severity.lower()), level, alone="alone=True" in rest)
-                )
+                marks = ("alone=True" in rest, "plan=" in rest)
+                rows.append(expected.Row(name, place, test, Severity(severity.lower()), level, *marks))
         expected.write(root, rows)
 
     def gate(self, *arguments: str) -> Run:
@@ -82,17 +81,12 @@ class Bench:
 
     def pytest(self, *arguments: str, env: dict[str, str] | None = None) -> Run:
         """Run raw pytest on the suites."""
-        base = (
-            "-m",
-            "pytest",
-            "-c",
-            str(Path("pyproject.toml").resolve()),
-            "--rootdir",
-            str(self.folder),
-            "--profile",
-            "here.toml",
-        )
-        return self.run(*base, *(arguments or ("suites",)), env=env)
+        return self.run("-m", "pytest", *self.raw(), *(arguments or ("suites",)), env=env)
+
+    def raw(self) -> tuple[str, ...]:
+        """Return the options that raw pytest is given."""
+        configuration = str(Path("pyproject.toml").resolve())
+        return ("-c", configuration, "--rootdir", str(self.folder), "--profile", "here.toml")
 
     def run(self, *arguments: str, env: dict[str, str] | None = None) -> Run:
         """Run Python with the arguments in the bench's folder."""

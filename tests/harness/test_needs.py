@@ -33,6 +33,22 @@ def test_what_a_check_needs_decides_whether_it_is_run(tiny: Tiny) -> None:
     assert run.reason("INF-TC-02") == "nothing runs beacon here: `seatrial logs platform` says why"
 
 
+EMPTY = """
+@check("INF-TC-03", severity=BLOCKER, component="port", needs=("lamp",))
+def test_empty(observe):
+    '''It measures nothing.'''
+"""
+
+
+def test_asking_what_runs_is_no_measure_of_the_checks_own(tiny: Tiny) -> None:
+    tiny.suite(EMPTY)
+
+    run = tiny.pytest()
+
+    assert (run.code, run.outcome("INF-TC-03")) == (2, "INVALID"), run.output
+    assert run.reason("INF-TC-03").startswith("nothing was measured")
+
+
 def test_without_a_platform_nothing_that_needs_its_parts_is_run(bench: Bench) -> None:
     bench.suite(OPEN.replace('component="port"', 'component="port", needs=("lamp",)'))
 

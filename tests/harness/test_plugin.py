@@ -68,6 +68,7 @@ def test_what_the_profile_calls_not_applicable_is_not_run_with_its_reason(bench:
         ("observe.target('missing')", "the profile has no targets.missing"),
         ("observe.redis.config_set('a', 'b')", "AttributeError"),
         ("with observe.cases(at_least=2) as cases:\n        with cases('one'): pass", "1 cases were tried, at least 2"),
+        ("with observe.cases(at_least=len([])): pass", "0 cases were tried, at least 1"),
     ],
 )
 def test_what_was_not_measured_is_invalid_and_exit_2(bench: Bench, statement: str, reason: str) -> None:

@@ -63,6 +63,16 @@ class Tiny(Bench):
             env={**os.environ, "PYTHONPATH": str(Path.cwd())},
         )
 
+    def start_pytest(self, *arguments: str) -> "subprocess.Popen[bytes]":
+        """Start raw pytest on the suites and go on."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "pytest", *self.raw(), *arguments],
+            cwd=self.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
+        )
+
     def end(self) -> None:
         """Have the platform end."""
         assert down(self.state) == 0

@@ -22,14 +22,14 @@ def text(record: Record) -> str:
 def test_it_names_its_run_and_what_has_changed_since(text: str) -> None:
     assert "release `r1`, tree `t1`, from 2026-11-01T10:00:00+00:00 to 2026-11-01T11:00:00+00:00" in text
     assert "3 of the 5 faults that there were then have been asked, 1 have no meaning in this environment" in text
-    assert "Since then 1 faults have come and 1 have gone" in text
+    assert "Faults that came since then: 1; that went: 1." in text
 
 
 def test_it_tells_rates_and_what_was_not_asked(text: str) -> None:
     assert "| caught for the stated reason, of the faults in effect | 1 of 2, 50.0%" in text
     assert "| missed | `silent`: was PASSED |" in text
     assert "| applicable and not asked | 1 |" in text
-    assert "Faults that this run has not asked, whatever the reason: new, unasked." in text
+    assert "Faults that this run has not asked, whatever the reason: 2</summary>\n\nnew, unasked." in text
     assert "Not asked: INF-TC-04." in text
     assert "Asked, and turned red by no fault: INF-TC-02, INF-TC-03." in text
 

@@ -34,6 +34,7 @@ def verdict(*rows: dict[str, Any]) -> dict[str, Any]:
         "release": "r1",
         "scope": "all",
         "level": "observe",
+        "signature": "not signed: the profile names no key",
         "started_at": "2026-01-01T00:00:00+00:00",
         "missing": ["SEC-TC-99"],
         "results": list(rows),

@@ -1,5 +1,6 @@
 """Two trials at once: what keeps the second one out, and what cannot be taken away."""
 
+import fcntl
 import os
 import shutil
 import signal
@@ -88,6 +89,7 @@ def test_a_folder_that_is_made_anew_is_another_one(tmp_path: Path) -> None:
     state = tmp_path / "state"
     state.mkdir()
     before = os.open(state, os.O_RDONLY)
+    fcntl.flock(before, fcntl.LOCK_EX)
     shutil.move(state, tmp_path / "aside")
     state.mkdir()
 
@@ -97,6 +99,17 @@ def test_a_folder_that_is_made_anew_is_another_one(tmp_path: Path) -> None:
     ):
         raise AssertionError("held")
     os.close(before)
+
+
+def test_a_folder_that_is_opened_and_not_held_is_no_lock(tmp_path: Path) -> None:
+    opened = os.open(tmp_path, os.O_RDONLY)
+
+    with (
+        pytest.raises(UsageError, match="the lock of here is not held"),
+        held(tmp_path, "here", alone=True, inherited=opened),
+    ):
+        raise AssertionError("held")
+    os.close(opened)
 
 
 @pytest.mark.parametrize(("place", "words"), [("file", "cannot be held: Not a directory"), ("nothing", "is down")])
