@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 
-from system.platforms.local import accounts, kept
+from system.platforms.local import accounts
 from system.platforms.local.bootstrap_postgres import DATABASE, bootstrap
 from system.platforms.local.buckets import ensure_buckets, require_buckets
 from system.platforms.local.errors import PartFailed
@@ -128,7 +128,7 @@ class _Start:
             self._step("in sync", self._instance.cluster.in_sync("postgres-standby")),
             *(self._part(name) for name in ("backups", *watching[:1])),
         )
-        await self._step("kept", asyncio.to_thread(kept.keep, self._instance.layout))
+        await self._step("kept", self._instance.keeping.keep())
         # Last: before, every alert would be about the start.
         await asyncio.gather(*(self._part(name) for name in watching[1:]))
 

@@ -3,10 +3,10 @@
 import asyncio
 import signal
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from system.platforms.local import accounts, kept, leaks, links, live_migrations, region, reports, strengths
+from system.platforms.local import accounts, leaks, links, live_migrations, region, reports, strengths
 from system.platforms.local.arguments import Arguments
 from system.platforms.local.base_backup import back_up
 from system.platforms.local.ca import LEAF_DAYS
@@ -44,8 +44,6 @@ class Calls:
         self._rollout = Rollout(instance)
         self._scratch = ScratchServers(instance)
         self._rotation = Rotation(instance)
-        self._hold = False  # the plan is not kept up
-        self._keeping = asyncio.Lock()
         self._table: dict[tuple[str, str], _Handler] = {
             ("GET", "status"): self._status,
             ("GET", "logs"): self._logs,
@@ -240,21 +238,16 @@ class Calls:
 
     async def _plan(self, arguments: Arguments) -> Answer:
         arguments.finish()
-        return await asyncio.to_thread(kept.report, self._instance.layout)
+        return await self._instance.keeping.report()
 
     async def _keep(self, arguments: Arguments) -> Answer:
         without, hold = arguments.names("without"), arguments.flag("hold")
         arguments.finish()
-        self._hold = False
-        await self._keep_plan(without)
-        self._hold = hold
+        keeping = self._instance.keeping
+        keeping.held = False
+        await keeping.keep(without)
+        keeping.held = hold
         return {}
-
-    async def _keep_plan(self, without: Sequence[str] = ()) -> None:
-        async with self._keeping:
-            if self._hold:
-                return
-            await asyncio.to_thread(kept.keep, self._instance.layout, without)
 
     async def _switchover(self, arguments: Arguments) -> Answer:
         to, started = arguments.text("to"), time.monotonic()
@@ -326,14 +319,14 @@ class Calls:
         arguments.finish()
         async with self._instance.changing:
             answer = await (self._rotation.begin(name) if step == "begin" else self._rotation.complete(name))
-            await self._keep_plan()
+            await self._instance.keeping.keep()
         return answer
 
     async def _account(self, arguments: Arguments) -> Answer:
         email = arguments.text("email")
         arguments.finish()
         path = await accounts.make(self._instance, email)
-        await self._keep_plan()
+        await self._instance.keeping.keep()
         return {"email": email, "password_file": str(path)}
 
     async def _migrate(self, arguments: Arguments) -> Answer:

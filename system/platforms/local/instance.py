@@ -16,6 +16,7 @@ from system.platforms.local.cluster import Cluster
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.history import History
 from system.platforms.local.keeper import Keeper, State
+from system.platforms.local.keeping import Keeping
 from system.platforms.local.layout import Layout
 from system.platforms.local.listeners import Listener
 from system.platforms.local.part import Part
@@ -102,6 +103,7 @@ class Instance:
 
     def __post_init__(self) -> None:
         self.secrets = SecretFiles(self.layout.secrets)
+        self.keeping = Keeping(self.layout, self.children)
         self.secrets.make_all()
         settle(self.secrets)
         self.authority = Authority(self.layout.ca)

@@ -2,8 +2,11 @@
 
 The plan is one file. Names stand in it in the clear, values do not. It is written anew whenever a secret is made or replaced.
 On this machine the age key lies beside it, as it would with whoever is on call and in no region.
+
+Run as a module it keeps the plan, or prints what it names as one line of JSON: see `keeping`.
 """
 
+import argparse
 import json
 import os
 import shutil
@@ -86,11 +89,15 @@ class Plan:
 
 
 def keep(layout: Layout, without: Collection[str] = ()) -> None:
-    """Write the plan anew; raises PlatformError when it cannot be encrypted."""
+    """Write the plan anew; raises PlatformError when it cannot be encrypted, and then it is as it was."""
     plan = Plan.of(layout).without(without)
     text = json.dumps({_FILES: plan.files, _LINKS: plan.links, _BUCKETS: plan.buckets})
     formats = ["--input-type=json", "--output-type=json", f"--filename-override={layout.plan.name}"]
     sealed = _sops(layout, ["encrypt", f"--age={_recipient(layout)}", *formats], text)
+    if not _seals(sealed, plan):
+        raise PlatformError(
+            f"{layout.plan}: sops encrypt gave something else than the plan, encrypted: it stays as it was"
+        )
     half = layout.plan.with_suffix(".half")
     half.write_text(sealed)
     half.rename(layout.plan)
@@ -119,6 +126,35 @@ def report(layout: Layout) -> dict[str, Any]:
     return {"secrets": names, "buckets": list(sealed[_BUCKETS]), "current": current}
 
 
+def main(arguments: list[str]) -> None:
+    """Keep the plan, or report; ends with one line and exit code 1 when that cannot be done."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--state", type=Path, required=True)
+    parser.add_argument("--base-port", type=int, required=True)
+    parser.add_argument("act", choices=("keep", "report"))
+    parser.add_argument("without", nargs="*", help="secrets and buckets that are left out of what is kept")
+    options = parser.parse_args(arguments)
+    layout = Layout.of(options.state, options.base_port)
+    try:
+        if options.act == "keep":
+            keep(layout, options.without)
+        else:
+            print(json.dumps(report(layout)))
+    except PlatformError as error:
+        sys.exit(str(error))
+
+
+def _seals(sealed: str, plan: Plan) -> bool:
+    """Say whether a text has every name of the plan, and of its values none in the clear."""
+    try:
+        found = json.loads(sealed)
+        files = found[_FILES]
+        same = (files.keys(), found[_LINKS], tuple(found[_BUCKETS])) == (plan.files.keys(), plan.links, plan.buckets)
+        return same and bool(found["sops"]["mac"]) and all(value.startswith("ENC[") for value in files.values())
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
 def _recipient(layout: Layout) -> str:
     layout.kept.mkdir(mode=0o700, exist_ok=True)
     if not layout.age_key.exists():
@@ -144,3 +180,7 @@ def _sops(layout: Layout, arguments: list[str], given: str = "") -> str:
         said = " ".join(done.stderr.split())[:300] or "no reason given"
         raise PlatformError(f"{layout.plan}: sops {arguments[0]} failed: {said}")
     return done.stdout
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
