@@ -16,9 +16,9 @@ from system.common.queue import progress_key
 from system.worker import metrics
 from system.worker.backoff import Backoff
 from system.worker.encoder import Encoder
-from system.worker.errors import DiskFullError, LeaseLostError, OutageError
+from system.worker.errors import DiskFullError, LeaseLostError, OutageError, PipelineError
 from system.worker.jobs import Job, Jobs
-from system.worker.preview import make_preview
+from system.worker.preview import Preview, make_preview
 from system.worker.source import Limits
 from system.worker.storage import JobStorage
 from system.worker.stream import Entry, JobStream
@@ -98,13 +98,7 @@ class Attempts:
                 reporter.cancel()
             if not await self._until_known(self._jobs.extend, job):
                 raise LeaseLostError("the lease was lost before publishing")
-            trace = trace_id.get()
-            await self._storage.publish(job.asset_id, POSTER, "image/jpeg", preview.poster, trace)
-            await self._storage.publish(job.asset_id, VIDEO, "video/mp4", preview.video, trace)
-        if not await self._until_known(self._jobs.finish, job):
-            if not await self._jobs.exists(job):
-                await self._storage.withdraw(job.asset_id, (VIDEO, POSTER))
-            raise LeaseLostError("the job had another owner or was gone when its preview was published")
+            await self._publish(job, preview)
         metrics.job_seconds.observe(time.monotonic() - started_s)
         log.info(
             "preview ready",
@@ -116,6 +110,26 @@ class Attempts:
                 "encoder": encoder.name,
             },
         )
+
+    async def _publish(self, job: Job, preview: Preview) -> None:
+        """Upload both results and make them visible; however that ends, nothing stays of an asset that was deleted meanwhile."""
+        trace, visible = trace_id.get(), False
+        try:
+            await self._storage.publish(job.asset_id, POSTER, "image/jpeg", preview.poster, trace)
+            await self._storage.publish(job.asset_id, VIDEO, "video/mp4", preview.video, trace)
+            visible = await self._until_known(self._jobs.finish, job)
+        finally:
+            if not visible:
+                await self._withdraw_if_deleted(job)
+        if not visible:
+            raise LeaseLostError("the job had another owner or was gone when its preview was published")
+
+    async def _withdraw_if_deleted(self, job: Job) -> None:
+        try:
+            if not await self._jobs.asset_exists(job):
+                await self._storage.withdraw(job.asset_id, (VIDEO, POSTER))
+        except (psycopg.Error, OutageError, PipelineError) as error:
+            log.warning("a deleted asset may have left its preview", extra={"reason": str(error)})
 
     async def _keep(self, job: Job, entry: Entry) -> None:
         """Extend lease and entry until the lease is known to be lost; an outage is not that."""

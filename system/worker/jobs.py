@@ -142,9 +142,10 @@ class Jobs:
         """Put the job back; `forgive` takes the attempt off the count (the job was not at fault)."""
         return await self._change(_RELEASE, self._values(job.id, reason=reason, forgive=int(forgive)))
 
-    async def exists(self, job: Job) -> bool:
-        """Tell whether the job, and so its asset, is still there."""
-        return await self._row(job.id) is not None
+    async def asset_exists(self, job: Job) -> bool:
+        """Tell whether the job's asset is still there; the job alone goes when another takes its place."""
+        async with self._connection() as connection:
+            return (await connection.execute("select id from assets where id = %s", (job.asset_id,))).rowcount == 1
 
     async def _row(self, job_id: UUID) -> dict[str, Any] | None:
         async with self._connection() as connection:

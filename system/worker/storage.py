@@ -1,7 +1,9 @@
 """Fetch originals and publish previews, with every byte's checksum compared on the way."""
 
+import asyncio
 import base64
 import hashlib
+import io
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +23,19 @@ T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
 GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 OUTAGE_STATUSES = frozenset({401, 403, 429})
+
+
+class _Stoppable(io.BufferedReader):
+    """A file that can be read until `stop` is set."""
+
+    def __init__(self, path: Path, stop: threading.Event) -> None:
+        super().__init__(path.open("rb", buffering=0))
+        self._stop = stop
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._stop.is_set():
+            raise PipelineError("told to stop")
+        return super().read(size)
 
 
 class JobStorage:
@@ -58,10 +73,14 @@ class JobStorage:
             stop.set()
 
     async def publish(self, asset_id: UUID, name: str, content_type: str, path: Path, trace: str) -> None:
-        """Upload one result under its fixed key; the store verifies the checksum."""
+        """Upload one result under its fixed key; the store verifies the checksum.
+
+        A caller that is cancelled waits until the upload has been broken off or has ended: afterwards no object comes to be.
+        """
+        stop = threading.Event()
 
         def upload(s3: "S3Client") -> None:
-            with path.open("rb") as file:
+            with _Stoppable(path, stop) as file:
                 digest = hashlib.file_digest(file, "sha256")
                 file.seek(0)
                 s3.put_object(
@@ -73,7 +92,12 @@ class JobStorage:
                     Metadata={"sha256": digest.hexdigest(), "trace": trace},
                 )
 
-        await self._call(upload)
+        uploading = asyncio.create_task(self._call(upload))
+        try:
+            await asyncio.shield(uploading)
+        finally:
+            stop.set()
+            await asyncio.wait({uploading})
 
     async def withdraw(self, asset_id: UUID, names: tuple[str, ...]) -> None:
         """Delete results whose asset has been deleted in the meantime."""
