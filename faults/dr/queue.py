@@ -51,3 +51,21 @@ class DeadLettersDropped(PatchedRelease):
             replace="lambda: self._stream.end(entry)",
         )
     ]
+
+
+@fault(
+    "dead-letters-for-ever",
+    kind="code",
+    caught_by={"DR-WK-02": "no dead letter of an asset that is gone"},
+    takes_s=60.0,
+)
+class DeadLettersForEver(PatchedRelease):
+    """Letters outlive the assets that they are about: the stream only grows, and nobody reads it any more.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(file="system/worker/service.py", find="        await self._relay.drop_letters()\n", replace="")
+    ]

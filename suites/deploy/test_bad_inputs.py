@@ -63,7 +63,7 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
                 require(now == workers, what, f"{now}, was {workers}", "worker")
         with cases("dead letters"):
             letters = exercise.redis.read("XLEN", DEAD)
-            require(letters == dead_letters, f"{dead_letters} dead letters, as before", f"{letters}", "redis")
+            require(letters <= dead_letters, f"{dead_letters} dead letters, as before, or fewer", f"{letters}", "redis")
     exercise.evidence("told", told)
 
 

@@ -89,10 +89,11 @@ def test_an_emptied_queue_is_rebuilt(destroy: Destroy) -> None:
     "DR-WK-02",
     severity=BLOCKER,
     component="worker",
+    alone=True,
     plan=Plan(
         strikes="nothing: it uploads a file that no attempt survives",
         noticed="nobody; its job takes a worker's time for three attempts",
-        undone="removes the upload",
+        undone="removes the upload, whose letter the product removes then",
         undo_s=10,
         answered_by=("INF-RD-05", "DEP-HLT-01"),
     ),
@@ -107,18 +108,19 @@ def test_a_poison_job_is_put_aside(exercise: Exercise) -> None:
     encoder gives up on it with an error that could be the machine's. Three clips that are well are uploaded right after it:
     each must be ready within targets.preview_s. The poison must end as failed within targets.job_attempts leases and as much
     again, after exactly so many attempts, with a reason that its owner can read; there must be one dead letter that names its
-    job and the reason, nothing pending of it, and nothing published. Should it become ready, or fail as bad input at once, this
+    job and the reason, nothing pending of it, and nothing published. Then its asset is removed, and the letter must be gone
+    within two leases, for nobody waits for the video any more. Should it become ready, or fail as bad input at once, this
     FFmpeg or this product knows the clip by now, and nothing is measured: INVALID.
 
-    Not covered: a job that kills its worker (DEP-FLOW-03's files; DR-WK-01); what becomes of the dead letter then, which is a
-    person's decision.
+    Not covered: a job that kills its worker (DEP-FLOW-03's files; DR-WK-01); what becomes of a letter whose asset stays, which is
+    a person's decision.
     """
     attempts, lease_s = int(exercise.target("job_attempts")), float(exercise.target("lease_s"))
     session = signed_in(exercise)
     poison = uploaded_asset(exercise, session, poison_clip(), "poison")
     beside = [uploaded_asset(exercise, session, small_clip(), f"beside {number}") for number in range(BESIDE)]
     job = str(jobs(exercise, poison)[0]["id"])
-    with exercise.cases(at_least=4) as cases:
+    with exercise.cases(at_least=5) as cases:
         with cases("others flow"):
             session.wait_for_all(beside, within_s=float(exercise.target("preview_s")))
         with cases("given up"):
@@ -144,6 +146,10 @@ def test_a_poison_job_is_put_aside(exercise: Exercise) -> None:
             eventually(lambda: job not in on_stream(exercise), within_s=5, what=what, where="redis")
             keys = [each.key for each in exercise.s3.list("previews", f"previews/{poison.id}/")]
             require(not keys, "nothing published", f"{keys}", "s3")
+        with cases("the letter goes with its asset"):
+            session.remove(poison.id)
+            what = "no dead letter of an asset that is gone"
+            eventually(lambda: job not in on_stream(exercise, DEAD), within_s=2 * lease_s, what=what, where="worker")
 
 
 def _until_running(destroy: Destroy, asset: Asset) -> None:

@@ -1,10 +1,10 @@
-"""Carry jobs from Postgres to the stream: what the outbox holds, and again what the stream has lost.
+"""Carry jobs from Postgres to the stream: what the outbox holds, and again what the stream has lost; put away letters of the gone.
 
 The api writes job and outbox row in one transaction. Whatever keeps a message from the stream after that (a crash, a
 Redis that is down, was emptied or failed over) is made up for here. A job sent twice is claimed once.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, cast
 from uuid import UUID
@@ -47,6 +47,7 @@ class Relay:
     def __init__(self, pool: Pool, redis: Redis, *, older_s: float = 0.5, grace_s: float) -> None:
         self._pool, self._redis = pool, redis
         self._older_s, self._grace_s = float(older_s), float(grace_s)
+        self._letters_from = "-"
 
     async def send(self) -> int:
         """Put unsent outbox rows on their streams; return how many.
@@ -84,6 +85,21 @@ class Relay:
         metrics.requeued.inc(len(lost))
         return len(lost)
 
+    async def drop_letters(self) -> int:
+        """Remove dead letters whose job is gone, with its asset or because another took its place; return how many.
+
+        One page at a time, the next one from where it ends. What names no job stays for whoever looks at it.
+        """
+        page = await self._page(DEAD_STREAM, self._letters_from)
+        self._letters_from = f"({page[-1][0]}" if len(page) == PAGE else "-"
+        letters = {entry_id: job_id for entry_id, fields in page if (job_id := _job_of(fields)) is not None}
+        there = await self._there(set(letters.values())) if letters else set()
+        gone = [entry_id for entry_id, job_id in letters.items() if job_id not in there]
+        if gone:
+            await self._redis.xdel(DEAD_STREAM, *gone)
+            log.info("dead letters removed: their jobs are gone", extra={"letters": len(gone)})
+        return len(gone)
+
     async def measure(self) -> None:
         """Publish how long the streams are."""
         metrics.queue_messages.set(await self._redis.xlen(STREAM))
@@ -98,14 +114,27 @@ class Relay:
         ):
             yield connection
 
+    async def _there(self, job_ids: set[UUID]) -> set[UUID]:
+        async with self._transaction() as connection:
+            cursor = await connection.execute("select id from jobs where id = any(%(ids)s)", {"ids": list(job_ids)})
+            return {row["id"] for row in await cursor.fetchall()}
+
     async def _on_stream(self) -> set[UUID]:
-        found: set[UUID] = set()
+        found: set[UUID | None] = set()
         start = "-"
-        while page := cast("Any", await self._redis.xrange(STREAM, min=start, count=PAGE)):
-            for _entry_id, fields in page:
-                try:
-                    found.add(JobMessage.parse(fields).job_id)
-                except ValueError:
-                    continue  # whoever consumes the entry buries it
+        while page := await self._page(STREAM, start):
+            found |= {_job_of(fields) for _entry_id, fields in page}
             start = f"({page[-1][0]}"
-        return found
+        return {job_id for job_id in found if job_id is not None}
+
+    async def _page(self, stream: str, start: str) -> list[tuple[str, dict[str, str]]]:
+        page: Any = await self._redis.xrange(stream, min=start, count=PAGE)
+        return cast("list[tuple[str, dict[str, str]]]", page)
+
+
+def _job_of(fields: Mapping[str, str]) -> UUID | None:
+    """Say which job an entry names; None where whoever looks at it will find that it names none."""
+    try:
+        return JobMessage.parse(fields).job_id
+    except ValueError:
+        return None

@@ -130,6 +130,7 @@ class WorkerService:
     async def _tidy(self) -> None:
         await self._stream.ensure_group()
         await self._relay.requeue_lost()
+        await self._relay.drop_letters()
         await self._relay.measure()
         await self._stream.remove_dead_consumers(DEAD_CONSUMER_S)
 
