@@ -20,13 +20,16 @@ WALL_LIMIT_S = 30
 class Limits:
     """What an upload may be at most; `least_side` keeps the scaled picture encodable.
 
-    `max_pixels` is a frame of DCI 8K: what is larger takes seconds to decode, each of them.
+    `max_pixels` is a frame of DCI 8K: what is larger takes seconds to decode, each of them. `max_work_pixels` bounds all frames
+    together, an hour of 4K or four of Full HD at sixty a second, and `max_encode_s` what is more work than it says.
     """
 
     max_bytes: int = 5 << 30
     max_duration_s: float = 4 * 3600
     max_side: int = 8192
     max_pixels: int = 8192 * 4320
+    max_work_pixels: float = 3840 * 2160 * 60 * 3600
+    max_encode_s: float = 4 * 3600
     least_side: int = 16
 
 
@@ -40,6 +43,11 @@ class Source:
     frames_per_s: float
     duration_s: float
     audio: bool
+
+    @property
+    def work_pixels(self) -> float:
+        """How much there is to decode, as far as the file tells."""
+        return self.width * self.height * self.frames_per_s * self.duration_s
 
 
 async def inspect_source(path: Path, limits: Limits) -> Source:
@@ -65,6 +73,11 @@ async def inspect_source(path: Path, limits: Limits) -> Source:
     if source.duration_s > limits.max_duration_s:
         raise BadInputError(
             f"the video lasts {source.duration_s:.0f} s; at most {limits.max_duration_s:.0f} s are accepted"
+        )
+    if source.work_pixels > limits.max_work_pixels:
+        raise BadInputError(
+            f"the video has {source.width} x {source.height} pixels, {source.frames_per_s:g} times a second for "
+            f"{source.duration_s:.0f} s; together at most {limits.max_work_pixels:.3g} pixels are accepted"
         )
     return source
 

@@ -15,14 +15,14 @@ from system.worker.source import Limits
 from .worker_clips import FFMPEG, clip
 
 
-def preview_of(path: Path, heard: list[int] | None = None) -> Preview:
+def preview_of(path: Path, heard: list[int] | None = None, limits: Limits | None = None) -> Preview:
     return asyncio.run(
         make_preview(
             FFMPEG,
             X264,
             path,
             path.parent,
-            limits=Limits(),
+            limits=limits or Limits(),
             on_progress=heard.append if heard is not None else None,
         )
     )
@@ -133,3 +133,8 @@ def test_a_video_without_a_single_frame_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(BadInputError):
         preview_of(source)
+
+
+def test_what_takes_too_long_is_the_videos_fault_so_that_it_is_not_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(BadInputError, match="cannot be converted within 0 s"):
+        preview_of(clip(tmp_path / "a.mp4"), limits=Limits(max_encode_s=0.001))

@@ -87,6 +87,25 @@ def test_a_video_over_the_time_limit_is_refused(tmp_path: Path) -> None:
     assert refusal(path, Limits(max_duration_s=1)) == "the video lasts 2 s; at most 1 s are accepted"
 
 
+def test_a_video_of_too_many_frames_is_refused_though_their_size_and_its_duration_are_allowed(tmp_path: Path) -> None:
+    slow, quick = (clip(tmp_path / f"{rate}.mp4", rate=rate, seconds=2) for rate in (25, 250))
+    limits = Limits(max_work_pixels=320 * 180 * 100 * 2)
+
+    inspect(slow, limits)
+    assert refusal(quick, limits) == (
+        "the video has 320 x 180 pixels, 250 times a second for 2 s; together at most 1.15e+07 pixels are accepted"
+    )
+
+
+@pytest.mark.parametrize("most", [(3840, 2160, 60, 3600), (1920, 1080, 60, 4 * 3600)])
+def test_what_people_upload_is_no_more_work_than_is_accepted(most: tuple[int, int, int, int]) -> None:
+    width, height, frames_per_s, duration_s = most
+    source = Source("h264", width, height, frames_per_s, duration_s, audio=True)
+
+    assert source.work_pixels <= Limits().max_work_pixels
+    assert source.duration_s <= Limits().max_duration_s
+
+
 def test_a_file_cut_before_its_index_is_refused(tmp_path: Path) -> None:
     whole = clip(tmp_path / "a.mp4", seconds=2).read_bytes()
     cut = tmp_path / "cut.mp4"
