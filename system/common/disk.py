@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 
-__all__ = ["NO_ROOM", "require_room"]
+__all__ = ["NO_ROOM", "PREFIX", "require_room"]
 
 # What the kernel calls a disk, or a share of one, that takes nothing more.
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})

@@ -13,9 +13,10 @@ def main() -> None:
     """Read the environment and serve; an unusable configuration ends it with the list of mistakes."""
     try:
         settings = read_settings(os.environ)
+        app = make_app(settings)
     except ConfigError as error:
         sys.exit(f"edge: {error}")
-    serve(make_app(settings), settings.service)
+    serve(app, settings.service)
 
 
 if __name__ == "__main__":

@@ -33,13 +33,14 @@ HEADERS = {
 
 
 def make_app(settings: EdgeSettings) -> ASGIApp:
-    """Build the application; the cache's directory is read when it starts.
+    """Build the application over what the cache's directory holds; raises ConfigError where that is not the edge's.
 
     Links take a short way: routing them would cost as much as verifying them.
     """
     store = ObjectStore(settings.storage, read_timeout_s=STORE_TIMEOUT_S, limit_s=FILL_S)
     origin = Origin(store, settings.storage.previews)
     cache = DiskCache(settings.cache_dir, settings.cache_max_bytes, origin)
+    cache.load()
     play = Play(settings, cache, origin)
 
     async def store_answers() -> None:
@@ -47,7 +48,6 @@ def make_app(settings: EdgeSettings) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        cache.load()
         yield
         store.close()
 

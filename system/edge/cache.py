@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from system.common.config import ConfigError
+from system.common.disk import PREFIX as PROBED
 from system.common.disk import require_room
 from system.common.logging import get_logger
 from system.common.s3 import StoreUnavailableError
@@ -29,6 +31,7 @@ RETRY_S = 2.0
 WRITE_AGAIN_S = 5.0
 PATIENCE_S = 1.0
 TEMPORARY = ".part-"
+FILE_SYSTEMS_OWN = "lost+found"
 
 _HITS = metrics.cache_requests.labels("hit")
 
@@ -70,10 +73,17 @@ class DiskCache:
         self._store_down_until_s = self._unwritable_until_s = 0.0
 
     def load(self) -> None:
-        """Take over the files of an earlier run, oldest use first, and remove what was never finished."""
+        """Take over the files of an earlier run, oldest use first, and remove what was never finished.
+
+        Raises ConfigError, and touches nothing, where anything else lies in the directory, but for what a file system has.
+        """
         self.directory.mkdir(parents=True, exist_ok=True)
+        there = [path for path in self.directory.iterdir() if path.name != FILE_SYSTEMS_OWN]
+        if foreign := sorted(path.name for path in there if not _is_ours(path)):
+            said = f"CACHE_DIR: {self.directory} holds {foreign[0]!r}, which is no file of the edge's"
+            raise ConfigError([f"{said}: give it a directory of its own"])
         found = []
-        for path in self.directory.iterdir():
+        for path in there:
             named = _read_name(path.name)
             if named is None:
                 path.unlink()
@@ -207,6 +217,11 @@ class DiskCache:
     def _publish(self) -> None:
         metrics.cache_bytes.set(self._bytes + self._filling_bytes)
         metrics.cache_objects.set(len(self._objects))
+
+
+def _is_ours(path: Path) -> bool:
+    ours = path.name.startswith((TEMPORARY, PROBED)) or _read_name(path.name) is not None
+    return ours and path.is_file() and not path.is_symlink()
 
 
 def _write_name(key: str, etag: str) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from system.common.config import ConfigError
 from system.common.s3 import StoreUnavailableError
 from system.edge import cache as module
 from system.edge.cache import DiskCache
@@ -197,7 +198,7 @@ def test_a_restart_keeps_the_objects_and_sweeps_unfinished_files(tmp_path: Path,
     async def first(cache: DiskCache, source: MemorySource) -> None:
         await cache.get("a")
         (tmp_path / ".part-0123").write_bytes(b"half")
-        (tmp_path / "stray").write_bytes(b"not ours")
+        (tmp_path / ".room-0123").write_bytes(b"asked")
 
     async def second(cache: DiskCache, source: MemorySource) -> None:
         assert files(tmp_path) == 1
@@ -206,6 +207,34 @@ def test_a_restart_keeps_the_objects_and_sweeps_unfinished_files(tmp_path: Path,
 
     play(tmp_path, first)
     play(tmp_path, second)
+
+
+@pytest.mark.parametrize("name", ["stray", ".part-folder/", "folder/", "YQ.YQ/"])
+def test_a_directory_that_holds_anything_else_is_refused_and_nothing_of_it_touched(
+    tmp_path: Path, clock: Clock, name: str
+) -> None:
+    (tmp_path / ".part-0123").write_bytes(b"half")
+    if name.endswith("/"):
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).write_bytes(b"not ours")
+
+    async def scenario(cache: DiskCache, source: MemorySource) -> None:
+        pytest.fail("it was taken for the edge's")
+
+    with pytest.raises(ConfigError, match=f"CACHE_DIR: {tmp_path} holds '{name.rstrip('/')}', which is no file of the"):
+        play(tmp_path, scenario)
+    assert files(tmp_path) == 2
+
+
+def test_what_a_file_system_has_of_its_own_is_left_alone(tmp_path: Path, clock: Clock) -> None:
+    (tmp_path / "lost+found").mkdir()
+
+    async def scenario(cache: DiskCache, source: MemorySource) -> None:
+        assert await content(cache, "a") == b"a" * 40
+        assert files(tmp_path) == 2
+
+    play(tmp_path, scenario)
 
 
 def test_a_restart_with_a_smaller_bound_evicts(tmp_path: Path, clock: Clock) -> None:
