@@ -133,6 +133,30 @@ class LifecycleElsewhere:
         return [rule.get("ID") for rule in rules] == ["incoming"]
 
 
+@fault("s3-lifecycle-too-early", kind="configuration", caught_by={"INF-S3-04": "days, not before"})
+class LifecycleTooEarly:
+    """Uploads expire after a day: the workers are out over a weekend, and on Monday there is nothing left to make previews of.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-rules.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Replace the rule by one for a day."""
+        rule = {
+            "ID": "too-early",
+            "Status": "Enabled",
+            "Filter": {"Prefix": "uploads/"},
+            "Expiration": {"Days": 1},
+            "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        }
+        destroy.s3.set_lifecycle("staging", [rule])
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask by the older call."""
+        rules = observe.s3.call("get_bucket_lifecycle", Bucket="staging").data.get("Rules", [])
+        return [rule.get("ID") for rule in rules] == ["too-early"]
+
+
 @fault("s3-cors-everybody", kind="cloud objects", caught_by={"INF-S3-05": "allowed to origin"})
 class CorsForEverybody:
     """The bucket's CORS rule says `*`, as most answers to the question how to upload from a browser advise.

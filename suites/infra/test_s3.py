@@ -1,7 +1,7 @@
 """The object store: buckets in their place, closed to strangers, and masters that nobody can undo."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -206,36 +206,44 @@ def test_staging_forgets_what_nobody_finished(observe: Observe) -> None:
     """Staging expires leftovers, whole objects and parts of uploads alike, by a lifecycle rule that is in force.
 
     Why it matters: browsers go away in the middle of an upload every day; without a rule staging grows until it is the
-    largest and dearest bucket, full of videos that their owners believe were never sent.
+    largest and dearest bucket, full of videos that their owners believe were never sent. A whole object is an acknowledged
+    upload, too, until its preview is made: where it expires sooner than an outage of the workers is mended, it is lost.
 
     How it is measured: the bucket's lifecycle configuration must have an enabled rule for every key under uploads/, without
-    a filter by tag or size, that expires objects, and one that aborts incomplete multipart uploads, each within
-    targets.staging_expires_days. No object of staging may be older than that and two days for the sweep.
+    a filter by tag or size, that expires objects after targets.staging_expires_days, and none that does so before, and one that
+    aborts incomplete multipart uploads within targets.staging_aborts_days. No object of staging may be older than the former and
+    two days for the sweep.
 
     Not covered: parts of uploads that should have been swept, which S3 does not date in a listing of objects; that other
     buckets have no such rule.
     """
-    days = int(observe.target("staging_expires_days"))
+    days, parts_days = int(observe.target("staging_expires_days")), int(observe.target("staging_aborts_days"))
     answer = observe.s3.call("get_bucket_lifecycle_configuration", Bucket="staging")
     if not answer.answered:
         raise Unanswered(str(answer), "s3")
     rules = answer.data.get("Rules", []) if answer.ok else []
     observe.evidence("rules", rules or str(answer))
     in_force = [rule for rule in rules if rule.get("Status") == "Enabled" and _covers_uploads(rule)]
-    expiring = [rule.get("Expiration", {}).get("Days") for rule in in_force]
-    aborting = [rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation") for rule in in_force]
+    expires = _soonest(rule.get("Expiration", {}).get("Days") for rule in in_force)
+    aborts = _soonest(rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation") for rule in in_force)
+    none = f"no rule in force among {len(rules)}"
     with observe.cases(at_least=3) as cases:
-        for name, ages in (("objects", expiring), ("incomplete uploads", aborting)):
-            with cases(f"rule for {name}"):
-                soonest = min((age for age in ages if age), default=None)
-                seen = f"after {soonest} days" if soonest else f"no rule in force among {len(rules)}"
-                within = soonest is not None and soonest <= days
-                require(within, f"{name} under {UPLOADS} expire within {days} days", seen)
+        with cases("rule for objects"):
+            wanted = f"objects under {UPLOADS} expire after {days} days, not before"
+            require(expires == days, wanted, f"after {expires} days" if expires else none)
+        with cases("rule for incomplete uploads"):
+            wanted = f"incomplete uploads under {UPLOADS} expire within {parts_days} days"
+            require(0 < aborts <= parts_days, wanted, f"after {aborts} days" if aborts else none)
         with cases("nothing older"):
             oldest = min((row["LastModified"] for row in _objects(observe, "staging")), default=None)
             limit = datetime.now(UTC) - timedelta(days=days) - SWEEP
             young = oldest is None or oldest >= limit
             require(young, f"no object of staging from before {limit:%Y-%m-%d %H:%M}", f"the oldest is from {oldest}")
+
+
+def _soonest(ages: Iterable[int | None]) -> int:
+    """Return the least of the ages at which rules act; 0 where none does."""
+    return min((age for age in ages if age), default=0)
 
 
 def _covers_uploads(rule: Mapping[str, Any]) -> bool:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 _DEFAULT_RETENTION_DAYS = 1
 # How long a backup that was dropped or overwritten, by whomever, can be had back.
 _NONCURRENT_DAYS = 7
+# A whole upload is acknowledged, and its only copy until a worker has had it: the workers may be out for a long weekend. Parts of
+# one that was never completed are nobody's after a day, for its links have ended.
+_UPLOADED_DAYS, _PARTS_DAYS = 7, 1
 
 
 def require_buckets(layout: Layout, secrets: SecretFiles) -> None:
@@ -65,8 +68,8 @@ def ensure_buckets(layout: Layout, secrets: SecretFiles) -> None:
         "ID": "leftovers",
         "Status": "Enabled",
         "Filter": {"Prefix": "uploads/"},
-        "Expiration": {"Days": 1},
-        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+        "Expiration": {"Days": _UPLOADED_DAYS},
+        "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": _PARTS_DAYS},
     }
     client.put_bucket_lifecycle_configuration(Bucket=STAGING, LifecycleConfiguration={"Rules": [leftovers]})
 
