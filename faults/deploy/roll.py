@@ -10,7 +10,7 @@ from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
 SERVE, CONSUMER, HEALTH = "system/common/serve.py", "system/worker/consumer.py", "system/common/health.py"
-SETTINGS = "system/api/settings.py"
+SETTINGS, PAGES, PLAY = "system/api/settings.py", "system/frontend/pages.py", "system/edge/play.py"
 UNKNOWN = "29991231235959"
 SITES = re.compile(r"\treverse_proxy (?:@\S+ )?([\d.:]+ [\d.:]+)((?: [\d.:]+)+) \{\n\t\timport upstream \S+\n")
 RETRIED = re.compile(r"(\t\timport upstream \S+\n)\t\tlb_try_duration \S+\n")
@@ -205,3 +205,49 @@ class GivesUpTooEarly(PatchedIngress):
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Bound the wait for the headers of an answer."""
         return [("response_header_timeout {args[0]}", "response_header_timeout 1ms")]
+
+
+@fault(
+    "ready-and-its-page-broken",
+    kind="code",
+    caught_by={"DEP-ROLL-06": "app:/sign-in: 500"},
+    takes_s=30.0,
+)
+class PageBroken(PatchedRelease):
+    """The page to sign in fails for everybody; no health check asks for it.
+
+    Source: https://aws.amazon.com/builders-library/implementing-health-checks/ (what a shallow health check cannot see)
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file=PAGES,
+            find='        goal = safe_path(request.query_params.get("next", "/"))\n        if session.exists:\n',
+            replace=(
+                '        goal = safe_path(request.query_params["next of the page"])\n        if session.exists:\n'
+            ),
+        )
+    ]
+
+
+@fault("ready-and-its-plays-slow", kind="code", caught_by={"DEP-ROLL-06": "99 % of the requests within"}, takes_s=30.0)
+class PlaysSlow(PatchedRelease):
+    """Every play waits three seconds before its link is even read; the edge is ready at once.
+
+    Source: P. Huang et al., "Gray Failure: The Achilles' Heel of Cloud-Scale Systems", HotOS 2017 (the health check sees
+    another system than its users do)
+    """
+
+    services = ("edge",)
+    patch: ClassVar = [
+        Patch(
+            file=PLAY,
+            find="        found = self.verified(scope, headers, time.time())\n        if found is None:\n",
+            replace=(
+                "        await asyncio.sleep(3)\n"
+                "        found = self.verified(scope, headers, time.time())\n        if found is None:\n"
+            ),
+        ),
+        Patch(file=PLAY, find="import os\nimport re\n", replace="import asyncio\nimport os\nimport re\n"),
+    ]

@@ -1,4 +1,4 @@
-"""Watch a release for a while: its answers, what its instances count themselves, and its queue."""
+"""Watch a release for a while: its answers to anybody, what its instances count themselves, and its queue."""
 
 import itertools
 import threading
@@ -18,8 +18,17 @@ REQUEST_WITHIN_S = 5.0
 AT_LEAST = 150
 LATE_S = 1.0  # half of what an answer may take
 SAMPLE_EVERY_S = 1.0
+COUNTED_AT_LEAST = 10  # answers by a service's instances; half of what one of its routes is asked in the shortest bake
 _STARTED, _ANSWERED = "process_start_time_seconds", "http_requests"
-_PROBES = ("/readyz", "/livez", "/metrics")
+_BROWSER = {"Accept": "text/html, */*"}
+_PROBES = ("/readyz", "/livez", "/metrics", "/version")
+# What everybody may ask: routes that people use, as they answer somebody who has not signed in.
+_ROUTES = (
+    ("api:/v1/assets?limit=20", 401),
+    ("app:/", 303),
+    ("app:/sign-in", 200),
+    ("play:/v/0e3f1c52-7a52-4d43-9c1f-3a2b1c0d9e8f/preview", 403),
+)
 
 _OLDEST = """
 select coalesce(extract(epoch from now() - min(created_at)), 0)::float as age_s
@@ -42,11 +51,13 @@ class Bake:
 
     Attributes:
         shots: our own requests; the answer is why it failed, empty when it did not.
+        instances: instance -> its service.
         before, after: instance -> its counts; None where it did not answer.
         oldest_s: the age of the oldest unfinished job, each time that it was asked for.
     """
 
     shots: Sequence[Shot[str]] = ()
+    instances: Mapping[str, str] = field(default_factory=dict)
     before: Mapping[str, Count | None] = field(default_factory=dict)
     after: Mapping[str, Count | None] = field(default_factory=dict)
     oldest_s: list[float] = field(default_factory=list)
@@ -61,12 +72,31 @@ class Bake:
         ]
 
     @property
-    def errors(self) -> float:
-        """The share of 5xx among what the instances answered meanwhile, without the probes."""
-        pairs = [(was, self.after.get(name)) for name, was in self.before.items()]
-        same = [(was, now) for was, now in pairs if was and now and was.started == now.started]
-        answers = sum(now.answers - was.answers for was, now in same)
-        return sum(now.errors - was.errors for was, now in same) / answers if answers else 0.0
+    def counted(self) -> Mapping[str, Count]:
+        """Service -> what its instances have answered meanwhile, without the probes; those that restarted count nothing."""
+        found: dict[str, Count] = {}
+        for name, service in self.instances.items():
+            was, now, so_far = self.before.get(name), self.after.get(name), found.get(service, Count(0, 0, 0))
+            if was and now and was.started == now.started:
+                answers, errors = now.answers - was.answers, now.errors - was.errors
+                so_far = Count(0, so_far.answers + answers, so_far.errors + errors)
+            found[service] = so_far
+        return found
+
+    @property
+    def errors(self) -> float | None:
+        """The share of 5xx among what the instances have answered; None where they have answered nobody."""
+        answers = sum(each.answers for each in self.counted.values())
+        return sum(each.errors for each in self.counted.values()) / answers if answers else None
+
+    @property
+    def uncounted(self) -> list[str]:
+        """The services behind a public host whose instances counted fewer answers than they were certainly asked for."""
+        return [
+            f"{service} {each.answers:g}"
+            for service, each in self.counted.items()
+            if service in HOSTS and each.answers < COUNTED_AT_LEAST
+        ]
 
     @property
     def failed(self) -> list[str]:
@@ -84,15 +114,17 @@ def bake(observe: Observe, seconds: float) -> Bake:
     told = [each for each in instances(observe) if each.via]
     if not told:
         raise Invalid("the profile lists no instance that could be asked whether it was restarted")
-    seen = Bake(before={each.name: _count(observe, each) for each in told})
-    turns, lock = itertools.cycle(HOSTS.items()), threading.Lock()
+    seen = Bake(
+        instances={each.name: each.service for each in told},
+        before={each.name: _count(observe, each) for each in told},
+    )
+    turns, lock = itertools.cycle(_asked(observe)), threading.Lock()
 
     def ask() -> str:
         with lock:
-            service, host = next(turns)
-        path = observe.profile.services[service].ready
-        answer = observe.http.get(f"{host}:{path}", timeout_s=REQUEST_WITHIN_S)
-        return "" if answer.status == 200 else f"{host}:{path}: {answer.error or answer.status}"
+            url, status = next(turns)
+        answer = observe.http.get(url, headers=_BROWSER, timeout_s=REQUEST_WITHIN_S)
+        return "" if answer.status == status else f"{url}: {answer.error or answer.status}"
 
     until_s = time.monotonic() + seconds
 
@@ -108,6 +140,16 @@ def bake(observe: Observe, seconds: float) -> Bake:
         raise Invalid(f"{len(seen.shots)} requests were made, at least {AT_LEAST} were expected")
     seen.after = {each.name: _count(observe, each) for each in told}
     return seen
+
+
+def _asked(observe: Observe) -> list[tuple[str, int]]:
+    """Return what is asked in each turn, and the status that it must have."""
+    probes = [
+        (f"{host}:{path}", 200)
+        for service, host in HOSTS.items()
+        for path in (observe.profile.services[service].ready, observe.profile.services[service].version)
+    ]
+    return [*probes, *_ROUTES]
 
 
 def counted(text: str, where: str) -> Count:
@@ -130,19 +172,23 @@ def _count(observe: Observe, instance: Instance) -> Count | None:
 
 
 def judge(observe: Observe, seen: Bake, *, most_errors: float, most_latency_s: float, most_age_s: float) -> None:
-    """Demand that errors, latency, restarts and the queue's age stayed inside the limits, each a case of its own."""
+    """Demand that errors, latency, restarts and the queue's age stayed inside the limits, each a case of its own.
+
+    Raises Invalid when all did, and a service behind a public host counted next to no answers: its errors are unknown.
+    """
     failed, p99_s, oldest_s = seen.failed, seen.latency_s(0.99), max(seen.oldest_s)
-    share = max(len(failed) / len(seen.shots), seen.errors)
-    summary: dict[str, Any] = {"requests": len(seen.shots), "failed": len(failed), "5xx of all answers": seen.errors}
+    counted_share = seen.errors
+    told = "no answer that instances count" if counted_share is None else f"{counted_share:.2%} of all"
+    share = max(len(failed) / len(seen.shots), counted_share or 0.0)
+    summary: dict[str, Any] = {"requests": len(seen.shots), "failed": len(failed), "5xx of all answers": told}
+    summary["counted"] = {service: each.answers for service, each in seen.counted.items()}
     summary |= {"p50_s": round(seen.latency_s(0.5), 3), "p99_s": round(p99_s, 3), "oldest_job_s": round(oldest_s, 1)}
     observe.evidence("bake", summary | {"restarted": seen.restarted})
     with observe.cases(at_least=4) as cases:
         with cases("restarts"):
             require(not seen.restarted, "no instance restarted", f"restarted or gone: {', '.join(seen.restarted)}")
         with cases("errors"):
-            said = (
-                f"{len(failed)} of our {len(seen.shots)} requests ({'; '.join(failed[:3])}), {seen.errors:.2%} of all"
-            )
+            said = f"{len(failed)} of our {len(seen.shots)} requests ({'; '.join(failed[:3])}), {told}"
             require(share <= most_errors, f"errors in {most_errors:.2%} of the requests at most", said, "services")
         with cases("latency"):
             limit = f"99 % of the requests within {most_latency_s:g} s"
@@ -150,3 +196,5 @@ def judge(observe: Observe, seen: Bake, *, most_errors: float, most_latency_s: f
         with cases("queue"):
             limit = f"no unfinished job older than {most_age_s:g} s"
             require(oldest_s <= most_age_s, limit, f"{oldest_s:.0f} s", "worker")
+    if seen.uncounted:
+        raise Invalid(f"instances counted fewer than {COUNTED_AT_LEAST} answers of theirs: {', '.join(seen.uncounted)}")

@@ -215,14 +215,18 @@ def test_the_release_stays_inside_its_objectives(observe: Observe) -> None:
     Why it matters: what passes a health check may still leak until it is killed, answer one request in a hundred with an
     error, or leave its queue behind. It shows within minutes, if somebody looks, and is cheap to take back as long.
 
-    How it is measured: for targets.bake_s, the ready path of each public host is asked 20 times a second in turn, on
-    schedule. At most targets.bake_error_share of these requests may fail, and of all answers that the instances count
+    How it is measured: for targets.bake_s, ten URLs are asked in turn, 20 requests a second, on schedule: the ready and version
+    paths of each public host, and what people use, as it answers somebody who has not signed in: the list of assets (401),
+    the page of assets (303), the page to sign in (200), and a play without a signature (403). At most
+    targets.bake_error_share of these requests may get another status or none, and of all answers that the instances count
     themselves meanwhile be a 5xx (probes left out); 99 % must be there within targets.answer_s of being due. Each instance
     with a private address must be the same process at the end as at the beginning, by its own metrics. Each second the
-    oldest unfinished job may be targets.pending_s old at most. Late requests, or fewer than 150, are INVALID.
+    oldest unfinished job may be targets.pending_s old at most. Late requests, fewer than 150, and a service behind a public
+    host whose instances counted fewer than ten answers are INVALID.
 
-    Not covered: instances without a private address, as to restarts; a leak that needs longer than the bake; comparison with
-    the release before (DEP-CAN-01).
+    Not covered: what only somebody who has signed in sees, in an environment where nobody does meanwhile (DEP-FLOW-01), and
+    how long it takes (DEP-PERF-01); instances without a private address, as to restarts and what they count; a leak that
+    needs longer than the bake; comparison with the release before (DEP-CAN-01).
     """
     seen = bake(observe, float(observe.target("bake_s")))
     judge_bake(

@@ -1,8 +1,12 @@
+from dataclasses import dataclass, field
+from typing import Any
+
 import pytest
 
-from seatrial import Failure
+from seatrial import Failure, Invalid
+from seatrial.impact import Observe
 from seatrial.traffic import Shot
-from suites.deploy._bake import Bake, Count, counted
+from suites.deploy._bake import Bake, Count, counted, judge
 
 METRICS = """# HELP process_start_time_seconds Start time.
 # TYPE process_start_time_seconds gauge
@@ -12,6 +16,7 @@ process_start_time_seconds 17.5
 http_requests_total{method="GET",route="/a",status="200"} 8.0
 http_requests_total{method="GET",route="/a",status="502"} 2.0
 http_requests_total{method="GET",route="/readyz",status="503"} 5.0
+http_requests_total{method="GET",route="/version",status="200"} 7.0
 """
 
 
@@ -33,9 +38,19 @@ def test_an_instance_that_is_another_process_or_gone_was_restarted(after: Count 
 
 def test_errors_are_a_share_of_what_was_answered_meanwhile() -> None:
     before = {"a": Count(1, 100, 50), "b": Count(1, 0, 0)}
+    services = {"a": "api", "b": "edge"}
 
-    assert Bake(before=before, after={"a": Count(1, 104, 51), "b": Count(2, 9, 9)}).errors == 0.25
-    assert Bake(before=before, after=dict(before)).errors == 0.0
+    assert Bake(instances=services, before=before, after={"a": Count(1, 104, 51), "b": Count(2, 9, 9)}).errors == 0.25
+    assert Bake(instances=services, before=before, after=dict(before)).errors is None
+
+
+def test_a_service_that_counted_next_to_nothing_is_named() -> None:
+    services = {"api-1": "api", "api-2": "api", "edge-1": "edge", "worker-1": "worker"}
+    after = {"api-1": Count(1, 6, 0), "api-2": Count(1, 4, 0), "edge-1": Count(1, 9, 0), "worker-1": Count(1, 0, 0)}
+
+    seen = Bake(instances=services, before=dict.fromkeys(services, Count(1, 0, 0)), after=after)
+
+    assert seen.uncounted == ["edge 9"]
 
 
 def test_latency_counts_from_when_a_request_was_due() -> None:
@@ -43,3 +58,39 @@ def test_latency_counts_from_when_a_request_was_due() -> None:
 
     assert [seen.latency_s(0.5), seen.latency_s(0.99)] == pytest.approx([0.6, 1.0])
     assert Bake(shots=[Shot(0, 0, 0, ""), Shot(0, 0, 0, "reset")]).failed == ["reset"]
+
+
+@dataclass
+class Handle:
+    """What judging asks of a handle: evidence and cases, as every handle has them."""
+
+    told: dict[str, Any] = field(default_factory=dict)
+
+    def evidence(self, name: str, value: Any) -> None:
+        self.told[name] = value
+
+    cases = Observe.cases
+
+
+def judged(handle: Handle, failed: int = 0, took_s: float = 0.1, answers: int = 10) -> None:
+    shots = [Shot(0.0, 0.0, took_s, "app:/sign-in: 500" if number < failed else "") for number in range(200)]
+    seen = Bake(shots, {"edge-1": "edge"}, {"edge-1": Count(1, 0, 0)}, {"edge-1": Count(1, answers, 0)}, [0.0])
+    judge(handle, seen, most_errors=0.001, most_latency_s=2.0, most_age_s=30.0)  # type: ignore[arg-type]
+
+
+def test_a_release_whose_instances_counted_nothing_is_unknown_and_not_well() -> None:
+    judged(Handle())
+    with pytest.raises(Invalid, match="counted fewer than 10 answers of theirs: edge 9"):
+        judged(Handle(), answers=9)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [({"failed": 1}, "app:/sign-in: 500"), ({"took_s": 3.0}, "99 % of the requests within 2 s")],
+    ids=["one that fails", "slow ones"],
+)
+def test_what_is_wrong_outweighs_what_was_not_counted(wrong: dict[str, Any], words: str) -> None:
+    with pytest.raises(Failure) as caught:
+        judged(Handle(), answers=0, **wrong)
+
+    assert words in str(caught.value)
