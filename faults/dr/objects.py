@@ -6,6 +6,7 @@ from seatrial import Destroy, Observe, fault
 
 ACCOUNT = "arn:aws:iam::000000000000"
 KEPT_DAYS = 1
+WRITTEN_TWICE = "trial/versions-suspended"
 
 
 def _policy(effect: str, actions: list[str], bucket: str) -> dict[str, Any]:
@@ -31,12 +32,15 @@ class Suspended:
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Suspend it."""
+        """Suspend it, and write an object twice."""
         destroy.s3.set_versioning("backups", enabled=False)
+        for body in (b"first", b"second"):
+            destroy.s3.put_object("backups", WRITTEN_TWICE, body)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the bucket by the raw call."""
-        return observe.s3.call("get_bucket_versioning", Bucket="backups").data.get("Status") == "Suspended"
+        """Find one version of what was written twice."""
+        listed = observe.s3.call("list_object_versions", Bucket="backups", Prefix=WRITTEN_TWICE)
+        return len(listed.data.get("Versions", [])) == 1
 
 
 @fault(

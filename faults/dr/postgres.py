@@ -1,10 +1,21 @@
 """What keeps a database from surviving the loss of a server, or its clients from noticing where it is now."""
 
+from typing import Any
+
 from seatrial import Destroy, Observe, fault
 
 PRIMARY, STANDBY, POOLER = "postgres", "postgres-standby", "pgbouncer"
 REPLICATOR = "replicator"
 NO_SERVICE_HBA = "hostssl seatrial api,worker 127.0.0.1/32 reject\n"
+
+
+def _own_word(observe: Observe, member: str) -> dict[str, Any]:
+    """Ask a member's own failover manager at its door, past the platform; nothing while it does not answer."""
+    place = observe.profile.postgres
+    servers = {place.port, *(each.port for each in place.standbys.values())} if place else set()
+    doors = [each for each in observe.platform.listeners().now if each.part == member and each.port not in servers]
+    answers = (observe.http.get(f"https://{each.address}:{each.port}/patroni", timeout_s=2.0) for each in doors)
+    return next((dict(answer.json()) for answer in answers if answer.status == 200), {})
 
 
 @fault(
@@ -24,8 +35,8 @@ class FailoverInMaintenance:
         destroy.platform.maintenance()
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the failover manager."""
-        return observe.platform.cluster().maintenance
+        """Have both members' managers say so themselves."""
+        return all(_own_word(observe, name).get("pause") for name in (PRIMARY, STANDBY))
 
 
 @fault(
@@ -45,9 +56,10 @@ class NotToFailOverTo:
         destroy.platform.restart(STANDBY, {"nofailover": "true"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the failover manager what it knows of it."""
-        found = observe.platform.cluster().members.get(STANDBY)
-        return found is not None and found.nofailover
+        """Have its own manager say that it has the mark; the others must have heard of it by then."""
+        known = observe.platform.cluster().members.get(STANDBY)
+        own = _own_word(observe, STANDBY).get("tags", {})
+        return bool(own.get("nofailover")) and known is not None and known.nofailover
 
 
 @fault(

@@ -52,11 +52,10 @@ class ReplicaPassive:
         destroy.platform.restart(REPLICA, {"replica-priority": "0"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Have every Sentinel say that no replica may be promoted; each asks the servers every ten seconds."""
+        """Read the priority from the replica; every Sentinel, which asks it every ten seconds, must have heard of it by then."""
         place = observe.profile.redis
-        return bool(place and place.sentinels) and not any(
-            observe.redis.sentinel(name).fit for name in (place.sentinels if place else ())
-        )
+        passive = observe.redis.config("replica-priority", at=REPLICA)["replica-priority"] == "0"
+        return passive and not any(observe.redis.sentinel(name).fit for name in (place.sentinels if place else ()))
 
 
 @fault(

@@ -12,6 +12,7 @@ ACCOUNT = "arn:aws:iam::000000000000"
 SITE_HEAD = "https://s3.seatrial.localhost {\n"
 ROOT_RULE = "\theader @root -Access-Control-*\n"
 STORAGE = "system/api/storage.py"
+UNLOCKED = "trial/no-default-retention"
 
 
 def _allow(bucket: str, *actions: str) -> dict[str, Any]:
@@ -224,13 +225,14 @@ class NoDefaultRetention:
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Take the rule away."""
+        """Take the rule away, and write an object without a date; no object is written while the rule is there."""
         destroy.s3.set_default_retention("masters", None)
+        destroy.s3.put_object("masters", UNLOCKED, b"without a date")
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the bucket's lock by the raw request."""
-        answer = observe.s3.call("get_object_lock_configuration", Bucket="masters")
-        return answer.ok and "Rule" not in answer.data.get("ObjectLockConfiguration", {})
+        """Find the object, and no lock on it."""
+        seen = observe.s3.get("masters", UNLOCKED)
+        return seen.ok and not seen.data.keys() & {"ObjectLockMode", "ObjectLockRetainUntilDate"}
 
 
 @fault("s3-governance-bypass", kind="cloud objects", caught_by={"INF-S3-03": "deletes it with bypass"})

@@ -3,10 +3,11 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._tree import PatchedTree
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
-INDEX = "assets_page_idx"
+INDEX, LATER_INDEX = "assets_page_idx", "assets_title_idx"
 REVISION = "20261102090300"
 REVISION_FILE = "system/migrations/20261102090300_hot_indexes.sql"
 
@@ -19,28 +20,35 @@ class Unapplied:
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Take the revision's row away."""
+        """Take away what the revision made, and its row."""
+        destroy.pg.drop_index(INDEX)
         destroy.pg.delete_row("schema_migrations", {"version": REVISION})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find no row of it."""
-        return not observe.pg.rows("select 1 as found from schema_migrations where version = %s", [REVISION])
+        """Miss in pg_indexes what the revision makes."""
+        return not observe.pg.rows("select 1 as found from pg_indexes where indexname = %s", [INDEX])
 
 
 @fault("mig-edited", kind="data", caught_by={"MIG-01": "changed since"})
-class EditedAfterwards:
+class EditedAfterwards(PatchedTree):
     """A revision was edited after it had been applied, so that old and new databases differ.
 
     Source: https://github.com/flyway/flyway/issues/695 (SQL added to an applied file, and an inconsistent production)
     """
 
-    def strike(self, destroy: Destroy) -> None:
-        """Record another checksum for it."""
-        destroy.pg.update_row("schema_migrations", {"version": REVISION}, "sha256", "0" * 64)
+    edits: ClassVar = [
+        Patch(
+            file=REVISION_FILE,
+            find="-- What the relay still has to send.\n",
+            replace=f"create index concurrently if not exists {LATER_INDEX} on assets (title);\n"
+            "-- What the relay still has to send.\n",
+        )
+    ]
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find the checksum."""
-        return bool(observe.pg.rows("select 1 as found from schema_migrations where sha256 = repeat('0', 64)"))
+        """Read in the revision of an index which the live schema has not."""
+        made = observe.pg.rows("select 1 as found from pg_indexes where indexname = %s", [LATER_INDEX])
+        return super().in_effect(observe) and not made
 
 
 @fault(

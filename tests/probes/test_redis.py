@@ -79,6 +79,17 @@ def test_a_setting_that_the_server_does_not_have_is_a_failure(serve: Serve, scop
         facet.config("maxmemory", "maxmemory-policy")
 
 
+def test_a_setting_of_a_replica_is_asked_of_that_one(serve: Serve, scope: Callable[..., Scope]) -> None:
+    primary, replica = (
+        serve(saying(b"+OK\r\n", b"*2\r\n$16\r\nreplica-priority\r\n$%d\r\n%s\r\n" % (len(value), value)))
+        for value in (b"100", b"0")
+    )
+    facet = ObserveRedis(scope(redis=Place(primary.port, replicas={"redis-replica": Place(replica.port)})))
+
+    assert facet.config("replica-priority") == {"replica-priority": "100"}
+    assert facet.config("replica-priority", at="redis-replica") == {"replica-priority": "0"}
+
+
 def test_a_lost_connection_is_opened_again(serve: Serve, scope: Callable[..., Scope]) -> None:
     def one_then_gone(connection: socket.socket) -> None:
         connection.recv(65536)

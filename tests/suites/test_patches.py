@@ -47,7 +47,8 @@ def test_a_patched_tree_is_one_in_which_the_fault_is_in_effect(fault: Fault, tmp
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         if Path(name).exists():
             (tmp_path / name).write_text(Path(name).read_text())
-    reader: Any = SimpleNamespace(tree=tmp_path)
+    untouched = SimpleNamespace(rows=lambda *_: [])  # a database that has nothing of what the edits make
+    reader: Any = SimpleNamespace(tree=tmp_path, pg=untouched)
 
     before = fault.strike.in_effect(reader)
     for name, text in files.items():

@@ -98,9 +98,10 @@ class ObserveRedis:
         """Return INFO's fields of a section; numbers as numbers."""
         return dict(self._ask(lambda client: client.info(section)))
 
-    def config(self, *names: str) -> dict[str, str]:
-        """Return these settings; raises Unanswered naming one that the server does not have."""
-        seen = {str(name): str(value) for name, value in self._ask(lambda client: client.config_get(*names)).items()}
+    def config(self, *names: str, at: str | None = None) -> dict[str, str]:
+        """Return these settings of the primary, or of the replica `at`; raises Unanswered naming one that it does not have."""
+        found = self._ask(lambda client: client.config_get(*names), at=at)
+        seen = {str(name): str(value) for name, value in found.items()}
         if missing := [name for name in names if "*" not in name and name not in seen]:
             raise Unanswered(f"it has no setting {', '.join(missing)}", "redis")
         return seen
@@ -159,10 +160,10 @@ class ObserveRedis:
         server = redis.Node.at(_door(self._scope, at), there) if at else there
         return redis.attempt(server, user, password, tls=tls)
 
-    def _ask(self, call: Callable[[Any], Any]) -> Any:
+    def _ask(self, call: Callable[[Any], Any], at: str | None = None) -> Any:
         self._scope.meter.add(requests=1)
         try:
-            return call(own_client(self._scope))
+            return call(own_client(self._scope, at=at))
         except driver.ResponseError as error:
             text = redis.explain(error)
             if any(word in text.lower() for word in _CALLERS_FAULT):
