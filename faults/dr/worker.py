@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults.monitoring._files import EditedFile
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -80,3 +81,13 @@ class GroupBeginsAtTheEnd(PatchedRelease):
             replace="            await self._redis.xgroup_destroy(STREAM, GROUP)\n",
         ),
     ]
+
+
+@fault("workers-page-nobody", kind="configuration", caught_by={"DR-WK-03": "InstanceDown to fire within"})
+class WorkersPageNobody(EditedFile):
+    """Somebody who was woken by each worker that was preempted left workers out of the alert: now all of them may go.
+
+    Source: https://sre.google/sre-book/monitoring-distributed-systems/ (pages that are often of no use lead to their being ignored)
+    """
+
+    part, find, replace = "prometheus", "expr: up == 0", 'expr: up{tier!="worker"} == 0'

@@ -4,6 +4,7 @@ from seatrial import BLOCKER, Destroy, Disrupt, Invalid, Plan, check, eventually
 from seatrial.drills import Drill
 from suites.client import Asset, Session, instances, signed_in
 from suites.deploy import media
+from suites.dr import _alarm as alarm
 from suites.dr._callers import Callers
 from suites.dr._queue import DEAD, in_the_middle_of, jobs, on_stream, pending, unsent
 from suites.dr._steady import steady
@@ -12,6 +13,7 @@ from suites.dr._uploads import LONG_S, Uploads, results
 BESIDE = 3
 WAITING = 5
 GRACE_S = 2.0
+ALERT = "InstanceDown"
 
 
 @check(
@@ -104,23 +106,30 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
     ),
 )
 def test_the_queue_holds_while_all_workers_are_gone(disrupt: Disrupt) -> None:
-    """With every worker gone uploads are accepted and none of their jobs is lost; once one is back the queue drains.
+    """With every worker gone uploads are accepted, no job is lost, and an alert fires; once one is back the queue drains.
 
     Why it matters: workers are the part that is scaled to nothing, upgraded and preempted. A queue that forgets, or an API
     that refuses because nobody works, makes a pause of the cheap part an outage of the whole.
 
     How it is measured: every part that the platform calls a worker is stopped. Manipulation check: none has a process any
     more, and none of the declared addresses answers. Then five uploads must be acknowledged, stay queued, and have
-    their jobs where a worker will find them: on the stream, or marked as unsent in the outbox; the rest of the product must be steady meanwhile. The workers are started; the clock starts there:
-    a worker ready, and every preview ready within targets.drained_s. Each job was done once, at its first attempt, every
-    acknowledged upload is there, once, and no entry is left pending.
+    their jobs where a worker will find them: on the stream, or marked as unsent in the outbox; the rest of the product must
+    be steady meanwhile. InstanceDown, which fired for no worker before, must fire for each of them within its line of
+    targets.alert_times, by Prometheus' own word. The workers are started; the clock starts there: a worker ready, and every
+    preview ready within targets.drained_s. Each job was done once, at its first attempt, every acknowledged upload is there,
+    once, and no entry is left pending. Where no monitoring is declared, or none runs, all else is judged, and then the check
+    is INVALID.
 
-    Not covered: the alert that must fire meanwhile; a queue longer than Redis has room for (INF-RD-03); workers that hang.
+    Not covered: the way of that alert to people (MON-03); workers of which the monitoring is told that there should be none,
+    where the queue's own alert is left (QueueStuck, MON-02); a queue longer than Redis has room for (INF-RD-03); workers
+    that hang.
     """
     _workers_offered(disrupt, "stop")
     session = signed_in(disrupt)
     uploads = Uploads(disrupt, session)
     parts = [each.name for each in disrupt.platform.status().instances("worker")]
+    if not (unseen := alarm.unseen(disrupt)):
+        alarm.require_silent(disrupt, ALERT, parts)
     with Drill(disrupt, steady(disrupt, session), within_s=float(disrupt.target("ready_s"))) as drill:
         drill.strike(
             f"{', '.join(parts)} stopped",
@@ -138,6 +147,11 @@ def test_the_queue_holds_while_all_workers_are_gone(disrupt: Disrupt) -> None:
                 require(not lost, "each job on the stream or unsent in the outbox", f"{len(lost)} on neither", "redis")
             with cases("the rest is steady"):
                 steady(disrupt, session, "worker")()
+            if not unseen:
+                with cases("an alert fires"):
+                    told = alarm.require_fires(disrupt, ALERT, parts, drill.struck_s)
+                    disrupt.evidence(f"{ALERT}, seconds after the strike", told)
+                    drill.event(f"{ALERT} fires")
             with cases("the queue drains"):
                 drill.undo()
                 drill.recover(
@@ -159,6 +173,8 @@ def test_the_queue_holds_while_all_workers_are_gone(disrupt: Disrupt) -> None:
             with cases("nobody else notices"):
                 callers.judge()
         drill.require_steady()
+    if unseen:
+        raise Invalid(f"{unseen}, which would tell whether an alert fires; all else is as it should be")
 
 
 def _workers_offered(disrupt: Disrupt, call: str) -> None:

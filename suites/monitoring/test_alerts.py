@@ -1,6 +1,5 @@
 """Alerts: each one fires for what it is about, says where, and ends when that is over."""
 
-import re
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,21 +11,13 @@ from seatrial.traffic import Traffic
 from suites.client import Session, poison_clip, signed_in, small_clip, uploaded_asset
 from suites.monitoring import _strikes as strikes
 from suites.monitoring import _watch as watch
+from suites.monitoring._alert_times import Budget, alert_times
 from suites.monitoring._watch import WATCHDOG, WATCHED, Watch
 
 QUIET_WITHIN_S = 120.0  # an alert over half an hour looks back for a minute
 CALLS_PER_S, CALL_WITHIN_S = 8.0, 10.0
-BUDGET = re.compile(r"(?P<alert>\w+): (?P<fires>\d+(?:\.\d+)?) / (?P<clears>\d+(?:\.\d+)?) s")
 SCRAPED_WITHIN_S = 10.0
 ONE_DAY = 1
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How long an alert may take to fire, and to end once all is as before."""
-
-    fires_s: float
-    clears_s: float
 
 
 @dataclass(frozen=True)
@@ -129,13 +120,8 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
 
 
 def _budgets(observe: Observe) -> dict[str, Budget]:
-    """Read "InstanceDown: 20 / 20 s" for each alert; raises Invalid for a line that is not like that, or for none."""
-    found = {}
-    for line in observe.target("alert_times"):
-        fits = BUDGET.fullmatch(line)
-        if not fits:
-            raise Invalid(f'targets.alert_times has {line!r}, which is not like "InstanceDown: 20 / 20 s"')
-        found[fits["alert"]] = Budget(float(fits["fires"]), float(fits["clears"]))
+    """Return each alert's budget; raises Invalid where one that is struck has none."""
+    found = alert_times(observe)
     if missing := {*strikes.GONE_ALERTS, *strikes.HANGING_ALERTS} - found.keys():
         raise Invalid(f"targets.alert_times has no line for {', '.join(sorted(missing))}")
     return found

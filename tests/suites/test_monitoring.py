@@ -8,9 +8,9 @@ import pytest
 
 from seatrial import Failure
 from suites.client import Instance
+from suites.monitoring._alert_times import BUDGET
 from suites.monitoring._dashboards import Panel, panels
 from suites.monitoring._watch import Message, _message
-from suites.monitoring.test_alerts import BUDGET
 from suites.monitoring.test_dashboards import _selection
 from suites.monitoring.test_errors import DEFECT, FUNCTION, _error, _last
 from suites.monitoring.test_logs import _unstructured
