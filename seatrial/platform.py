@@ -69,7 +69,7 @@ __all__ = [
 ]
 
 Settings = Mapping[str, Mapping[str, str | None]]
-LinkMode = Literal["open", "latency", "partition"]
+LinkMode = Literal["open", "latency", "loss", "partition"]
 
 
 class PlatformClient(PlatformSocket):
@@ -218,7 +218,7 @@ class PlatformClient(PlatformSocket):
         self._ask("POST", "keep", {"without": list(without), "hold": hold})
 
     def link(self, part: str, mode: LinkMode) -> int:
-        """Slow the link into a part down, cut it, or open it again; return how many sockets that changed."""
+        """Slow the link into a part down, make it lossy, cut it, or open it again; return how many sockets that changed."""
         data = self._ask("POST", "link", {"part": part, "mode": mode})
         return shaped("link", lambda: int(data["sockets"]))
 

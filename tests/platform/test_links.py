@@ -1,4 +1,4 @@
-"""Links into a process that serves, slowed down and cut by its own sockets; the kernel is the real one, the part is a stand-in."""
+"""Links into a process that serves, slowed down, lossy and cut by its own sockets; the kernel is the real one, the part is a stand-in."""
 
 import asyncio
 import socket
@@ -25,6 +25,7 @@ async def serve():
 asyncio.run(serve())
 """
 HELD_BACK_S, SILENT_S, PATIENT_S = 0.15, 0.5, 30.0
+EXCHANGES = 300  # of which one in twenty is late: that none is, or a quarter, is less likely than one in a million
 Serving = tuple[int, Endpoint]
 
 
@@ -82,10 +83,23 @@ def test_a_cut_link_is_silent_and_what_was_said_meanwhile_arrives_once_it_is_ope
             echo_s(new)
 
 
+def test_some_of_what_goes_over_a_lossy_link_comes_later_and_all_of_it_comes(serving: Serving) -> None:
+    with connect(serving) as old:
+        echo_s(old)
+        assert put(serving, "loss") == 2
+        with connect(serving) as new:
+            for client in (old, new):
+                took_s = [echo_s(client) for _ in range(EXCHANGES)]
+                late = sum(each > HELD_BACK_S for each in took_s)
+                assert 0 < late < EXCHANGES / 4, f"{late} of {EXCHANGES} exchanges were late"
+            put(serving, "open")
+            assert min(echo_s(new) for _ in range(5)) < HELD_BACK_S
+
+
 def test_each_mode_can_be_set_again_and_replaces_the_one_before(serving: Serving) -> None:
     with connect(serving) as client:
         echo_s(client)
-        for mode in ("open", "partition", "partition", "latency", "latency"):
+        for mode in ("open", "partition", "loss", "loss", "partition", "latency", "latency"):
             assert put(serving, mode) == 2, mode
         assert echo_s(client) > HELD_BACK_S, "slowed down, and cut no more"
 

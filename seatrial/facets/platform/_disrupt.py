@@ -81,9 +81,9 @@ class DisruptPlatform(ExercisePlatform):
             self._strike("recover", part=part, pid=None if child else now.pid)
         self._client.kill(part, signal, child, stay_down=stay_down)
 
-    def link(self, part: str, mode: Literal["latency", "partition"]) -> None:
-        """Slow the link into a part down for everybody, or cut it without a word to anybody; the inverse opens it."""
-        if mode == "partition":
+    def link(self, part: str, mode: Literal["latency", "loss", "partition"]) -> None:
+        """Slow the link into a part down for everybody, lose some of what arrives, or all without a word; the inverse opens it."""
+        if mode != "latency":
             self._keep_primary(part)
         self._strike("open", part=part)
         self._client.link(part, mode)

@@ -1,4 +1,4 @@
-"""The link into a part, slowed down or cut, by what the kernel offers for the very sockets that the part serves with.
+"""The link into a part, slowed down, lossy or cut, by what the kernel offers for the very sockets that the part serves with.
 
 A relay on every link would cost each request, also while nothing is struck; one that is put in place for a strike has to break
 the connections that should fall silent. So a strike borrows the part's sockets, as an ancestor of its processes may
@@ -6,10 +6,13 @@ the connections that should fall silent. So a strike borrows the part's sockets,
 
 - latency: TCP_CORK. What is less than a segment is held back for 200 ms, the kernel's ceiling (tcp(7)), and comes unharmed. The
   ceiling is the connection's own retransmission timer: one that has become slow would be held back for longer, and is left alone.
+- loss: a socket filter that drops one segment in twenty of what arrives, by the kernel's own dice. Whoever sent it sends it again once
+  its timer has run out, as on any lossy way: 200 ms later, and twice as late each time that it is lost again (RFC 6298); the first
+  one of a connection a second later.
 - partition: a socket filter that drops whatever arrives, unacknowledged. Open connections fall silent, new ones come about
   no more, and nobody is told, as when a cable is cut.
 
-Connections that are accepted later inherit both from the listener. All of it ends with the sockets: a part that starts has none.
+Connections that are accepted later inherit all of it from the listener. All of it ends with the sockets: a part that starts has none.
 """
 
 import asyncio
@@ -28,14 +31,19 @@ from system.platforms.local.errors import PartFailed
 from system.platforms.local.keeper import Keeper
 from system.platforms.local.processes import descendants
 
-OPEN, LATENCY, PARTITION = MODES = ("open", "latency", "partition")
+OPEN, LATENCY, LOSS, PARTITION = MODES = ("open", "latency", "loss", "partition")
+LOST_ONE_IN = 20
 
 # Programs in Go listen with Multipath TCP where they may, whose sockets take no filter.
 PLAIN_TCP = {"GODEBUG": "multipathtcp=0"}
 
 _PIDFD_GETFD = 438  # on every architecture
 _ATTACH_FILTER, _DETACH_FILTER = 26, 27
-_DROP = struct.pack("HBBI", 0x06, 0, 0, 0)  # BPF_RET | BPF_K: keep 0 bytes
+# Classic BPF (linux/filter.h): code, where to go if true, if false, constant.
+_DROP, _KEEP = (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF)  # BPF_RET | BPF_K: so many bytes are kept
+_DICE = (0x20, 0, 0, 0xFFFFF000 + 56)  # BPF_LD | BPF_W | BPF_ABS from SKF_AD_OFF + SKF_AD_RANDOM
+_LUCKY = (0x35, 0, 1, 2**32 // LOST_ONE_IN)  # BPF_JMP | BPF_JGE | BPF_K
+_FILTERS = {PARTITION: (_DROP,), LOSS: (_DICE, _LUCKY, _KEEP, _DROP)}
 _TIMER_S = 0.3
 _LOOKS, _ACCEPTED_S = 3, 0.05  # what had been connected and not accepted yet is found by a later look
 
@@ -69,9 +77,11 @@ async def change(root: int, endpoint: Endpoint, mode: str) -> int:
 def _set(borrowed: socket.socket, mode: str) -> None:
     slowed = mode == LATENCY and (_listens(borrowed) or _timer_s(borrowed) <= _TIMER_S)
     borrowed.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(slowed))
-    if mode == PARTITION:
-        code = ctypes.create_string_buffer(_DROP, len(_DROP))
-        borrowed.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, struct.pack("HP", 1, ctypes.addressof(code)))
+    if mode in _FILTERS:
+        program = b"".join(struct.pack("HBBI", *each) for each in _FILTERS[mode])
+        code = ctypes.create_string_buffer(program, len(program))
+        given = struct.pack("HP", len(_FILTERS[mode]), ctypes.addressof(code))
+        borrowed.setsockopt(socket.SOL_SOCKET, _ATTACH_FILTER, given)  # in the place of one that it has
         return
     try:
         borrowed.setsockopt(socket.SOL_SOCKET, _DETACH_FILTER, 0)
