@@ -272,8 +272,9 @@ def test_a_strike_is_logged_before_it_acts_and_its_inverse_acts_once(
         lambda it: it.pause("api-1"),
         lambda it: it.kill("api-1"),
         lambda it: it.link("api-1", "partition"),
+        lambda it: it.link("api-1", "loss"),
     ],
-    ids=["restart", "stop", "lost", "pause", "kill", "cut"],
+    ids=["restart", "stop", "lost", "pause", "kill", "cut", "lossy"],
 )
 def test_a_primary_gets_its_role_back_after_everything_else(
     platform: tuple[FakePlatform, Path], scope: Build, strike: Callable[[DisruptPlatform], object]
