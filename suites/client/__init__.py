@@ -2,7 +2,16 @@
 
 from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens, Unfinished, Upload
 from suites.client.clips import Clip, camera_clip, generated_clip, poison_clip
-from suites.client.given import another_account, ready_asset, remove, signed_in, small_clip, uploaded_asset
+from suites.client.given import (
+    another_account,
+    masters_are_removable,
+    ready_asset,
+    remove,
+    require_removable_masters,
+    signed_in,
+    small_clip,
+    uploaded_asset,
+)
 from suites.client.instances import Instance, Running, every_instance_runs, instances, running
 from suites.client.session import Client, Session, announcement
 
@@ -26,9 +35,11 @@ __all__ = [
     "every_instance_runs",
     "generated_clip",
     "instances",
+    "masters_are_removable",
     "poison_clip",
     "ready_asset",
     "remove",
+    "require_removable_masters",
     "running",
     "signed_in",
     "small_clip",

@@ -3,7 +3,7 @@
 from seatrial import Exercise, Invalid
 from suites.client.answers import Asset
 from suites.client.clips import Clip, generated_clip
-from suites.client.session import Client, Session, unpromised
+from suites.client.session import LONGEST_RETENTION_S, Client, Session, unpromised
 
 
 def small_clip() -> Clip:
@@ -44,6 +44,18 @@ def remove(session: Session, asset_id: str) -> None:
     other = session.again()
     other.remove(asset_id)
     other.sign_out()
+
+
+def masters_are_removable(exercise: Exercise) -> bool:
+    """Say whether a master that the check makes can be removed by it (targets.master_retention_s)."""
+    return float(exercise.target("master_retention_s")) <= LONGEST_RETENTION_S
+
+
+def require_removable_masters(exercise: Exercise) -> None:
+    """Raise Invalid where a check that promotes would leave its master behind."""
+    if not masters_are_removable(exercise):
+        retained_s = float(exercise.target("master_retention_s"))
+        raise Invalid(f"masters are retained for {retained_s:g} s: this check could not remove its own")
 
 
 def uploaded_asset(exercise: Exercise, session: Session, clip: Clip, title: str = "") -> Asset:

@@ -2,14 +2,16 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
 from seatrial import Failure, eventually
 from seatrial.probes.http import HttpAnswer
-from suites.client.answers import Asset, Created, Playback, Tokens, Unfinished, Upload, shaped
+from suites.client.answers import Asset, Created, Playback, Tokens, Unfinished, Upload, moment, shaped
 
 SETTLED = frozenset({"ready", "failed"})
+LONGEST_RETENTION_S = 60.0
 
 
 class Http(Protocol):
@@ -204,14 +206,19 @@ class Session:
         return self.call("DELETE", f"/v1/assets/{asset_id}", timeout_s=30.0)
 
     def remove(self, asset_id: str, within_s: float = 30.0) -> None:
-        """Remove an asset for good, waiting for its master's retention to end; one that is gone already is fine."""
-        what = f"asset {asset_id} removed"
-        eventually(lambda: self._removed(asset_id), within_s=within_s, every_s=0.25, what=what, where="api")
+        """Remove an asset for good, within `within_s` of its master's retention; one that is gone already is fine.
 
-    def _removed(self, asset_id: str) -> bool:
+        A retention is waited for up to `LONGEST_RETENTION_S`.
+        """
+        wait = partial(eventually, every_s=0.25, what=f"asset {asset_id} removed", where="api")
+        answer = wait(lambda: self._deleted(asset_id, or_retained=True), within_s=within_s)
+        if answer.status == 409:
+            wait(lambda: self._deleted(asset_id), within_s=within_s + _retained_s(answer))
+
+    def _deleted(self, asset_id: str, *, or_retained: bool = False) -> HttpAnswer:
         answer = self.delete(asset_id)
-        if answer.status in {204, 404}:
-            return True
+        if answer.status in {204, 404} or (or_retained and _retained_s(answer)):
+            return answer
         raise unpromised(answer, 204, "api")
 
     def _store(self, url: str, content: bytes, headers: Mapping[str, str], timeout_s: float) -> HttpAnswer:
@@ -239,6 +246,15 @@ def unpromised(answer: HttpAnswer, status: int, where: str) -> Failure:
     path = answer.url.partition("?")[0]
     said = answer.error or f"{answer.status} {answer.text[:300]}"
     return Failure(f"{status} from {answer.method} {path}", said, where)
+
+
+def _retained_s(answer: HttpAnswer) -> float:
+    """Return how long a master is retained yet, as the refusal to remove it tells, and at most `LONGEST_RETENTION_S`."""
+    until = answer.json().get("retained_until") if answer.status == 409 else None
+    if until is None:
+        return 0.0
+    left = shaped("the end of a retention", lambda: moment(until)) - datetime.now(UTC)
+    return min(max(0.0, left.total_seconds()), LONGEST_RETENTION_S)
 
 
 def _items(page: Mapping[str, Any]) -> list[Asset]:

@@ -14,6 +14,7 @@ from suites.client import (
     camera_clip,
     generated_clip,
     ready_asset,
+    require_removable_masters,
     signed_in,
     small_clip,
     uploaded_asset,
@@ -26,7 +27,6 @@ LARGEST_DIFFERENCE = 5.0  # grey levels of 255; compression costs about 1, anoth
 MOMENTS = (0.2, 0.5, 0.8)
 POSTER_WITHIN_S = 2.0
 ASKED_AT_ONCE = 8
-LONGEST_RETENTION_S = 60.0
 
 
 @check("DEP-FLOW-01", severity=BLOCKER, component="worker")
@@ -142,9 +142,7 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
 
     Not covered: attempts on the lock with the store's own API (INF-S3-03); a promotion that is interrupted.
     """
-    retention_s = float(exercise.target("master_retention_s"))
-    if retention_s > LONGEST_RETENTION_S:
-        raise Invalid(f"masters are retained for {retention_s:g} s: this check could not remove its own")
+    require_removable_masters(exercise)
     session = signed_in(exercise)
     clip = small_clip()
     asset = ready_asset(exercise, session, clip)

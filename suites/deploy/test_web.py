@@ -2,14 +2,13 @@
 
 from urllib.parse import urlsplit
 
-from seatrial import BLOCKER, Exercise, Failure, Invalid, check, require
+from seatrial import BLOCKER, Exercise, Failure, check, require
 from seatrial.impact import Cases
 from seatrial.probes.browser import PageSeen, Tab
-from suites.client import Session, generated_clip, signed_in
+from suites.client import Session, generated_clip, require_removable_masters, signed_in
 from suites.deploy._pages import Pages, require_quiet
 
 FEWEST_CASES = 20
-LONGEST_RETENTION_S = 60.0
 PLAY_WITHIN_S = 20.0
 DURATION_WITHIN_S = 0.3
 _READABLE = """(() => {
@@ -48,9 +47,7 @@ def test_a_person_can_use_the_site(exercise: Exercise) -> None:
     Not covered: other browsers; the dialogue in which a file is chosen; what rules cannot tell (reading order, sense);
     whether the picture resembles the source (DEP-FLOW-01).
     """
-    retention_s = float(exercise.target("master_retention_s"))
-    if retention_s > LONGEST_RETENTION_S:
-        raise Invalid(f"masters are retained for {retention_s:g} s: this check could not remove its own")
+    require_removable_masters(exercise)
     session = signed_in(exercise)
     exercise.cleanup(_remove_own, exercise, session)
     with exercise.browser.start() as tab, exercise.cases(at_least=FEWEST_CASES) as cases:
@@ -65,7 +62,7 @@ def test_a_person_can_use_the_site(exercise: Exercise) -> None:
 def _remove_own(exercise: Exercise, session: Session) -> None:
     for asset in session.assets():
         if exercise.marker in asset.title:
-            session.remove(asset.id, within_s=30.0 + float(exercise.target("master_retention_s")))
+            session.remove(asset.id)
 
 
 def _way(exercise: Exercise, cases: Cases, tab: Tab, pages: Pages) -> None:

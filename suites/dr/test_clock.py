@@ -6,7 +6,7 @@ from seatrial import BLOCKER, Disrupt, Invalid, Plan, check
 from seatrial.drills import Drill
 from seatrial.impact import Cases
 from seatrial.probes.http import HttpAnswer
-from suites.client import Asset, Instance, Session, instances, ready_asset, signed_in
+from suites.client import Asset, Instance, Session, instances, ready_asset, require_removable_masters, signed_in
 from suites.dr._callers import Callers
 from suites.dr._clocks import (
     Pair,
@@ -62,6 +62,7 @@ def test_clocks_may_differ_by_the_tolerance_and_no_more(disrupt: Disrupt) -> Non
     """
     if not disrupt.platform.offers("clock"):
         raise Invalid("the platform does not offer clock; locally, run `make setup` where apt has libfaketime")
+    require_removable_masters(disrupt)
     apis, edges = (_pair(disrupt, service) for service in ("api", "edge"))
     tolerance_s = int(disrupt.target("clock_tolerance_s"))
     near, far = tolerance_s - 1, BEYOND * tolerance_s

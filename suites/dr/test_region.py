@@ -2,7 +2,7 @@
 
 from seatrial import BLOCKER, Destroy, Invalid, Plan, check, require
 from seatrial.drills import Drill, Ledger
-from suites.client import Session, remove, signed_in, small_clip
+from suites.client import Session, remove, require_removable_masters, signed_in, small_clip
 from suites.dr import _region as region
 from suites.dr._restored import archived
 from suites.dr._steady import steady
@@ -48,6 +48,7 @@ def test_a_lost_region_is_rebuilt_in_an_empty_place(destroy: Destroy) -> None:
     """
     if missing := [call for call in region.WAYS if not destroy.platform.offers(call)]:
         raise Invalid(f"the platform does not offer {', '.join(missing)}")
+    require_removable_masters(destroy)
     session = signed_in(destroy)
     uploads, late = Uploads(destroy, session), Ledger()
     limit_s, see = float(destroy.target("region_rebuilt_s")), steady(destroy, session)

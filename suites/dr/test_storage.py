@@ -10,7 +10,7 @@ from seatrial import BLOCKER, Disrupt, Invalid, Plan, check, eventually, require
 from seatrial.drills import Drill
 from seatrial.impact import Cases
 from seatrial.traffic import Traffic
-from suites.client import Asset, Created, instances, signed_in, small_clip
+from suites.client import Asset, Created, instances, require_removable_masters, signed_in, small_clip
 from suites.deploy import media
 from suites.dr._callers import WITHIN_S, Callers
 from suites.dr._queue import jobs
@@ -65,6 +65,7 @@ def test_an_unreachable_store_is_borne_and_lost_previews_are_made_again(disrupt:
     """
     if missing := [call for call in ("pause", "stop") if not disrupt.platform.offers(call)]:
         raise Invalid(f"the platform does not offer {', '.join(missing)}")
+    require_removable_masters(disrupt)
     rehearsal = _Rehearsal(disrupt)
     drill = rehearsal.drill
     with (

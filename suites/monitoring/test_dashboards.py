@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from seatrial import MAJOR, MINOR, Exercise, Failure, Invalid, Observe, check, eventually, require
-from suites.client import Instance, instances, ready_asset, signed_in
+from suites.client import Instance, instances, ready_asset, require_removable_masters, signed_in
 from suites.monitoring import _watch as watch
 from suites.monitoring._dashboards import Panel, panels
 from suites.monitoring._watch import WATCHED
@@ -23,10 +23,12 @@ def test_every_panel_has_data(exercise: Exercise) -> None:
 
     How it is measured: the files of targets.dashboards are read as Grafana reads them: each has an id and a title, and each
     panel a title and a query. One video is uploaded, previewed, promoted and played, so that there is something to draw;
-    then each query is put to Prometheus, and must return a figure within the time of a few scrapes.
+    then each query is put to Prometheus, and must return a figure within the time of a few scrapes. The video is removed when
+    its master's retention has ended, which may take a minute at most (targets.master_retention_s).
 
     Not covered: Grafana itself; whether a panel shows what its title says.
     """
+    require_removable_masters(exercise)
     every = _all_panels(exercise)
     session = signed_in(exercise)
     asset = ready_asset(exercise, session)

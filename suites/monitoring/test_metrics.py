@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from seatrial import MAJOR, Exercise, Failure, Invalid, check, eventually, require
-from suites.client import Instance, Session, instances, ready_asset, signed_in
+from suites.client import Instance, Session, instances, ready_asset, require_removable_masters, signed_in
 from suites.monitoring import _exposition as exposition
 
 SERVICES = ("api", "worker", "edge", "frontend")
@@ -36,10 +36,12 @@ def test_metrics_move_with_traffic_and_stay_bounded(exercise: Exercise) -> None:
     played, must move the four business metrics, summed over the instances. Then 25 requests each with paths, methods,
     ids and asset ids that nobody else uses: no label may hold any of them, anything that looks like an id, an address or
     a query, and no family may have more than 200 series. Names, types, help texts, units and label names follow
-    Prometheus' rules.
+    Prometheus' rules. The video is removed when its master's retention has ended, which may take a minute at most
+    (targets.master_retention_s).
 
     Not covered: whether anybody scrapes them (MON-04), alerts on them (MON-02), or draws them (MON-07).
     """
+    require_removable_masters(exercise)
     every = [each for each in instances(exercise, *SERVICES) if each.via is not None]
     if missing := set(SERVICES) - {each.service for each in every}:
         raise Invalid(f"no private address of {', '.join(sorted(missing))}: their metrics cannot be read")

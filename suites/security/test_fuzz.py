@@ -8,7 +8,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, require
-from suites.client import Session, ready_asset, remove, signed_in
+from suites.client import Session, masters_are_removable, ready_asset, remove, signed_in
 from suites.security._fuzz import DOORS, PHASES, Fuzzed, Wrong, fuzz, load
 
 SIGN_IN, REFRESH, SIGN_OUT = "POST /v1/sessions", "POST /v1/sessions/refresh", "DELETE /v1/sessions/current"
@@ -18,7 +18,6 @@ REJECTED = "Schema-valid request rejected"
 FACTS = ("Idempotency-Key was used for another", "A link lives", "This is a multipart upload")
 EXAMPLES, STEPS = 8, 6
 FEWEST_OPERATIONS, FEWEST_REQUESTS = 14, 200
-LONGEST_RETENTION_S = 60.0
 NOWHERE = "00000000-0000-4000-8000-000000000000"
 # Headers of HTTP itself, which whatever stands in front of the API may answer (RFC 9110, sections 7.6.1 and 10.1.1).
 OF_HTTP = frozenset({"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"})
@@ -101,9 +100,7 @@ def _schema(exercise: Exercise, document: Mapping[str, Any], examples: Mapping[s
                 operation["requestBody"]["content"]["application/json"]["example"] = examples[label]
     base_url = exercise.profile.urls["api"]
     schema = load(told, base_url=base_url, seed=exercise.seed, examples=EXAMPLES, steps=STEPS)
-    if float(exercise.target("master_retention_s")) > LONGEST_RETENTION_S:
-        return schema.exclude(name=PROMOTE)
-    return schema
+    return schema if masters_are_removable(exercise) else schema.exclude(name=PROMOTE)
 
 
 def _let_in(schema: Any, exercise: Exercise, session: Session) -> None:

@@ -3,7 +3,7 @@
 import itertools
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from types import SimpleNamespace
 from typing import Any
@@ -120,9 +120,14 @@ class Queue:
         return HttpAnswer(method, url, 200, httpx2.Headers(), body, 0.0, None)
 
 
-def test_a_long_queue_is_waited_for_from_its_oldest_on(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def a_second_per_look(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(monotonic=partial(next, itertools.count()), sleep=lambda _s: None)
     monkeypatch.setattr(sys.modules["seatrial.eventually"], "time", clock)
+
+
+@pytest.mark.usefixtures("a_second_per_look")
+def test_a_long_queue_is_waited_for_from_its_oldest_on() -> None:
     names = [f"{number:02}" for number in range(20)]
     session = Session(Client(Queue(*names)), TOKENS, lambda: session)
     newest_first = [
@@ -133,3 +138,39 @@ def test_a_long_queue_is_waited_for_from_its_oldest_on(monkeypatch: pytest.Monke
 
     with pytest.raises(Failure, match="status queued"):
         Session(Client(Queue(*names)), TOKENS, lambda: session).wait("19", within_s=20)
+
+
+class Kept:
+    """Answers as a product that refuses to delete an asset, first for other reasons and then for its master's retention."""
+
+    def __init__(self, *, busy: int = 0, retained: int = 0, until_s: float = 60.0) -> None:
+        until = (datetime.now(UTC) + timedelta(seconds=until_s)).isoformat(timespec="seconds")
+        told = json.dumps({"detail": "The master is still retained.", "retained_until": until}).encode()
+        self.answers = [(409, b"{}")] * busy + [(409, told)] * retained + [(204, b"")]
+
+    def request(self, method: str, url: str, **_sent: Any) -> HttpAnswer:
+        """Refuse or delete."""
+        status, body = self.answers.pop(0)
+        return HttpAnswer(method, url, status, httpx2.Headers(), body, 0.0, None)
+
+
+def removed(kept: Kept) -> bool:
+    try:
+        Session(Client(kept), TOKENS, lambda: pytest.fail("another session")).remove("one")
+    except Failure:
+        return False
+    return not kept.answers
+
+
+@pytest.mark.usefixtures("a_second_per_look")
+def test_the_end_of_a_masters_retention_is_waited_for() -> None:
+    assert removed(Kept(retained=60))
+    assert removed(Kept(busy=20, retained=60))
+    assert removed(Kept(busy=20))
+
+
+@pytest.mark.usefixtures("a_second_per_look")
+def test_neither_another_refusal_nor_a_retention_of_hours_is_waited_for() -> None:
+    assert not removed(Kept(busy=60))
+    assert not removed(Kept(retained=15, until_s=-5.0, busy=20))
+    assert not removed(Kept(retained=200, until_s=7200.0))

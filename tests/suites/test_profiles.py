@@ -82,10 +82,11 @@ def known_targets() -> frozenset[str]:
     return frozenset(asked) | frozenset(load(Path("profiles/local.toml")).targets)
 
 
-def needs(row: expected.Row) -> frozenset[str]:
-    """Return the targets that a check asks for, itself or through what it calls: by their names in the source."""
+@cache
+def reached(row: expected.Row) -> tuple[ast.AST, ...]:
+    """Return every node of a check's function and of what it calls: by their names in the source."""
     start = ".".join(("suites", *Path(row.file).with_suffix("").parts))
-    waiting, seen, found = [*named(start, row.test)], set[int](), set[str]()
+    waiting, seen, found = [*named(start, row.test)], set[int](), list[ast.AST]()
     assert waiting, f"{row.file} has no {row.test}"
     while waiting:
         place, function = waiting.pop()
@@ -93,10 +94,15 @@ def needs(row: expected.Row) -> frozenset[str]:
             continue
         seen.add(id(function))
         for node in ast.walk(function):
-            if isinstance(node, ast.Constant) and node.value in known_targets():
-                found.add(str(node.value))
+            found.append(node)
             waiting += called(place, node)
-    return frozenset(found)
+    return tuple(found)
+
+
+def needs(row: expected.Row) -> frozenset[str]:
+    """Return the targets that a check asks for, itself or through what it calls."""
+    texts = (node.value for node in reached(row) if isinstance(node, ast.Constant))
+    return frozenset(text for text in texts if isinstance(text, str)) & known_targets()
 
 
 def must_run(profile: Profile) -> list[expected.Row]:
@@ -117,6 +123,17 @@ def test_what_a_check_asks_for_is_found_through_its_helpers() -> None:
     assert asked["SEC-IMG-01"] == {"dockerfiles", "compose_files"}
     assert asked["INF-GPU-01"] == {"encoder", "preview_s"}
     assert asked["INF-RD-03"] == frozenset()
+
+
+def test_a_check_that_promotes_asks_first_whether_it_can_remove_its_master() -> None:
+    promoting = {
+        row.id: needs(row)
+        for row in expected.read(SUITES)
+        if any(isinstance(node, ast.Attribute) and node.attr == "promote" for node in reached(row))
+    }
+
+    assert promoting.keys() >= {"DEP-FLOW-02", "DR-ALL-01", "MON-01", "MON-07"}
+    assert [name for name, asked in promoting.items() if "master_retention_s" not in asked] == []
 
 
 @pytest.mark.parametrize("file", PROFILES, ids=lambda file: file.stem)
