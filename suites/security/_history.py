@@ -22,9 +22,12 @@ def objects(tree: Path) -> Iterator[tuple[str, bytes]]:
                 yield f"{kind} {name[:12]} {places[name]}".rstrip(), content
 
 
-def is_shallow(tree: Path) -> bool:
-    """Tell whether older commits were left out when the tree was cloned."""
-    return _tree.git(tree, "rev-parse", "--is-shallow-repository").strip() == b"true"
+def lacking(tree: Path) -> str:
+    """Say why the tree's history cannot be looked through as a whole; nothing where it can."""
+    if not _tree.is_repository(tree):
+        return "the tree is no git repository"
+    shallow = _tree.git(tree, "rev-parse", "--is-shallow-repository").strip() == b"true"
+    return "the tree is a shallow clone, to which `git fetch --unshallow` gives the rest" if shallow else ""
 
 
 def _objects(data: bytes) -> Iterator[tuple[str, str, bytes]]:

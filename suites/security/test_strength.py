@@ -5,6 +5,7 @@ from seatrial.platform import Strength
 from seatrial.profile import load
 from seatrial.secrecy.references import Reference
 from seatrial.secrecy.strength import strength
+from suites.security._places import places
 from suites.security._strength import LEAST_GUESSES_LOG10, LEAST_LENGTH, also_elsewhere, shared, weak
 
 KNOWN_BAD = (
@@ -30,38 +31,34 @@ def test_secrets_are_long_random_and_each_for_one_purpose(observe: Observe) -> N
     platform says it has (its call `secrets`, which answers no value), those in the variables of running parts
     included: at least 24 characters, at least 10^20 guesses by zxcvbn (which knows words, sequences, keyboards
     and repetitions; of 24 random characters it says 10^23), no word in it that people write where a secret belongs, and not in the text of the
-    platform's source. Equal values under two purposes are found by fingerprints of a nonce that is used once. No
-    other profile beside this one names the same file, or the same key of a SOPS file. The judge must refuse known bad
-    values and pass a known good one first, and the platform must say of each of its secrets where it is.
+    platform's source. targets.secrets_judged names whose are judged ("held by this process", "of the platform"; both, without it);
+    those that are named and cannot be judged, as a platform's where there is none, make the check INVALID. Equal values under two
+    purposes are found by fingerprints of a nonce that is used once. No other profile beside this one names the same file, or the
+    same key of a SOPS file. The judge must refuse known bad values and pass a known good one first, and the platform must say of
+    each of its secrets where it is.
 
     Not covered: whether a value came from a good generator, which no value shows; equal values in environments whose
-    secrets this process may not read; secrets of a platform that has no call `secrets` (the evidence says so); private keys, whose strength is SEC-TLS-03's.
+    secrets this process may not read; secrets that the profile leaves out (the evidence says which); private keys, whose strength is SEC-TLS-03's.
     """
     _require_judge()
-    held = observe.secrets.strengths()
-    places = {"held by this process": held}
-    if observe.profile.platform is not None:
-        if not observe.platform.offers("secrets"):
-            raise Invalid("the platform does not offer to say how strong its own secrets are")
-        places["of the platform"] = observe.platform.secrets()
-        if len(places["of the platform"]) < len(observe.platform.status().parts):
-            raise Invalid("the platform names fewer secrets than it has parts")
-    if not any(places.values()):
-        raise Invalid("no secret was seen: the profile names none, and there is no platform")
+    wanted = places(observe, "secrets_judged", JUDGED)
     others = _other_profiles(observe)
-    with observe.cases(at_least=sum(map(len, places.values())) + len(places) + 1) as cases:
-        for place, strengths in places.items():
-            for each in strengths:
-                with cases(f"{each.name}, {place}"):
-                    problems = weak(each)
-                    require(not problems, "a long, random secret of its own", "; ".join(problems), each.name)
-            with cases(f"one purpose for each, {place}"):
-                pairs = shared(strengths)
-                require(not pairs, "a value of its own for each purpose", "; ".join(pairs), place)
+    seen: dict[str, object] = {}
+    with observe.cases(at_least=2 * len(wanted) + 1) as cases:
         with cases("one environment for each"):
             elsewhere = also_elsewhere(observe.profile.references(), others)
             require(not elsewhere, "secrets of this environment alone", "; ".join(elsewhere), observe.profile.name)
-    observe.evidence("secrets", {place: _summary(strengths) for place, strengths in places.items() if strengths})
+        for whose in wanted:
+            strengths = JUDGED[whose](observe)
+            seen[whose] = _summary(strengths)
+            for each in strengths:
+                with cases(f"{each.name}, {whose}"):
+                    problems = weak(each)
+                    require(not problems, "a long, random secret of its own", "; ".join(problems), each.name)
+            with cases(f"one purpose for each, {whose}"):
+                pairs = shared(strengths)
+                require(not pairs, "a value of its own for each purpose", "; ".join(pairs), whose)
+    observe.evidence("secrets", seen)
     observe.evidence("compared with", {name: len(references) for name, references in others.items()})
 
 
@@ -70,6 +67,26 @@ def _require_judge() -> None:
     twice = [strength(name, name, KNOWN_GOOD, "nonce") for name in ("one", "two")]
     if passed or any(map(weak, twice)) or shared(twice) != ["one = two"]:
         raise Invalid("the judge of secrets does not tell known bad values from a known good one")
+
+
+def _held(observe: Observe) -> tuple[Strength, ...]:
+    if not (held := observe.secrets.strengths()):
+        raise Invalid("this process holds no secret: the profile names none")
+    return held
+
+
+def _of_platform(observe: Observe) -> tuple[Strength, ...]:
+    if observe.profile.platform is None:
+        raise Invalid("secrets of the platform cannot be judged: the profile names no platform")
+    if not observe.platform.offers("secrets"):
+        raise Invalid("the platform does not offer to say how strong its own secrets are")
+    told = observe.platform.secrets()
+    if not told or len(told) < len(observe.platform.status().parts):
+        raise Invalid("the platform names fewer secrets than it has parts")
+    return told
+
+
+JUDGED = {"held by this process": _held, "of the platform": _of_platform}
 
 
 def _other_profiles(observe: Observe) -> dict[str, tuple[Reference, ...]]:

@@ -2,11 +2,8 @@
 
 from collections.abc import Callable
 
-from seatrial.environment import Environment
-from seatrial.errors import Failure, Invalid
-from seatrial.impact import CaseFailures, Observe
-from seatrial.profile import load
-from seatrial.scope import close_clients
+from seatrial.impact import Observe
+from tests import checking
 from tests.harness.bench import Bench
 
 READER = '\n[credentials.observe]\ncloud = { user = "token", password = "file:reader" }\n'
@@ -22,16 +19,5 @@ def declare(bench: Bench, *parts: str) -> None:
 
 
 def outcome(bench: Bench, check: Callable[[Observe], None]) -> tuple[str, str]:
-    """Run a check and return how it ended, and what it said."""
-    observe = Observe(Environment(load(bench.folder / "here.toml")), "test")
-    try:
-        check(observe)
-    except CaseFailures as failure:
-        return "FAILED", " | ".join(f"{finding.case}: {finding.seen}" for finding in failure.findings)
-    except Failure as failure:
-        return "FAILED", str(failure.seen)
-    except Invalid as invalid:
-        return "INVALID", str(invalid)
-    finally:
-        close_clients(observe._environment.clients)
-    return "PASSED", ""
+    """Run a check on the bench's profile and return how it ended, and what it said."""
+    return checking.outcome(bench.folder / "here.toml", check)

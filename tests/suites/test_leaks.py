@@ -1,5 +1,6 @@
-"""What SEC-SEC-02 reads and knows: a repository's whole history, shapes of credentials, and forms of a canary."""
+"""What SEC-SEC-02 reads and knows: a repository's whole history, shapes of credentials, forms of a canary; and where it could not look."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,10 @@ from seatrial.secrecy.leaks import Finder
 from suites.security import _history, _tree
 from suites.security._disguises import canary, disguises
 from suites.security._secret_shapes import bearers_in, secrets_in
+from suites.security.test_leaks import (
+    test_no_secret_is_in_source_history_logs_pages_processes_or_reports as no_secret_is_where_none_may_be,
+)
+from tests.checking import outcome
 
 
 @pytest.fixture
@@ -32,7 +37,7 @@ def test_what_was_removed_is_in_the_history(repository: Path) -> None:
     assert found["a.txt"] == b"first\n"
     assert found["b.bin"] == (repository / "b.bin").read_bytes()
     assert sum(b"two" in data for data in found.values()) == 1
-    assert not _history.is_shallow(repository)
+    assert not _history.lacking(repository)
 
 
 def test_every_branch_counts(repository: Path) -> None:
@@ -40,6 +45,48 @@ def test_every_branch_counts(repository: Path) -> None:
     _tree.git(repository, "branch", "--quiet", "--force", "main-again", "HEAD")
 
     assert any(place.endswith("a.txt") for place, _ in _history.objects(repository))
+
+
+def test_a_history_that_is_not_whole_is_told(repository: Path, tmp_path: Path) -> None:
+    shallow = tmp_path / "shallow"
+    _tree.git(tmp_path, "clone", "--quiet", "--depth", "1", repository.as_uri(), str(shallow))
+
+    assert "shallow clone" in _history.lacking(shallow)
+    assert "no git repository" in _history.lacking(shallow / "nothing")
+
+
+def looked(folder: Path, *places: str) -> tuple[str, str]:
+    """Look in these places of an environment without a platform, whose tree is the folder."""
+    head = f'name = "here"\nmax_impact = "observe"\ntree = {json.dumps(str(folder))}\n[urls]\n[targets]\n'
+    file = folder / "here.toml"
+    file.write_text(f"{head}secrets_looked_for_in = {json.dumps(places)}\n")
+    return outcome(file, no_secret_is_where_none_may_be)
+
+
+def test_what_can_be_looked_at_is_enough_where_the_profile_names_nothing_else(repository: Path) -> None:
+    assert looked(repository, "tree", "history") == ("PASSED", "")
+
+
+@pytest.mark.parametrize("place", ["history", "logs", "arguments", "environment"])
+def test_a_place_that_is_named_and_cannot_be_looked_at_is_no_pass(tmp_path: Path, place: str) -> None:
+    ended, said = looked(tmp_path, "tree", place)
+
+    assert ended == "INVALID"
+    assert said.startswith(f"{place}: not looked at")
+
+
+def test_what_was_found_outweighs_what_could_not_be_looked_at(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("AKIA" + "A" * 16)
+
+    assert looked(tmp_path, "tree", "history", "logs") == ("FAILED", "notes.txt: an AWS access key")
+
+
+@pytest.mark.parametrize("places", [(), ("tree", "loggs")])
+def test_a_profile_that_names_no_place_or_an_unknown_one_is_told(tmp_path: Path, places: tuple[str, ...]) -> None:
+    ended, said = looked(tmp_path, *places)
+
+    assert ended == "INVALID"
+    assert "must name some of tree, history, answers, reports, logs, arguments, environment" in said
 
 
 def test_a_canary_is_itself_in_no_two_forms() -> None:

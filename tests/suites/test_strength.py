@@ -1,7 +1,9 @@
 """The rules of SEC-SEC-01: which values are secrets, which are shared, and which profiles name the same place."""
 
+import json
 import secrets
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +11,10 @@ from seatrial.secrecy.references import Reference
 from seatrial.secrecy.strength import strength
 from suites.security._strength import also_elsewhere, shared, weak
 from suites.security.test_strength import KNOWN_BAD, KNOWN_GOOD
+from suites.security.test_strength import (
+    test_secrets_are_long_random_and_each_for_one_purpose as secrets_are_long_random_and_each_for_one_purpose,
+)
+from tests.checking import outcome
 
 GOOD = strength("one", "one", KNOWN_GOOD, "nonce")
 
@@ -65,3 +71,31 @@ def test_the_same_place_in_two_profiles(own: str, other: str, same: bool) -> Non
     found = also_elsewhere([Reference.parse(own)], {"staging": [Reference.parse(other)]})
 
     assert found == ([f"{Reference.parse(other)} of staging"] if same else [])
+
+
+def judged(folder: Path, password: str, target: str = "") -> tuple[str, str]:
+    """Judge an environment without a platform, of which this process holds one secret."""
+    (folder / "password").write_text(password)
+    file = folder / "here.toml"
+    file.write_text(
+        f'name = "here"\nmax_impact = "observe"\ntree = {json.dumps(str(folder))}\n[urls]\n[targets]\n{target}\n'
+        '[credentials.observe]\npostgres = { user = "observer", password = "file:password" }\n'
+    )
+    return outcome(file, secrets_are_long_random_and_each_for_one_purpose)
+
+
+def test_secrets_of_a_platform_that_is_not_there_are_no_pass(tmp_path: Path) -> None:
+    alone = 'secrets_judged = ["held by this process"]'
+
+    assert judged(tmp_path, KNOWN_GOOD, alone) == ("PASSED", "")
+    assert judged(tmp_path, KNOWN_GOOD) == (
+        "INVALID",
+        "secrets of the platform cannot be judged: the profile names no platform",
+    )
+
+
+def test_a_weak_secret_outweighs_those_that_could_not_be_judged(tmp_path: Path) -> None:
+    ended, said = judged(tmp_path, "changeme")
+
+    assert ended == "FAILED"
+    assert "file:password, held by this process: " in said
