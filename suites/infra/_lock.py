@@ -12,6 +12,7 @@ from seatrial.probes.s3 import S3Answer
 
 BYPASS = {"x-amz-bypass-governance-retention": "true"}
 BUCKET = "masters"
+LEAST_S = 4.0
 REMOVED_WITHIN_S = 10
 
 

@@ -14,6 +14,7 @@ from typing import Any
 from seatrial import Exercise
 from seatrial.facets.s3 import ServiceKey
 from seatrial.probes.http import HttpAnswer
+from suites.infra import _lock
 
 SERVICES = ("api", "worker", "edge")
 ANONYMOUS = "a stranger"
@@ -60,8 +61,14 @@ def needed(who: str, bucket: str, action: str) -> bool:
     return action in NEEDS.get((who, bucket), frozenset())
 
 
-def first_of(exercise: Exercise, bucket: str) -> str | None:
-    """Give a key that can be read; without the right to list, S3 refuses an absent one as if it might not be read either."""
+def readable(exercise: Exercise, bucket: str) -> str | None:
+    """Give a key that can be read: without the right to list, S3 refuses an absent one as if it might not be read either.
+
+    Among masters it is a probe of our own, locked for seconds, since those of others come and go; elsewhere whatever is
+    there, None where nothing is. Raises Failure where the probe is refused.
+    """
+    if bucket == _lock.BUCKET:
+        return _lock.Locked.write(exercise, exercise.s3.service("api"), "COMPLIANCE", _lock.LEAST_S).key
     listed = exercise.s3.call("list_objects_v2", Bucket=bucket, MaxKeys=1).data.get("Contents", [])
     return str(listed[0]["Key"]) if listed else None
 

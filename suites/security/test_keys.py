@@ -1,7 +1,7 @@
 """Keys of external services: they work, may do no more than was declared, and can be replaced."""
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from seatrial import MAJOR, Exercise, Invalid, check, require
 from seatrial.declared import External
@@ -22,12 +22,14 @@ def test_external_keys_work_and_may_do_no_more_than_declared(exercise: Exercise)
     cannot be replaced without an outage is not replaced after a theft either.
 
     How it is measured: for every key under the profile's [external], by requests that make, send and store nothing. S3:
-    every action in every bucket, as in INF-S3-02. DigitalOcean: lists are read, and things are created from an empty body,
-    which is refused as such (422) where the token might and as forbidden (403) where it may not. SMTP: signing in over
-    TLS, then NOOP. Slack: a payload without a text, which a webhook that works refuses as such. Sentry: an envelope without an item. What
+    every action in every bucket, as in INF-S3-02; to be read among masters, the API's key writes a probe that is locked for
+    seconds. DigitalOcean: lists are read, and things are created from an empty body, which is refused as such (422) where the
+    token might and as forbidden (403) where it may not. SMTP: signing in over TLS, then NOOP. Slack: a payload without a text,
+    which a webhook that works refuses as such. Sentry: an envelope without an item. What
     the service allowed must equal the declared scope. A key can be replaced when the service takes two at once (where
     the platform rotates by itself, it must offer to), or when its declared day of issue is no longer ago than the declared age. An
-    answer that tells nothing (no connection, a limit on requests, an error of the service) makes the check INVALID.
+    answer that tells nothing (no connection, a limit on requests, an error of the service, a refusal to read in a bucket that holds
+    nothing what was declared) makes the check INVALID.
 
     Not covered: rights that no request above asks for; kinds of service that the profile has no key of (see the evidence);
     the replacing itself (SEC-SEC-04).
@@ -37,10 +39,12 @@ def test_external_keys_work_and_may_do_no_more_than_declared(exercise: Exercise)
         raise Invalid("the profile declares no key under [external]")
     absent = sorted(set(KINDS) - {external.kind for external in declared.values()})
     exercise.evidence("kinds not declared", absent)
-    unknown, seen = [], {}
+    unknown, seen = [], dict[str, list[str]]()
     with exercise.cases(at_least=3 * len(declared)) as cases:
+        of_store = any(external.kind == "s3" for external in declared.values())
+        there = {bucket: store.readable(exercise, bucket) for bucket in _buckets(exercise)} if of_store else {}
         for name, external in declared.items():
-            rights = list(_rights(exercise, name, external))
+            rights = list(_rights(exercise, name, external, there))
             unknown += [f"{name}, {right.name}: {right.said}" for right in rights if right.allowed is None]
             may = sorted(right.name for right in rights if right.allowed)
             seen[name] = may
@@ -57,22 +61,29 @@ def test_external_keys_work_and_may_do_no_more_than_declared(exercise: Exercise)
             raise Invalid(f"no answer told: {'; '.join(unknown[:3])}")
 
 
-def _rights(exercise: Exercise, name: str, external: External) -> Iterator[Right]:
+def _buckets(exercise: Exercise) -> Collection[str]:
+    if exercise.profile.s3 is None:
+        raise Invalid("the profile names no [s3]")
+    return exercise.profile.s3.buckets
+
+
+def _rights(exercise: Exercise, name: str, external: External, there: Mapping[str, str | None]) -> Iterator[Right]:
+    """Ask for every right; in `there` is a key to read for each bucket that holds something."""
     if external.kind != "s3":
         yield from exercise.external.rights(name)
         return
-    place = exercise.profile.s3
-    if place is None:
-        raise Invalid("the profile names no [s3]")
     key = exercise.s3.service(external.credential.removeprefix("s3-"))
     absent = f"trial/{exercise.marker}-absent"
-    for bucket in place.buckets:
-        for asked in store.asked_by(key, bucket, store.first_of(exercise, bucket) or absent, absent):
+    for bucket, readable in there.items():
+        for asked in store.asked_by(key, bucket, readable or absent, absent):
             if asked.left is not None:
                 exercise.cleanup(_remove, exercise, bucket, absent, asked.left)
             # A key that the store does not know, or knows with another secret, is one that does not work.
             dead = any(code in asked.said for code in ("InvalidAccessKeyId", "SignatureDoesNotMatch"))
-            yield Right(f"{asked.action} {bucket}", False if dead else asked.allowed, asked.said)
+            right = f"{asked.action} {bucket}"
+            # What is not there is refused to whoever may not list, and may be read all the same.
+            blind = readable is None and asked.action == store.READ and not asked.allowed and right in external.scope
+            yield Right(right, False if dead else None if blind else asked.allowed, asked.said)
 
 
 def _remove(exercise: Exercise, bucket: str, key: str, version_id: str) -> None:
