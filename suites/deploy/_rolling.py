@@ -177,6 +177,15 @@ class Rolling:
             wrong = {title.removeprefix(mine): found for title, found in states.items() if found != ["done"]}
             require(not wrong, "one job for each upload, done", f"{wrong}", "worker")
 
+    def workers(self) -> set[str]:
+        """Return the workers that have done a job of an upload of ours."""
+        rows = self._disrupt.pg.rows(
+            "select distinct j.lease_owner from jobs j join assets a on a.id = j.asset_id"
+            " where j.state = 'done' and a.title like %s",
+            (f"{self._disrupt.marker} job %",),
+        )
+        return {str(row["lease_owner"]).rpartition(".")[0] for row in rows}
+
     def _assets(self, prefix: str) -> list[Asset]:
         return [each for each in self.session.assets() if each.title.startswith(prefix)]
 

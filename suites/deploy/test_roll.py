@@ -314,8 +314,7 @@ def _require_works(disrupt: Disrupt, rolling: Rolling, name: str, service: str) 
     def works() -> bool:
         if service in HOSTS:
             return any(shot.answer.instance == name for shot in rolling.versions())
-        rows = disrupt.pg.rows("select 1 from jobs where state = 'done' and lease_owner like %s", (f"{name}.%",))
-        return bool(rows)
+        return name in rolling.workers()
 
     within_s = REACHED_WITHIN_S if service in HOSTS else float(disrupt.target("preview_s"))
     what = f"work of {name}, which is new" if service not in HOSTS else f"an answer of {name} through {HOSTS[service]}"
