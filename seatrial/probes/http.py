@@ -35,6 +35,7 @@ class HttpAnswer:
         body: the bytes as sent, content encoding included; what came so far when the answer broke off.
         elapsed_s: from the call to the last byte.
         error: one line when no complete answer came; None otherwise.
+        closed: the other side closed or reset the connection in the place of an answer.
     """
 
     method: str
@@ -44,6 +45,7 @@ class HttpAnswer:
     body: bytes = field(repr=False)
     elapsed_s: float
     error: str | None
+    closed: bool = False
 
     @property
     def text(self) -> str:
@@ -111,9 +113,14 @@ def request(
     text = None if error is None else describe(error)
     if isinstance(error, httpx2.TimeoutException):
         text = f"timed out after {timeout_s:g} s"
-    return HttpAnswer(
-        method, url, None if error else status, seen, body, elapsed_s=time.monotonic() - started, error=text
-    )
+    closed = status is None and _is_closing(error)
+    return HttpAnswer(method, url, None if error else status, seen, body, time.monotonic() - started, text, closed)
+
+
+def _is_closing(error: httpx2.HTTPError | None) -> bool:
+    """Tell the end of a connection that stood from what is garbled, late, or was never connected."""
+    silent = isinstance(error, httpx2.RemoteProtocolError) and "disconnected" in str(error)
+    return silent or isinstance(error, httpx2.ReadError | httpx2.WriteError)
 
 
 @contextmanager

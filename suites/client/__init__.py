@@ -13,6 +13,7 @@ from suites.client.given import (
     uploaded_asset,
 )
 from suites.client.instances import Instance, Running, every_instance_runs, instances, running
+from suites.client.refusals import require_refused
 from suites.client.session import Client, Session, announcement
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "poison_clip",
     "ready_asset",
     "remove",
+    "require_refused",
     "require_removable_masters",
     "running",
     "signed_in",

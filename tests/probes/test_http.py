@@ -1,5 +1,6 @@
 import hashlib
 import socket
+import struct
 from collections.abc import Iterator
 
 import httpx2
@@ -9,7 +10,7 @@ from seatrial.errors import Failure
 from seatrial.probes import http, wire
 from seatrial.probes.http import HttpAnswer
 from seatrial.scope import Meter
-from tests.probes.conftest import HOST, Authority, Serve, answering, read_head, silent
+from tests.probes.conftest import HOST, Authority, Handler, Serve, answering, read_head, silent
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -99,6 +100,36 @@ def test_a_garbled_answer_is_an_error(serve: Serve, plain: httpx2.Client, sent: 
     answer = get(plain, f"http://{HOST}:{serve(answering(sent)).port}/")
     assert answer.status is None
     assert words in (answer.error or "").lower()
+
+
+def reset(connection: socket.socket) -> None:
+    """Take a request and reset the connection."""
+    read_head(connection)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("server", "closed"),
+    [
+        (answering(b""), True),
+        (reset, True),
+        (answering(b"SSH-2.0-OpenSSH_9.2\r\n\r\n"), False),
+        (answering(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nshort"), False),
+        (silent, False),
+    ],
+    ids=["closed", "reset", "garbled", "broken off", "silent"],
+)
+def test_a_connection_that_is_closed_in_the_place_of_an_answer_is_told_from_other_silence(
+    serve: Serve, plain: httpx2.Client, server: Handler, closed: bool
+) -> None:
+    assert get(plain, f"http://{HOST}:{serve(server).port}/", timeout_s=0.5).closed is closed
+
+
+def test_a_connection_that_never_stood_was_not_closed(plain: httpx2.Client) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    assert not get(plain, f"http://{HOST}:{port}/").closed
 
 
 def test_a_redirect_is_not_followed(serve: Serve, plain: httpx2.Client) -> None:
