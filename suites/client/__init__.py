@@ -4,6 +4,7 @@ from suites.client.answers import Asset, Created, Master, Part, Playback, Tokens
 from suites.client.clips import Clip, camera_clip, generated_clip, poison_clip
 from suites.client.given import (
     another_account,
+    end,
     masters_are_removable,
     ready_asset,
     remove,
@@ -33,6 +34,7 @@ __all__ = [
     "announcement",
     "another_account",
     "camera_clip",
+    "end",
     "every_instance_runs",
     "generated_clip",
     "instances",

@@ -15,7 +15,7 @@ def signed_in(exercise: Exercise, account: int | None = None, via: str | None = 
     """Sign in as the worker's own account, or as another declared one, and sign out when the check ends."""
     email, password = exercise.account if account is None else exercise.account_number(account)
     session = Client(exercise.http, via).sign_in(email, password)
-    exercise.cleanup(_end, session)
+    exercise.cleanup(end, session)
     return session
 
 
@@ -29,7 +29,7 @@ def another_account(exercise: Exercise) -> int:
     return others[-1]
 
 
-def _end(session: Session) -> None:
+def end(session: Session) -> None:
     """Sign out; a session that the check has lost, or outlived, is no error here."""
     answer = session.call("DELETE", "/v1/sessions/current")
     if answer.status not in {204, 401}:

@@ -1,5 +1,6 @@
 """The contract, by a machine that tries what nobody would type."""
 
+import contextlib
 import copy
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +9,7 @@ from typing import Any
 from jsonschema import Draft202012Validator
 
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, require
-from suites.client import Session, masters_are_removable, ready_asset, remove, signed_in
+from suites.client import Session, Tokens, end, masters_are_removable, ready_asset, remove, signed_in
 from suites.security._fuzz import DOORS, PHASES, Fuzzed, Wrong, fuzz, load
 
 SIGN_IN, REFRESH, SIGN_OUT = "POST /v1/sessions", "POST /v1/sessions/refresh", "DELETE /v1/sessions/current"
@@ -37,7 +38,7 @@ def test_the_contract_survives_a_fuzzer(exercise: Exercise) -> None:
     a token that is missing or wrong must be refused; what was deleted must be gone. Signing out has a session of its own
     each time. An operation that answered nothing but 401, 403, 404, 405, or never with a success, counts as not tested,
     and so does a phase without requests: both fail the check. The seed stands in the repeat line. Assets that were
-    created are removed.
+    created are removed, and sessions that were opened are ended.
 
     Not covered: routes outside of the document (DEP-API-01); what needs several accounts (SEC-ACL-02); bytes below HTTP
     (SEC-HTTP-04); promotion, where masters are retained for longer than the check could wait to remove them.
@@ -82,7 +83,7 @@ def _examples(exercise: Exercise, session: Session) -> dict[str, Any]:
         "asset": ready.id,
         "to be deleted": announced.asset.id,
         SIGN_IN: {"email": email, "password": password},
-        REFRESH: {"refresh_token": session.again().tokens.refresh_token},
+        REFRESH: {"refresh_token": signed_in(exercise).tokens.refresh_token},
     }
 
 
@@ -104,7 +105,7 @@ def _schema(exercise: Exercise, document: Mapping[str, Any], examples: Mapping[s
 
 
 def _let_in(schema: Any, exercise: Exercise, session: Session) -> None:
-    """Sign every request, and let every second valid sign-in be one that succeeds."""
+    """Sign every request, and let every second valid sign-in be one that succeeds; what that opens is ended with the check."""
     credentials = dict(zip(("email", "password"), exercise.account, strict=True))
     fits = Draft202012Validator(
         {**schema.raw_schema["components"]["schemas"]["Credentials"], "components": schema.raw_schema["components"]}
@@ -114,7 +115,7 @@ def _let_in(schema: Any, exercise: Exercise, session: Session) -> None:
     @schema.auth(refresh_interval=None)
     class Token:
         def get(self, case: Any, _context: Any) -> str:
-            return (session.again() if case.operation.label == SIGN_OUT else session).tokens.access_token
+            return (signed_in(exercise) if case.operation.label == SIGN_OUT else session).tokens.access_token
 
         def set(self, case: Any, token: str, _context: Any) -> None:
             case.headers = {**(case.headers or {}), "Authorization": f"Bearer {token}"}
@@ -126,6 +127,13 @@ def _let_in(schema: Any, exercise: Exercise, session: Session) -> None:
             return body
         turns += 1
         return credentials if turns % 2 else body
+
+    @schema.hook("after_call").apply_to(name=SIGN_IN)  # type: ignore[untyped-decorator]
+    def noted(_context: Any, _case: Any, response: Any) -> None:
+        with contextlib.suppress(ValueError, Failure):  # an answer of another form is a finding of the run's own
+            if response.status_code == 201:
+                tokens = Tokens.from_json(response.json())
+                exercise.cleanup(end, Session(session.client, tokens, session.again))
 
     @schema.hook("filter_case")  # type: ignore[untyped-decorator]
     def without_headers_of_http(_context: Any, case: Any) -> bool:
