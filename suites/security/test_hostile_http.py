@@ -56,15 +56,15 @@ def test_hostile_requests_harm_nobody(exercise: Exercise) -> None:
     requests that RFC 9112 calls malformed or ambiguous (lengths, codings, chunks, line ends, hosts, names, targets,
     methods, versions) are each followed by a harmless request on the same connection; ids tell which answer belongs to
     which request: none may be answered that stood inside another one, none out of order, and after a framing error the
-    connection must be closed. Bodies over the limit are announced, and sent in chunks; both must be refused. Slow clients
-    (headers, bodies, readers, a bounded number at once) must be let go within targets.slow_client_s. All the while a
-    bystander uses the product at eight requests a second, whatever the answers do: each must be 200, within
+    connection must be closed. Bodies over the limit are announced, and sent in chunks; both must be refused. Clients that
+    send slowly (headers, bodies, a bounded number at once) must be let go within targets.slow_client_s; some that read slowly
+    hold their connections as long. All the while a bystander uses the product at eight requests a second, whatever the answers do: each must be 200, within
     targets.answer_s (all but one in a hundred), and carry its own id. No refusal may show the inside of a service, nor
     what was sent. If this machine itself sent late, nothing is concluded of times.
 
     Not covered: HTTP/2 frames; that a connection is closed after a request with length and chunks, which was read by its
     chunks (RFC 9112, 6.1; Go's server leaves it open); slow headers straight at an instance, where only the ingress
-    connects; floods (SEC-HTTP-03).
+    connects; that slow readers are let go (the evidence says how many bytes each was sent); floods (SEC-HTTP-03).
     """
     session = signed_in(exercise)
     asset = ready_asset(exercise, session)
