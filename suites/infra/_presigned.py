@@ -78,6 +78,19 @@ def lifetime_s(url: str) -> int | None:
     return int(found[1]) if found else None
 
 
+def untold(answer: HttpAnswer, took_s: float, life_s: int) -> str:
+    """Say why a refusal within a URL's life tells nothing of the store; nothing where it does.
+
+    A life begins with the full second in which the URL was signed; `took_s` goes from there to the answer.
+    """
+    off_s = clock_offset_s(answer)
+    if answer.status != 403:
+        return ""
+    if took_s > life_s - 1:
+        return f"{took_s:.1f} s went by from signing to the answer, of a life of {life_s} s: too busy a machine"
+    return f"this machine's clock is {off_s:.0f} s off the store's" if abs(off_s) >= life_s else ""
+
+
 def clock_offset_s(answer: HttpAnswer) -> float:
     """Return how far this machine's clock is ahead of the answerer's, in whole seconds; 0 when it names no time."""
     try:

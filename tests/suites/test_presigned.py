@@ -67,3 +67,19 @@ def test_the_clocks_offset_is_taken_from_the_date(ahead_s: int) -> None:
 @pytest.mark.parametrize("date", ["", "yesterday"])
 def test_without_a_date_there_is_no_offset(date: str) -> None:
     assert presigned.clock_offset_s(answer(date)) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("status", "took_s", "behind_s", "word"),
+    [(403, 0.3, 0, ""), (403, 1.2, 0, "busy"), (403, 0.3, 5, "clock"), (200, 1.2, 5, ""), (500, 9.0, 5, "")],
+)
+def test_a_refusal_within_a_life_is_the_stores_unless_it_came_late(
+    status: int, took_s: float, behind_s: int, word: str
+) -> None:
+    theirs = format_datetime(datetime.now(UTC) - timedelta(seconds=behind_s), usegmt=True)
+    seen = HttpAnswer("PUT", "u", status, httpx2.Headers({"Date": theirs}), b"", took_s, None)
+
+    why = presigned.untold(seen, took_s, 2)
+
+    assert bool(why) == bool(word)
+    assert word in why
