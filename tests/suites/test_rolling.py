@@ -1,8 +1,13 @@
+import sqlite3
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from seatrial import Invalid
 from seatrial.traffic import Shot
-from suites.deploy._rolling import AT_LEAST, Reply, require_enough, require_short, tell
+from suites.deploy._rolling import AT_LEAST, Reply, Rolling, require_enough, require_short, tell
 
 
 def shot(seconds: float, failure: str = "") -> Shot[Reply]:
@@ -35,3 +40,32 @@ def test_what_outlasted_the_drain_on_a_busy_machine_is_not_held_against_it() -> 
 def test_a_request_that_hung_while_others_did_not_is_a_failure() -> None:
     require_short([shot(15.0, "timed out"), shot(4.2), later(4.1, 5.0), later(7.0, 10.0)], 4.0, 8.0)
     require_short([shot(15.0, "timed out"), shot(15.0, "timed out")], 4.0, 8.0)
+
+
+class Tables:
+    """What the product keeps of jobs and assets, for statements that every database reads alike."""
+
+    def __init__(self, *jobs: tuple[str, str, str]) -> None:
+        self.connection = sqlite3.connect(":memory:")
+        self.connection.row_factory = sqlite3.Row
+        self.connection.execute("create table assets (id, title)")
+        self.connection.execute("create table jobs (asset_id, state, lease_owner)")
+        for number, (title, state, owner) in enumerate(jobs):
+            self.connection.execute("insert into assets values (?, ?)", (number, title))
+            self.connection.execute("insert into jobs values (?, ?, ?)", (number, state, owner))
+
+    def rows(self, statement: str, values: Sequence[object]) -> list[dict[str, Any]]:
+        """Answer as the facet does."""
+        return [dict(row) for row in self.connection.execute(statement.replace("%s", "?"), values)]
+
+
+def test_only_a_job_of_our_own_shows_that_a_new_worker_works() -> None:
+    tables = Tables(
+        ("trial-1 job burst 1", "done", "worker-1.a"),
+        ("trial-1 job burst 2", "running", "worker-2.b"),
+        ("trial-0 job burst 1", "done", "worker-3.c"),
+    )
+    rolling = object.__new__(Rolling)
+    rolling._disrupt = SimpleNamespace(marker="trial-1", pg=tables)  # type: ignore[assignment]
+
+    assert rolling.workers() == {"worker-1"}
