@@ -23,11 +23,13 @@ def objects(tree: Path) -> Iterator[tuple[str, bytes]]:
 
 
 def lacking(tree: Path) -> str:
-    """Say why the tree's history cannot be looked through as a whole; nothing where it can."""
-    if not _tree.is_repository(tree):
-        return "the tree is no git repository"
-    shallow = _tree.git(tree, "rev-parse", "--is-shallow-repository").strip() == b"true"
-    return "the tree is a shallow clone, to which `git fetch --unshallow` gives the rest" if shallow else ""
+    """Say why the tree's history cannot be looked through; nothing where it can."""
+    return "" if _tree.is_repository(tree) else "the tree is no git repository"
+
+
+def is_shallow(tree: Path) -> bool:
+    """Tell whether the clone lacks older commits, which `git fetch --unshallow` gets."""
+    return _tree.git(tree, "rev-parse", "--is-shallow-repository").strip() == b"true"
 
 
 def _objects(data: bytes) -> Iterator[tuple[str, str, bytes]]:

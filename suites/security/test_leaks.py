@@ -53,14 +53,14 @@ def test_no_secret_is_in_source_history_logs_pages_processes_or_reports(observe:
     its git history; logs, arguments and environments of the platform's; answers, which are the sign-in page and all that it links
     to, errors of every host, the metrics and the other public paths of every instance; reports/out with the attachments of Allure.
     targets.secrets_looked_for_in names these places (tree, history, logs, arguments, environment, answers, reports; all, without
-    it); one that is named and cannot be looked at, as logs without a platform or the history of a tree that is no whole clone,
+    it); one that is named and cannot be looked at, as logs without a platform or the history of a tree that is no clone,
     makes the check INVALID, and one that is left out stands in the evidence. A canary
     proves each scanner first: harness and platform must find a random text in all of its forms, the platform must find
     one that was just sent to the frontend in a log, words of a process' command and of its configuration where they are, and
     must know every secret file that this process reads. Otherwise the check is INVALID.
 
     Not covered: a part of a secret; secrets that were encrypted, or packed by anything but gzip; pages behind the sign-in, which `observe` cannot
-    see; commits that no branch or tag leads to; what a log was before it was rotated away; what the profile leaves out, and secrets
+    see; commits that no branch or tag leads to, or that a shallow clone does not hold (the evidence says so); what a log was before it was rotated away; what the profile leaves out, and secrets
     that only the platform knows, where it leaves out all that is the platform's.
     """
     wanted = places(observe, TARGET, FEWEST)
@@ -89,6 +89,8 @@ def test_no_secret_is_in_source_history_logs_pages_processes_or_reports(observe:
                 look(f"log of {part}", "\n".join(observe.platform.logs(part, LOG_LINES)).encode(), is_log=True)
         if kinds := [place for place in seen if place in OF_PLATFORM]:
             looked |= _have_the_platform_look(observe, cases, kinds, texts)
+        if "history" in seen and _history.is_shallow(_repository(observe)):
+            looked["history"] = f"{looked['history']}, of a shallow clone: older commits are not here"
         observe.evidence("looked", looked)
         if unseen:
             raise Invalid("; ".join(f"{place}: not looked at, {why}" for place, why in unseen.items()))
