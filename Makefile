@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PROFILE ?= local
+# What `gate` and `drill` may strike: nothing where it is empty.
+ARM ?= destroy=$(PROFILE)
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
@@ -54,8 +56,8 @@ test-system: setup  ## pass the project's own tests that need a running system, 
 scan: setup .cache/scanners/.ready  ## have other people's scanners look: testssl.sh, wapiti, sqlmap
 	@$(BIN)/python -m pytest tests -q -m scan
 
-gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"), print the verdict, write reports/out/
-	@$(BIN)/seatrial gate $(SUITES) --profile $(PROFILE) --arm destroy=$(PROFILE)
+gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"; ARM= strikes nothing), print the verdict, write reports/out/
+	@$(BIN)/seatrial gate $(SUITES) --profile $(PROFILE) $(ARM:%=--arm %)
 
 prove: setup     ## break the system on purpose; every check must notice, and what else notices is drawn (or SUITES="infra dr")
 	@$(BIN)/seatrial prove --matrix $(SUITES:%=--suite %) --profile $(PROFILE)
@@ -67,7 +69,7 @@ soak: setup      ## run the gate twenty times on a healthy system; tell how ofte
 	@$(BIN)/seatrial soak --profile $(PROFILE) --times 20 --noise order
 
 drill: setup     ## rehearse every disaster, and tell how long the recovery took
-	@$(BIN)/seatrial drill --profile $(PROFILE) --arm destroy=$(PROFILE)
+	@$(BIN)/seatrial drill --profile $(PROFILE) $(ARM:%=--arm %)
 
 load: setup      ## make the profile's load for a minute and hold it against its objective
 	@$(BIN)/seatrial load --profile $(PROFILE)

@@ -172,6 +172,12 @@ def test_production_is_deployed_only_after_a_signed_go_of_staging() -> None:
     assert f'"$KEY" >{options.key}' in verified["run"]
 
 
+def test_whoever_gates_at_exercise_has_clips_and_a_browser() -> None:
+    steps = RELEASE["jobs"]["staging"]["steps"]
+
+    assert "make setup" in [step.get("run") for step in steps]
+
+
 def test_what_is_verified_is_what_is_deployed(tmp_path: Path) -> None:
     """The digests that the workflow asks for are those of the images in the app's spec: the worker's is in none."""
     spec = yaml.safe_load(Path("system/platforms/digitalocean/app.yaml").read_text())
