@@ -97,8 +97,8 @@ class OwnerMissingInCompletion(PatchedRelease):
     patch: ClassVar = [
         Patch(
             file=UPLOADS,
-            find='row = await find_asset(services, caller.account_id, asset_id)\n    if row["status"] !=',
-            replace=f'row = await find_asset(services, {OWNER}, asset_id)\n    if row["status"] !=',
+            find='row = await find_asset(services, caller.account_id, asset_id)\n    if not row["multipart"] or',
+            replace=f'row = await find_asset(services, {OWNER}, asset_id)\n    if not row["multipart"] or',
         )
     ]
 

@@ -101,9 +101,8 @@ async def _delete(services: Services, caller: Caller, asset_id: str) -> Done:
     async with claim(services, caller.account_id, asset_id) as held:
         row = held.row
         if row is None:
-            raise Problem(
-                409, "The asset is being promoted or deleted by another request.", headers={"Retry-After": "1"}
-            )
+            detail = "The asset is being completed, promoted or deleted by another request."
+            raise Problem(409, detail, headers={"Retry-After": "1"})
         retained_until = row["master_retained_until"]
         if retained_until is not None and retained_until > row["claimed_at"]:
             raise Problem(

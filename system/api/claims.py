@@ -1,4 +1,4 @@
-"""Claim an asset while its objects are worked on, so that of several promotions or deletions one acts at a time."""
+"""Claim an asset while its objects are worked on, so that of several completions, promotions or deletions one acts at a time."""
 
 import uuid
 from collections.abc import AsyncIterator

@@ -2,6 +2,7 @@
 
 import asyncio
 import secrets
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -57,9 +58,15 @@ class Services:
         if found is None:
             return None
         size_bytes, stated = found
-        if stated is None:
-            stated = await self.bulk.run(lambda s3: read_sha256(s3, bucket, key, version_id))
-        return size_bytes, stated
+        return size_bytes, stated or await self.read_sha256(bucket, key, version_id)
+
+    async def read_sha256(self, bucket: str, key: str, version_id: str | None = None) -> str:
+        """Give the SHA-256 (hex) of an object by reading it, which ends when its caller leaves: threads are few."""
+        stop = threading.Event()
+        try:
+            return await self.bulk.run(lambda s3: read_sha256(s3, bucket, key, version_id, stop))
+        finally:
+            stop.set()
 
     @asynccontextmanager
     async def database(self) -> AsyncIterator[AsyncConnection[DictRow]]:

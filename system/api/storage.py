@@ -2,11 +2,14 @@
 
 import base64
 import hashlib
+import threading
 from collections.abc import Sequence
+from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from system.api.models import SentPart, UploadedPart
+from system.common.s3 import StoreUnavailableError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -118,11 +121,14 @@ def all_there(s3: "S3Client", objects: Sequence[tuple[str, str, str | None]]) ->
     return all(stated_sha256(s3, *each) is not None for each in objects)
 
 
-def read_sha256(s3: "S3Client", bucket: str, key: str, version_id: str | None = None) -> str:
-    """Read an object and hash it."""
+def read_sha256(s3: "S3Client", bucket: str, key: str, version_id: str | None, stop: threading.Event) -> str:
+    """Read an object and hash it; raises StoreUnavailableError once `stop` is set, when nobody waits for it any more."""
     digest = hashlib.sha256()
-    for chunk in s3.get_object(**_which(bucket, key, version_id))["Body"].iter_chunks(CHUNK_BYTES):
-        digest.update(chunk)
+    with closing(s3.get_object(**_which(bucket, key, version_id))["Body"]) as body:
+        for chunk in body.iter_chunks(CHUNK_BYTES):
+            if stop.is_set():
+                raise StoreUnavailableError(f"{bucket}/{key} was not read in time")
+            digest.update(chunk)
     return digest.hexdigest()
 
 

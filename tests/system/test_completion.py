@@ -1,0 +1,104 @@
+"""What was sent in parts is verified by one request at a time, and by nobody who has left."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Iterator
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from system.api import uploads
+from system.api.models import Completion
+from system.api.services import Services
+from system.api.tokens import Claims
+from system.common.problem import Problem
+from system.common.s3 import ObjectStore, StoreUnavailableError
+from tests.system.object_server import ObjectServer, object_server
+
+NOTHING = cast("Any", None)
+ENDLESS_BYTES = 1 << 50
+WITHIN_S = 60.0
+
+
+@pytest.fixture
+def server() -> Iterator[ObjectServer]:
+    with object_server() as made:
+        yield made
+
+
+def with_services(server: ObjectServer, work: Callable[[Services], Awaitable[None]], *, limit_s: float = 60.0) -> None:
+    """Let a coroutine work with a store behind which there is one thread for what takes long."""
+
+    async def run() -> None:
+        store, bulk = ObjectStore(server.settings), ObjectStore(server.settings, threads=1, limit_s=limit_s)
+        settings = cast("Any", SimpleNamespace(storage=server.settings))
+        try:
+            await bulk.run(lambda _s3: None, WITHIN_S)  # the client is built
+            await work(Services(settings, NOTHING, NOTHING, store, bulk, NOTHING, NOTHING))
+        finally:
+            store.close()
+            bulk.close()
+
+    asyncio.run(run())
+
+
+def announced(size_bytes: int, sha256: str = "0" * 64) -> Any:
+    return {"id": "asset", "multipart": True, "upload_id": None, "size_bytes": size_bytes, "sha256": sha256}
+
+
+def verify(server: ObjectServer, row: Any) -> None:
+    with_services(server, lambda services: uploads._verify(services, row, Completion()))
+
+
+def test_a_read_ends_when_its_time_is_over(server: ObjectServer) -> None:
+    server.size_bytes = ENDLESS_BYTES
+
+    async def work(services: Services) -> None:
+        with pytest.raises(StoreUnavailableError, match="no answer within"):
+            await services.read_sha256("staging", "key")
+        assert await services.bulk.run(lambda _s3: "the thread is free", WITHIN_S)
+
+    with_services(server, work, limit_s=0.5)
+
+
+def test_a_read_ends_when_its_caller_has_left(server: ObjectServer) -> None:
+    server.size_bytes = ENDLESS_BYTES
+
+    async def work(services: Services) -> None:
+        reading = asyncio.create_task(services.read_sha256("staging", "key"))
+        assert await asyncio.to_thread(server.reading.wait, WITHIN_S)
+        reading.cancel()
+        assert await services.bulk.run(lambda _s3: "the thread is free", WITHIN_S)
+
+    with_services(server, work)
+
+
+def test_what_came_in_parts_is_read(server: ObjectServer) -> None:
+    server.size_bytes = 100
+    verify(server, announced(100, hashlib.sha256(bytes(100)).hexdigest()))
+    with pytest.raises(Problem, match="another SHA-256"):
+        verify(server, announced(100))
+
+
+def test_what_has_another_size_is_not_read(server: ObjectServer) -> None:
+    server.size_bytes = 100
+    with pytest.raises(Problem, match="100 bytes, 99 were announced"):
+        verify(server, announced(99))
+    assert server.asked == [("HEAD", "staging")]
+
+
+def test_what_is_too_large_to_be_read_in_time_is_left_to_the_worker(server: ObjectServer) -> None:
+    server.size_bytes = uploads.READ_AT_MOST_BYTES + 1
+    verify(server, announced(server.size_bytes))
+    assert server.asked == [("HEAD", "staging")]
+
+
+def test_a_second_request_is_told_to_come_again_while_the_first_verifies() -> None:
+    async def row(query: str, _values: object) -> Any:
+        return None if "claim_until is null" in query else {**announced(1), "status": "awaiting_upload"}
+
+    services, caller = cast("Any", SimpleNamespace(row=row)), Claims("account", "session")
+    with pytest.raises(Problem) as refused:
+        asyncio.run(uploads._complete(services, caller, "asset", Completion()))
+    assert (refused.value.status, refused.value.headers) == (409, {"Retry-After": "1"})
