@@ -205,7 +205,7 @@ class HttpServed(PatchedIngress):
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Put the frontend behind the HTTP port."""
         redirect = re.search(r"redir https://\{host\}:?\S*\{uri\} 308", loaded)
-        frontend = re.search(r"reverse_proxy (\S+)", loaded)
+        frontend = re.search(r"reverse_proxy (\d\S+)", loaded)
         assert redirect is not None
         assert frontend is not None
         return [(redirect[0], f"reverse_proxy {frontend[1]} # over HTTP")]

@@ -15,6 +15,8 @@ from system.common.logging import get_logger, request_id
 __all__ = ["Api", "ApiUnavailable", "detail"]
 
 TIMEOUT = httpx2.Timeout(5.0, connect=1.0, pool=2.0)
+# As long as the ingress waits for what copies, reads or removes whole objects.
+THOROUGH_TIMEOUT = httpx2.Timeout(100.0, connect=1.0, pool=2.0)
 EVENTS_TIMEOUT = httpx2.Timeout(60.0, connect=1.0, pool=2.0)
 LIMITS = httpx2.Limits(max_connections=64, max_keepalive_connections=16, keepalive_expiry=30.0)
 AVOID_S = 5.0  # how long an instance that did not answer is asked last
@@ -63,6 +65,7 @@ class Api:
         client: str = "",
         headers: dict[str, str] | None = None,
         repeatable: bool = True,
+        thorough: bool = False,
         **body: Any,
     ) -> httpx2.Response:
         """Make one request and return the answer, whatever its status; raises ApiUnavailable.
@@ -74,19 +77,26 @@ class Api:
             client: the address of the browser, for the api's throttle.
             headers: more of them.
             repeatable: may be sent to a second instance although the first may have acted on it.
+            thorough: copies, reads or removes whole objects: a second instance is not asked when the first was not done in
+                time, since it would have to do it all over, or to wait for the first.
             body: `json` or `params`, as httpx takes them.
 
         """
         sent = {**_context(token, client), **(headers or {})}
+        timeout = THOROUGH_TIMEOUT if thorough else TIMEOUT
         for instance in self._order():
             try:
                 with _asking(method, instance) as span:
-                    response = await instance.http.request(method, path, headers={**sent, **_trace()}, **body)
+                    response = await instance.http.request(
+                        method, path, headers={**sent, **_trace()}, timeout=timeout, **body
+                    )
                     span.set_attribute("http.response.status_code", response.status_code)
                     return response
             except httpx2.TransportError as error:
                 self._lost(instance, error)
-                if not repeatable and not isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+                if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+                    continue
+                if not repeatable or (thorough and isinstance(error, httpx2.TimeoutException)):
                     break
         raise ApiUnavailable
 

@@ -126,7 +126,7 @@ class Pages:
         return _passed_on(await session.call("POST", "/v1/assets", json=announced, headers={"Idempotency-Key": key}))
 
     async def _complete(self, request: Request, session: Session) -> Response:
-        return _passed_on(await session.call("POST", f"{_path(request)}/complete", json={}))
+        return _passed_on(await session.call("POST", f"{_path(request)}/complete", json={}, thorough=True))
 
     async def _playback(self, request: Request, session: Session) -> Response:
         return _passed_on(await session.call("POST", f"{_path(request)}/playback", json={"variant": "preview"}))
@@ -152,11 +152,13 @@ class Pages:
         return await self._after(request, session, answer, "renamed")
 
     async def _promote(self, request: Request, session: Session) -> Response:
-        answer = await session.call("POST", f"{_path(request)}/promote")
+        answer = await session.call("POST", f"{_path(request)}/promote", thorough=True)
         return await self._after(request, session, answer, "promoted")
 
     async def _delete(self, request: Request, session: Session) -> Response:
-        answer = await session.call("DELETE", _path(request), repeatable=False)
+        # Completing and promoting change nothing when they are repeated; a second deletion would find nothing to delete.
+        key = {"Idempotency-Key": secrets.token_hex(16)}
+        answer = await session.call("DELETE", _path(request), headers=key, thorough=True)
         if answer.status_code == 204:
             return RedirectResponse("/?done=deleted", 303)
         return await self._after(request, session, answer, "deleted")

@@ -48,6 +48,7 @@ class FakeApi:
     def __init__(self) -> None:
         self.seen: list[tuple[str, str, dict[str, str], Any]] = []
         self.answers: dict[tuple[str, str], Callable[[Request], Response]] = {}
+        self.slow_s: dict[tuple[str, str], float] = {}
         self.valid = {"access-1"}
         self.refresh = {"refresh-1": ("access-2", "refresh-2")}
         self.assets = [asset()]
@@ -63,6 +64,7 @@ class FakeApi:
         body: Any = json.loads(raw) if raw else None
         key = (request.method, request.url.path)
         self.seen.append((*key, dict(request.headers), body))
+        await asyncio.sleep(self.slow_s.get(key, 0.0))
         if key in self.answers:
             return self.answers[key](request)
         if key == ("GET", "/livez"):

@@ -1,11 +1,15 @@
 """The api's instances: shared evenly, and lost one at a time."""
 
+import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 
+import httpx2
 import pytest
 
+import system.frontend.api
 from system.common.config import ConfigError
 from system.frontend.app import make_app
 from system.frontend.settings import read_settings
@@ -19,26 +23,43 @@ def closed() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
-@pytest.fixture
-def rude() -> Iterator[tuple[str, list[bytes]]]:
-    """Read each request and hang up without an answer: nobody can know whether it was acted on."""
+Unanswered = tuple[str, list[bytes]]
+
+
+@contextmanager
+def unanswered(then: Callable[[socket.socket], object]) -> Iterator[Unanswered]:
+    """Read each request, answer nothing, and do something with the connection."""
     heard: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as listener:
 
-        def hang_up() -> None:
+        def hear() -> None:
             while True:
                 try:
                     connection, _ = listener.accept()
                 except OSError:
                     return
-                with connection:
-                    heard.append(connection.recv(65536))
+                heard.append(connection.recv(65536))
+                then(connection)
 
-        thread = threading.Thread(target=hang_up)
+        thread = threading.Thread(target=hear)
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}", heard
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(10)
+
+
+@pytest.fixture
+def rude() -> Iterator[Unanswered]:
+    """Hang up: nobody can know whether the request was acted on."""
+    with unanswered(socket.socket.close) as server:
+        yield server
+
+
+@pytest.fixture
+def mute() -> Iterator[Unanswered]:
+    """Leave whoever asks waiting."""
+    with ExitStack() as held, unanswered(held.enter_context) as server:
+        yield server
 
 
 def test_both_instances_are_asked(running: Running, api: FakeApi, api_url: str) -> None:
@@ -67,7 +88,7 @@ def test_without_any_instance_the_page_says_so_and_the_session_stays(running: Ru
 
 
 def test_what_is_harmless_is_asked_again_elsewhere(
-    running: Running, api: FakeApi, api_url: str, rude: tuple[str, list[bytes]]
+    running: Running, api: FakeApi, api_url: str, rude: Unanswered
 ) -> None:
     with running(make_app(read_settings(environment(rude[0], api_url)))) as url:
         browser = Browser(url)
@@ -78,16 +99,57 @@ def test_what_is_harmless_is_asked_again_elsewhere(
 
 
 def test_what_may_have_been_done_is_not_done_again(
-    running: Running, api: FakeApi, api_url: str, rude: tuple[str, list[bytes]]
+    running: Running, api: FakeApi, api_url: str, rude: Unanswered
 ) -> None:
-    # A second use of a refresh token closes the session, and a second delete tells a lie.
+    # A second use of a refresh token closes the session.
     with running(make_app(read_settings(environment(rude[0], rude[0])))) as url:
         browser = Browser(url)
         browser.cookies = {"__Host-refresh": "refresh-1"}
         assert browser.get("/").status_code == 503
+    assert [request.split(b" ")[0] for request in rude[1]] == [b"POST"]
+
+
+def test_a_deletion_is_repeated_under_one_key(running: Running, rude: Unanswered) -> None:
+    with running(make_app(read_settings(environment(rude[0], rude[0])))) as url:
+        browser = Browser(url)
         browser.cookies = {"__Host-access": "access-1"}
         assert browser.post(f"/assets/{ASSET_ID}/delete").status_code == 503
-    assert [request.split(b" ")[0] for request in rude[1]] == [b"POST", b"DELETE"]
+    keys = [re.findall(rb"(?i)\r\nidempotency-key: (\w{32})\r\n", request) for request in rude[1]]
+    assert len(keys) == 2
+    assert keys[0] == keys[1] != []
+
+
+@pytest.mark.parametrize("what", ["complete", "promote", "delete"])
+def test_what_takes_long_is_waited_for(
+    running: Running, api: FakeApi, api_url: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system.frontend.api, "TIMEOUT", httpx2.Timeout(0.05))
+    method, path = ("DELETE", "") if what == "delete" else ("POST", f"/{what}")
+    api.slow_s[method, f"/v1/assets/{ASSET_ID}{path}"] = 0.5
+    with running(make_app(read_settings(environment(api_url)))) as url:
+        browser = Browser(url)
+        browser.cookies = {"__Host-access": "access-1"}
+        assert browser.post(f"/assets/{ASSET_ID}/{what}").status_code in {202, 303}
+    assert len(api.seen) == 1
+
+
+@pytest.mark.parametrize("what", ["complete", "promote", "delete"])
+def test_what_was_not_done_in_time_is_not_begun_elsewhere(
+    running: Running, mute: Unanswered, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system.frontend.api, "THOROUGH_TIMEOUT", httpx2.Timeout(0.2))
+    with running(make_app(read_settings(environment(mute[0], mute[0])))) as url:
+        browser = Browser(url)
+        browser.cookies = {"__Host-access": "access-1"}
+        assert browser.post(f"/assets/{ASSET_ID}/{what}").status_code == 503
+    assert len(mute[1]) == 1
+
+
+def test_what_takes_long_goes_past_an_instance_that_is_not_there(running: Running, api_url: str, closed: str) -> None:
+    with running(make_app(read_settings(environment(closed, api_url)))) as url:
+        browser = Browser(url)
+        browser.cookies = {"__Host-access": "access-1"}
+        assert {browser.post(f"/assets/{ASSET_ID}/complete").status_code for _ in range(2)} == {202}
 
 
 def test_readiness_follows_the_api_and_liveness_does_not(running: Running, closed: str, api_url: str) -> None:

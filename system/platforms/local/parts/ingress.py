@@ -138,12 +138,25 @@ https://{app} {{
 	request_body {{
 		max_size 2MB
 	}}
+	# The frontend waits for the api as long as this ingress does, and is to say itself what came of it.
+	@thorough {{
+		path_regexp ^/assets/[^/]+/(complete|promote|delete)$
+		method POST
+	}}
+	reverse_proxy @thorough {frontends} {{
+		import upstream 105s
+{frontend_policy}		lb_try_duration 500ms
+	}}
 	reverse_proxy {frontends} {{
 		import upstream 30s
 {frontend_policy}		lb_try_duration 500ms
 	}}
 	handle_errors 503 {{
 		import as_last_resort
+		reverse_proxy @thorough {frontends} {{
+			import any_alive 105s
+			lb_try_duration 10s
+		}}
 		reverse_proxy {frontends} {{
 			import any_alive 30s
 			lb_try_duration 10s
