@@ -271,8 +271,8 @@ class BySpelling(PatchedRelease):
     patch: ClassVar = [
         Patch(
             file=SESSIONS,
-            find="SignInThrottle(services.redis, email, client",
-            replace="SignInThrottle(services.redis, credentials.email, client",
+            find="SignInThrottle(services.optional_redis, email, client",
+            replace="SignInThrottle(services.optional_redis, credentials.email, client",
         )
     ]
 

@@ -3,25 +3,18 @@
 The buckets are kept as the generic cell rate algorithm has them: one number, the moment at which the bucket is full again.
 """
 
-import asyncio
 import hashlib
 import math
 import re
-import time
 from dataclasses import dataclass
 from typing import Literal
 
-from redis.exceptions import RedisError
-
+from system.api.optional_redis import OptionalRedis
 from system.common.client import Networks, within
-from system.common.database import Redis
-from system.common.logging import get_logger
 from system.common.problem import Problem
 
 __all__ = ["Limit", "RateLimits", "parse_limit"]
 
-TIMEOUT_S = 0.5
-PAUSE_S = 1.0
 LONGEST_REFILL_S = 60
 # By the server's clock, which all instances share. Whatever is written has a time to live.
 _TAKE = """
@@ -35,8 +28,6 @@ end
 redis.call('SET', KEYS[1], string.format('%.0f', full_us), 'PX', math.ceil((full_us - now_us) / 1000))
 return 0
 """
-
-log = get_logger("api.limits")
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ class RateLimits:
     """Refuse requests beyond the limits with 429.
 
     Without Redis nobody is limited: it would turn the loss of a cache into the loss of the service, while all that the
-    limits protect has bounds of its own (pools, queues, time limits). It is then left alone for a second.
+    limits protect has bounds of its own (pools, queues, time limits).
 
     Args:
         redis: keeps the buckets.
@@ -71,25 +62,19 @@ class RateLimits:
         unlimited: networks whose requests are not counted, such as those that load is made from.
     """
 
-    def __init__(self, redis: Redis, *, client: Limit, account: Limit, unlimited: Networks) -> None:
+    def __init__(self, redis: OptionalRedis, *, client: Limit, account: Limit, unlimited: Networks) -> None:
         self._redis, self._unlimited = redis, unlimited
         self._limits = {"client": client, "account": account}
-        self._ask_from_s = 0.0
 
     async def take(self, kind: Literal["client", "account"], who: str, address: str) -> None:
         """Count one request of `who`, made from that address; raises Problem 429 when there were too many."""
-        if within(address, self._unlimited) or time.monotonic() < self._ask_from_s:
+        if within(address, self._unlimited):
             return
         limit = self._limits[kind]
         digest = hashlib.sha256(who.encode()).hexdigest()[:32]
         key = f"rate:{kind}:{digest}"
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                wait_us = await self._redis.eval(_TAKE, 1, key, str(1_000_000 // limit.per_s), str(limit.burst))
-        except (RedisError, TimeoutError) as error:
-            self._ask_from_s = time.monotonic() + PAUSE_S
-            log.warning("requests are not limited", extra={"reason": type(error).__name__})
-            return
+        rate = str(1_000_000 // limit.per_s), str(limit.burst)
+        wait_us = await self._redis.ask(lambda redis: redis.eval(_TAKE, 1, key, *rate))
         if wait_us:
             headers = {"Retry-After": str(math.ceil(wait_us / 1_000_000))}
             raise Problem(429, f"Too many requests of this {kind}; wait, then try again.", headers=headers)

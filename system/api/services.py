@@ -14,6 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from system.api.limits import RateLimits
+from system.api.optional_redis import OptionalRedis
 from system.api.settings import ApiSettings
 from system.api.storage import read_sha256, stated_sha256
 from system.common import metrics
@@ -47,6 +48,7 @@ class Services:
     settings: ApiSettings
     pool: Pool
     redis: Redis
+    optional_redis: OptionalRedis
     store: ObjectStore
     bulk: ObjectStore
     readiness: Readiness
@@ -99,6 +101,7 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
     )
     probe_pool = postgres_pool(settings.database, name=f"{name} probe", max_size=1, wait_s=1.0)
     redis = open_redis(settings.redis)
+    optional_redis = OptionalRedis(redis)
     store = ObjectStore(settings.storage)
     bulk = ObjectStore(settings.storage, threads=4, read_timeout_s=30.0, attempts=1, limit_s=90.0)
 
@@ -112,7 +115,7 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
         await redis.ping()
 
     limits = RateLimits(
-        redis,
+        optional_redis,
         client=settings.client_limit,
         account=settings.account_limit,
         unlimited=settings.unlimited_networks,
@@ -131,7 +134,7 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
         asyncio.create_task(follow(settings.redis.passwords, lambda: drop_connections(redis))),
     ]
     try:
-        yield Services(settings, pool, redis, store, bulk, readiness, limits)
+        yield Services(settings, pool, redis, optional_redis, store, bulk, readiness, limits)
     finally:
         for task in beside:
             task.cancel()

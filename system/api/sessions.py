@@ -71,7 +71,7 @@ Caller = Annotated[Claims, Depends(_caller)]
 async def sign_in(credentials: Credentials, client: Address, services: Service) -> TokenPair:
     """Open a session."""
     email = credentials.email.lower()
-    throttle = SignInThrottle(services.redis, email, client)
+    throttle = SignInThrottle(services.optional_redis, email, client)
     account = await services.row("select id::text, password_hash from accounts where email = %s", (email,))
     async with turn:
         await throttle.check()

@@ -1,12 +1,10 @@
 """Slow down password guessing: count failed sign-ins by account and client address in Redis."""
 
-import asyncio
 import hashlib
 from collections.abc import Callable
 from typing import Any
 
-from redis.exceptions import RedisError
-
+from system.api.optional_redis import OptionalRedis
 from system.common.database import Redis
 from system.common.logging import get_logger
 from system.common.problem import Problem
@@ -15,7 +13,6 @@ __all__ = ["SignInThrottle"]
 
 FAILURES = 10
 WINDOW_S = 60
-TIMEOUT_S = 0.5
 # Each write brings its time to live along: a count that stayed would throttle for ever.
 _COUNT = """
 local failures, left_ms = redis.call('GET', KEYS[1]) or 0, redis.call('PTTL', KEYS[1])
@@ -32,7 +29,7 @@ class SignInThrottle:
     is throttled: sign-in then depends on Postgres alone.
     """
 
-    def __init__(self, redis: Redis, email: str, client: str) -> None:
+    def __init__(self, redis: OptionalRedis, email: str, client: str) -> None:
         self._redis, self._client = redis, client
         digest = hashlib.sha256(f"{email}\n{client}".encode()).hexdigest()
         self._key = f"rate:sign-in:{digest[:32]}"
@@ -57,10 +54,9 @@ class SignInThrottle:
             await self._run(lambda pipeline: pipeline.delete(self._key))
 
     async def _run(self, add: Callable[[Any], object]) -> Any:
-        try:
-            async with asyncio.timeout(TIMEOUT_S), self._redis.pipeline(transaction=True) as pipeline:
+        async def run(redis: Redis) -> Any:
+            async with redis.pipeline(transaction=True) as pipeline:
                 add(pipeline)
                 return await pipeline.execute()
-        except (RedisError, TimeoutError) as error:
-            log.warning("sign-ins are not throttled", extra={"reason": type(error).__name__})
-            return None
+
+        return await self._redis.ask(run)

@@ -64,7 +64,7 @@ def calls(running: Running) -> Callable[[Callable[[Caller], Awaitable[None]]], N
         settings = DatabaseSettings(url, Live((password,)))
         async with postgres_pool(settings, name="test", max_size=3, wait_s=10.0) as pool:
             nothing = cast("Any", None)
-            services = Services(nothing, pool, nothing, nothing, nothing, nothing, nothing)
+            services = Services(nothing, pool, nothing, nothing, nothing, nothing, nothing, nothing)
             async with services.database() as connection:
                 rows = await (await connection.execute("select id::text from accounts order by id limit 2")).fetchall()
             await with_calls(Caller(services, [row["id"] for row in rows]))

@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from system.api.limits import Limit, RateLimits, parse_limit
+from system.api.optional_redis import OptionalRedis
 from system.api.throttle import FAILURES, SignInThrottle
 from system.common.client import parse_networks
 from system.common.config import RedisSettings
@@ -38,7 +39,7 @@ def ask(running: Running) -> Callable[[Ask], object]:
 
 def limits(redis: Redis, account: str = "1/s, 3 at once", unlimited: str = "192.0.2.0/24") -> RateLimits:
     client, networks = Limit(1, 60), parse_networks(unlimited)
-    return RateLimits(redis, client=client, account=parse_limit(account), unlimited=networks)
+    return RateLimits(OptionalRedis(redis), client=client, account=parse_limit(account), unlimited=networks)
 
 
 async def refused(limiter: RateLimits, who: str, times: int, address: str = ADDRESS) -> list[str]:
@@ -91,7 +92,7 @@ def test_without_redis_nobody_is_limited_and_it_is_left_alone_for_a_while() -> N
 
 def test_failed_sign_ins_always_have_a_time_to_live(ask: Callable[[Ask], object]) -> None:
     async def work(redis: Redis) -> None:
-        throttle = SignInThrottle(redis, f"{uuid4()}@example.test", ADDRESS)
+        throttle = SignInThrottle(OptionalRedis(redis), f"{uuid4()}@example.test", ADDRESS)
         key = throttle._key
         await throttle.failed()
         first = await redis.pttl(key)

@@ -35,7 +35,7 @@ def with_services(server: ObjectServer, work: Callable[[Services], Awaitable[Non
         settings = cast("Any", SimpleNamespace(storage=server.settings))
         try:
             await bulk.run(lambda _s3: None, WITHIN_S)  # the client is built
-            await work(Services(settings, NOTHING, NOTHING, store, bulk, NOTHING, NOTHING))
+            await work(Services(settings, NOTHING, NOTHING, NOTHING, store, bulk, NOTHING, NOTHING))
         finally:
             store.close()
             bulk.close()
