@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -55,16 +55,16 @@ def presign_put(
 
 
 def presign_parts(
-    s3: "S3Client", bucket: str, key: str, *, upload_id: str, count: int, expires_s: int
+    s3: "S3Client", bucket: str, key: str, *, upload_id: str, numbers: Iterable[int], expires_s: int
 ) -> list[tuple[int, str]]:
-    """Sign a PUT for each part; give part numbers and URLs."""
+    """Sign a PUT for each of these parts; give part numbers and URLs."""
     parameters: dict[str, Any] = {"Bucket": bucket, "Key": key, "UploadId": upload_id}
     return [
         (
             number,
             s3.generate_presigned_url("upload_part", Params={**parameters, "PartNumber": number}, ExpiresIn=expires_s),
         )
-        for number in range(1, count + 1)
+        for number in numbers
     ]
 
 

@@ -34,7 +34,7 @@ class ObjectStore:
 
     A store that cannot be had raises StoreUnavailableError; what it refuses raises botocore's ClientError. `threads`
     bounds how many calls are under way (more wait, and leave the queue when their caller has), `attempts` how often one
-    is tried, after a random wait, `limit_s` how long a caller waits altogether.
+    is tried, after a random wait, `limit_s` how long a caller waits altogether, for what is signed too.
     """
 
     def __init__(
@@ -124,9 +124,20 @@ class ObjectStore:
         except (BotoCoreError, HTTPClientError) as error:
             raise StoreUnavailableError(str(error)) from error
 
-    async def presign(self, call: Callable[["S3Client"], T]) -> T:
-        """Run a presigning call, which computes only, in a thread where no call waits for the store."""
-        return await asyncio.get_running_loop().run_in_executor(self._signing_thread, lambda: call(self.presigner))
+    async def presign(self, *calls: Callable[["S3Client"], T]) -> list[T]:
+        """Run presigning calls, which compute only, in a thread where no call waits for the store.
+
+        They take turns with those of other callers. More than can be signed in the time raises StoreUnavailableError.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self._limit_s):
+                return [await loop.run_in_executor(self._signing_thread, self._signed, call) for call in calls]
+        except TimeoutError as error:
+            raise StoreUnavailableError(f"not signed within {self._limit_s:g} s") from error
+
+    def _signed(self, call: Callable[["S3Client"], T]) -> T:
+        return call(self.presigner)
 
     async def probe(self, bucket: str) -> None:
         """Raise unless the bucket is there within a second, for a key that may list it; listing would cost the store far more."""

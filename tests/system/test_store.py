@@ -67,10 +67,39 @@ def test_links_are_signed_while_every_thread_waits_for_the_store(silent: str) ->
             signing = store.presign(
                 lambda s3: s3.generate_presigned_url("get_object", Params={"Bucket": "b", "Key": "k"})
             )
-            assert (await asyncio.wait_for(signing, 60)).startswith("https://s3.test/b/k?")
+            (url,) = await asyncio.wait_for(signing, 60)
+            assert url.startswith("https://s3.test/b/k?")
             assert not hanging.done()
         finally:
             go_on.set()
         await hanging
 
     ask(silent, scenario, limit_s=120.0)
+
+
+def test_who_has_little_to_sign_does_not_wait_for_all_that_others_have(silent: str) -> None:
+    async def scenario(store: ObjectStore) -> None:
+        signed = list[str]()
+        many = store.presign(*[lambda _s3: signed.append("many")] * 20)
+        await asyncio.gather(many, store.presign(lambda _s3: signed.append("one")))
+        assert signed.index("one") == 1
+
+    ask(silent, scenario, limit_s=120.0)
+
+
+def test_a_caller_waits_no_longer_than_the_limit_for_a_signature(silent: str) -> None:
+    go_on = threading.Event()
+
+    async def scenario(store: ObjectStore) -> None:
+        assert store.presigner  # it is built
+        hanging = asyncio.create_task(store.presign(lambda _s3: go_on.wait()))
+        await asyncio.sleep(0)
+        try:
+            with pytest.raises(StoreUnavailableError, match="not signed within"):
+                await asyncio.wait_for(store.presign(lambda _s3: None), 60)
+            with pytest.raises(StoreUnavailableError, match="not signed within"):
+                await hanging
+        finally:
+            go_on.set()
+
+    ask(silent, scenario, limit_s=0.01)

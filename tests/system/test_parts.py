@@ -1,4 +1,4 @@
-"""What was sent in parts is verified by one request at a time, and by nobody who has left."""
+"""What is sent in parts: where each goes, and what is verified when, by one request at a time."""
 
 import asyncio
 import hashlib
@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from system.api import uploads
-from system.api.models import Completion
+from system.api.models import MAX_UPLOAD_BYTES, Completion, MultipartUpload
 from system.api.services import Services
 from system.api.tokens import Claims
 from system.common.problem import Problem
@@ -102,3 +102,15 @@ def test_a_second_request_is_told_to_come_again_while_the_first_verifies() -> No
     with pytest.raises(Problem) as refused:
         asyncio.run(uploads._complete(services, caller, "asset", Completion()))
     assert (refused.value.status, refused.value.headers) == (409, {"Retry-After": "1"})
+
+
+def test_the_largest_file_has_a_url_for_each_of_its_parts(server: ObjectServer) -> None:
+    row = {**announced(MAX_UPLOAD_BYTES), "status": "awaiting_upload", "upload_id": "begun"}
+
+    async def work(services: Services) -> None:
+        upload = await uploads._upload_of(services, cast("Any", row))
+        assert isinstance(upload, MultipartUpload)
+        assert [part.part_number for part in upload.parts] == list(range(1, 641))
+        assert all(f"partNumber={part.part_number}&" in part.url for part in upload.parts)
+
+    with_services(server, work)
