@@ -104,15 +104,10 @@ class WithoutLock(PatchedRelease):
     services = ("api",)
     patch: ClassVar = [
         Patch(
-            file=STORAGE,
-            find='            ObjectLockMode="COMPLIANCE",\n            ObjectLockRetainUntilDate=retain_until,\n',
-            replace="",
-        ),
-        Patch(
             file=PROMOTION,
             find="lambda s3: lock_version(s3, bucket, key, version_id, retain_until=retain_until)",
             replace="lambda _: retain_until",
-        ),
+        )
     ]
 
 

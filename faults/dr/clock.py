@@ -66,7 +66,7 @@ class RetentionByTheWrongClock(PatchedRelease):
         ),
         Patch(
             file="system/api/promotion.py",
-            find='row["claimed_at"].replace(microsecond=0)',
+            find='renewed["claimed_at"].replace(microsecond=0)',
             replace="datetime.now(UTC).replace(microsecond=0)",
         ),
     ]

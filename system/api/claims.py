@@ -8,9 +8,9 @@ from psycopg.rows import DictRow
 
 from system.api.services import Services
 
-__all__ = ["CLAIM_S", "Claim", "claim"]
+__all__ = ["CLAIM_S", "Claim", "claim", "renew"]
 
-CLAIM_S = 120  # longer than a server-side copy may take; a claim whose instance died ends by itself
+CLAIM_S = 120  # longer than any one call to the store may take; a claim whose instance died ends by itself
 
 
 class Claim:
@@ -41,3 +41,12 @@ async def claim(services: Services, account_id: str, asset_id: str) -> AsyncIter
                 "update assets set claim_owner = null, claim_until = null where id = %s and claim_owner = %s",
                 (asset_id, owner),
             )
+
+
+async def renew(services: Services, owner: uuid.UUID, asset_id: object) -> DictRow | None:
+    """Have the claim for its whole time once more; gives the row, None where it is gone or somebody else's by now."""
+    return await services.row(
+        """update assets set claim_until = now() + make_interval(secs => %s) where id = %s and claim_owner = %s
+           returning *, now() as claimed_at""",
+        (CLAIM_S, asset_id, owner),
+    )

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from psycopg.rows import DictRow
 
 from system.api import counters
-from system.api.claims import Claim, claim
+from system.api.claims import Claim, claim, renew
 from system.api.documents import errors
 from system.api.idempotency import IdempotencyKey, once
 from system.api.models import Asset
@@ -63,15 +63,19 @@ async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRo
     storage = services.settings.storage
     bucket, key = storage.masters, f"masters/{row['id']}"
     source = (storage.staging, staging_key(row["id"]))
-    retention = timedelta(seconds=services.settings.master_retention_s + 1)
-    retain_until = row["claimed_at"].replace(microsecond=0) + retention
     if await services.store.run(lambda s3: stated_sha256(s3, *source)) is None:
         raise Problem(409, "The original has expired from staging; upload it again.")
-    version_id = await services.bulk.run(lambda s3: copy_once(s3, source, (bucket, key), retain_until=retain_until))
+    version_id = await services.bulk.run(lambda s3: copy_once(s3, source, (bucket, key)))
     found = await services.object_sha256(bucket, key, version_id)
     if found != (row["size_bytes"], row["sha256"]):
         await services.bulk.run(lambda s3: s3.delete_object(Bucket=bucket, Key=key, VersionId=version_id))
         raise Problem(409, "The original in staging is no longer what was uploaded; upload it again.")
+    # Copying and reading may have outlasted the claim, and what is locked for an asset that was deleted meanwhile stays.
+    renewed = await renew(services, held.owner, row["id"])
+    if renewed is None:
+        raise _taken_over()
+    retention = timedelta(seconds=services.settings.master_retention_s + 1)
+    retain_until = renewed["claimed_at"].replace(microsecond=0) + retention
     retained_until = await services.bulk.run(
         lambda s3: lock_version(s3, bucket, key, version_id, retain_until=retain_until)
     )
@@ -81,7 +85,11 @@ async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRo
         (bucket, key, version_id, retained_until, row["id"], held.owner),
     )
     if promoted is None:
-        raise Problem(503, "The promotion took too long and was taken over; try again.", headers={"Retry-After": "2"})
+        raise _taken_over()
     counters.promotions.inc()
     log.info("master written", extra={"asset_id": str(row["id"]), "version_id": version_id})
     return promoted
+
+
+def _taken_over() -> Problem:
+    return Problem(503, "The promotion took too long and was taken over; try again.", headers={"Retry-After": "2"})

@@ -136,10 +136,11 @@ def _which(bucket: str, key: str, version_id: str | None) -> dict[str, Any]:
     return {"Bucket": bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
 
 
-def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str], *, retain_until: datetime) -> str:
+def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str]) -> str:
     """Copy inside the store unless the target exists; give the version of the one copy.
 
-    `If-None-Match: *` makes the store itself refuse a second master.
+    `If-None-Match: *` makes the store itself refuse a second master. The copy is not locked yet: one that turned out to be
+    wrong could not be removed, and would stand in the way of the right one.
     """
     (source_bucket, source_key), (bucket, key) = source, target
     try:
@@ -149,8 +150,6 @@ def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str], 
             CopySource={"Bucket": source_bucket, "Key": source_key},
             MetadataDirective="COPY",
             ChecksumAlgorithm="SHA256",
-            ObjectLockMode="COMPLIANCE",
-            ObjectLockRetainUntilDate=retain_until,
             IfNoneMatch="*",
         )
     except s3.exceptions.ClientError as error:
@@ -163,7 +162,7 @@ def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str], 
 def lock_version(s3: "S3Client", bucket: str, key: str, version_id: str, *, retain_until: datetime) -> datetime:
     """Put COMPLIANCE retention on a version and give the date that the store then states.
 
-    Asked for explicitly and read back: SeaweedFS 4.48 answers 200 to a copy with lock headers, and does not lock.
+    It is read back: SeaweedFS 4.48 answers 200 to a copy with lock headers, and does not lock.
     """
     s3.put_object_retention(
         Bucket=bucket,

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,34 +13,16 @@ from system.api.models import MAX_UPLOAD_BYTES, Completion, MultipartUpload
 from system.api.services import Services
 from system.api.tokens import Claims
 from system.common.problem import Problem
-from system.common.s3 import ObjectStore, StoreUnavailableError
-from tests.system.object_server import ObjectServer, object_server
+from system.common.s3 import StoreUnavailableError
+from tests.system.object_server import WITHIN_S, ObjectServer, object_server, with_services
 
-NOTHING = cast("Any", None)
 ENDLESS_BYTES = 1 << 50
-WITHIN_S = 60.0
 
 
 @pytest.fixture
 def server() -> Iterator[ObjectServer]:
     with object_server() as made:
         yield made
-
-
-def with_services(server: ObjectServer, work: Callable[[Services], Awaitable[None]], *, limit_s: float = 60.0) -> None:
-    """Let a coroutine work with a store behind which there is one thread for what takes long."""
-
-    async def run() -> None:
-        store, bulk = ObjectStore(server.settings), ObjectStore(server.settings, threads=1, limit_s=limit_s)
-        settings = cast("Any", SimpleNamespace(storage=server.settings))
-        try:
-            await bulk.run(lambda _s3: None, WITHIN_S)  # the client is built
-            await work(Services(settings, NOTHING, NOTHING, NOTHING, store, bulk, NOTHING, NOTHING))
-        finally:
-            store.close()
-            bulk.close()
-
-    asyncio.run(run())
 
 
 def announced(size_bytes: int, sha256: str = "0" * 64) -> Any:
