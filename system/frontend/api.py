@@ -79,7 +79,7 @@ class Api:
             repeatable: may be sent to a second instance although the first may have acted on it.
             thorough: copies, reads or removes whole objects: a second instance is not asked when the first was not done in
                 time, since it would have to do it all over, or to wait for the first.
-            body: `json` or `params`, as httpx takes them.
+            body: `json`, `content` or `params`, as httpx takes them.
 
         """
         sent = {**_context(token, client), **(headers or {})}

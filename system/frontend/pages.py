@@ -2,9 +2,9 @@
 
 import asyncio
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
 from urllib.parse import parse_qs
 
 import httpx2
@@ -26,6 +26,7 @@ __all__ = ["Pages"]
 
 PAGE_SIZE = 20
 DRAIN_CHECK_S = 0.5
+_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,128}")  # as the api's contract has it
 _DONE = {
     "uploaded": "The video has arrived and is being prepared.",
     "renamed": "The new title is saved.",
@@ -121,9 +122,11 @@ class Pages:
         return self._templates.page("upload")
 
     async def _upload(self, request: Request, session: Session) -> Response:
-        key = request.headers.get("idempotency-key", "") or secrets.token_hex(16)
-        announced = await _json(request)
-        return _passed_on(await session.call("POST", "/v1/assets", json=announced, headers={"Idempotency-Key": key}))
+        key = request.headers.get("idempotency-key", secrets.token_hex(16))
+        if not _KEY.fullmatch(key):
+            raise HTTPException(422, "That is not an Idempotency-Key.")
+        headers = {"Idempotency-Key": key, "Content-Type": "application/json"}
+        return _passed_on(await session.call("POST", "/v1/assets", content=await _json(request), headers=headers))
 
     async def _complete(self, request: Request, session: Session) -> Response:
         return _passed_on(await session.call("POST", f"{_path(request)}/complete", json={}, thorough=True))
@@ -237,8 +240,11 @@ async def _form(request: Request) -> dict[str, str]:
     return {name: values[-1] for name, values in fields.items()}
 
 
-async def _json(request: Request) -> Any:
+async def _json(request: Request) -> bytes:
+    """Return the body as it came: not all that can be read as JSON can be written again."""
+    body = await request.body()
     try:
-        return json.loads(await request.body())
+        json.loads(body)
     except (ValueError, RecursionError):
         raise HTTPException(400, "That is not JSON.") from None
+    return body

@@ -1,6 +1,7 @@
 """Keep the reader's tokens in cookies that no script can read, and renew them without losing the session."""
 
 import asyncio
+import re
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ ACCESS = "__Host-access"
 REFRESH = "__Host-refresh"
 REFRESH_LIFETIME_S = 30 * 24 * 3600
 REMEMBERED_S = 30.0
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # b64token of RFC 6750, section 2.1
 
 
 class SignedOut(Exception):  # noqa: N818 - what the reader is
@@ -83,7 +85,7 @@ class Session:
 
     def __init__(self, request: Request, api: Api, refresher: Refresher, proxies: Networks) -> None:
         self._api, self._refresher = api, refresher
-        self._access, self._refresh = request.cookies.get(ACCESS, ""), request.cookies.get(REFRESH, "")
+        self._access, self._refresh = _token(request, ACCESS), _token(request, REFRESH)
         self._new: Tokens | None = None
         self._ended = False
         self.client = client_address(request, proxies)
@@ -153,6 +155,12 @@ class Session:
 
     def _adopt(self, tokens: Tokens) -> None:
         self._new, self._access, self._refresh = tokens, tokens.access, tokens.refresh
+
+
+def _token(request: Request, name: str) -> str:
+    """Return the cookie when it can be a token, else nothing: a header could not even hold some of what cookies can."""
+    found = _TOKEN.fullmatch(request.cookies.get(name, ""))
+    return found[0] if found else ""
 
 
 def forget(response: Response) -> Response:

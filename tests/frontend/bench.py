@@ -217,8 +217,9 @@ class Browser:
     def _send(self, method: str, path: str, headers: dict[str, str], **body: Any) -> httpx2.Response:
         if self.cookies:
             headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+        raw = [(name.encode(), value.encode("latin-1")) for name, value in headers.items() if value]
         with httpx2.Client(base_url=self.url, timeout=10, trust_env=False, verify=False) as http:
-            answer = http.request(method, path, headers={k: v for k, v in headers.items() if v}, **body)
+            answer = http.request(method, path, headers=raw, **body)
         for line in answer.headers.get_list("set-cookie"):
             found = re.match(r'([^=]+)="?([^;"]*)"?; ?(.*)', line)
             assert found

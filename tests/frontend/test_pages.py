@@ -195,3 +195,17 @@ def test_an_error_of_the_api_does_not_reach_the_reader(browser: Browser, api: Fa
     answer = browser.sign_in().get("/")
     assert answer.status_code == 502
     assert "boom" not in answer.text
+
+
+@pytest.mark.parametrize("body", [b'{"title": "\\ud800"}', b'{"size_bytes": NaN}', b'{"size_bytes": 1e999}'])
+def test_what_cannot_be_written_again_reaches_the_api_as_it_came(browser: Browser, api: FakeApi, body: bytes) -> None:
+    api.answers["POST", "/v1/assets"] = lambda _request: problem(422, "The request does not fit.")
+    assert browser.sign_in().send_raw("/upload", body).status_code == 422
+    assert api.calls("POST", "/v1/assets")[0][0]["content-type"] == "application/json"
+
+
+@pytest.mark.parametrize("key", ["\N{LATIN SMALL LETTER E WITH ACUTE}", "two words", "k" * 129])
+def test_a_key_that_the_contract_does_not_allow_is_refused(browser: Browser, api: FakeApi, key: str) -> None:
+    answer = browser.sign_in().fetch("/upload", {}, idempotency_key=key)
+    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
+    assert api.calls("POST", "/v1/assets") == []

@@ -164,3 +164,11 @@ def test_an_answer_that_is_no_token_pair_is_an_error_not_a_session(browser: Brow
     api.answers["POST", "/v1/sessions"] = lambda _request: JSONResponse({}, 500)
     assert browser.post("/sign-in", {"email": "a@b", "password": "right"}).status_code == 502
     assert browser.cookies == {}
+
+
+@pytest.mark.parametrize("value", ["caf\N{LATIN SMALL LETTER E WITH ACUTE}", '"\\351"', "a b", "a,b"])
+def test_a_cookie_that_can_be_no_token_is_none(browser: Browser, api: FakeApi, value: str) -> None:
+    browser.cookies = {"__Host-access": value, "__Host-refresh": value}
+    assert browser.get("/").headers["location"] == "/sign-in"
+    assert browser.get("/sign-in").status_code == 200
+    assert api.seen == []
