@@ -6,6 +6,9 @@ PROFILE ?= local
 ARM ?= destroy=$(PROFILE)
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
+# A test that hangs ends, and says where each thread was. Not in pyproject.toml: suites are read with it, too, and a drill that
+# is ended like this leaves its strike to `seatrial heal`.
+ENDED := -o faulthandler_timeout=900 -o faulthandler_exit_on_timeout=true
 .DEFAULT_GOAL := help
 .PHONY: help setup check fmt test test-system scan gate prove mutate soak drill load report proof checklist docs bench lock clean
 
@@ -47,14 +50,14 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff format .
 
 test: setup      ## pass the project's own tests
-	@$(BIN)/python -m pytest tests -q -n 3 --dist worksteal --durations 20 -m "not scan and not system and not alone"
+	@$(BIN)/python -m pytest tests $(ENDED) -q -n 3 --dist worksteal --durations 20 -m "not scan and not system and not alone"
 
 test-system: setup  ## pass the project's own tests that need a running system, for which they take half an hour
-	@$(BIN)/python -m pytest tests -q -n 2 --dist loadgroup --durations 20 -m "system and not scan and not alone"
-	@$(BIN)/python -m pytest tests -q --durations 20 -m alone
+	@$(BIN)/python -m pytest tests $(ENDED) -q -n 2 --dist loadgroup --durations 20 -m "system and not scan and not alone"
+	@$(BIN)/python -m pytest tests $(ENDED) -q --durations 20 -m alone
 
 scan: setup .cache/scanners/.ready  ## have other people's scanners look: testssl.sh, wapiti, sqlmap
-	@$(BIN)/python -m pytest tests -q -m scan
+	@$(BIN)/python -m pytest tests $(ENDED) -q -m scan
 
 gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"; ARM= strikes nothing), print the verdict, write reports/out/
 	@$(BIN)/seatrial gate $(SUITES) --profile $(PROFILE) $(ARM:%=--arm %)

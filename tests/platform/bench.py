@@ -6,12 +6,13 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import httpx2
 import jsonschema
@@ -49,10 +50,19 @@ def command(name: str, layout: Layout, *options: str, watched: bool = False) -> 
     return [sys.executable, "-m", "system.platforms.local", name, f"--state={layout.state}", *own, *options]
 
 
-def run(name: str, layout: Layout, *options: str) -> "subprocess.CompletedProcess[str]":
+def run(
+    name: str, layout: Layout, *options: str, watched: bool = False, pass_fds: tuple[int, ...] = ()
+) -> "subprocess.CompletedProcess[str]":
     """Run one platform command to its end."""
-    line = command(name, layout, *options)
-    return subprocess.run(line, cwd=PROJECT, capture_output=True, text=True, check=False, timeout=CHANGE_TIMEOUT_S)
+    return subprocess.run(
+        command(name, layout, *options, watched=watched),
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=CHANGE_TIMEOUT_S,
+        pass_fds=pass_fds,
+    )
 
 
 @dataclass(frozen=True)
@@ -135,19 +145,26 @@ def upping(layout: Layout, until: str, *options: str, **popen: Any) -> Iterator[
     )
     assert process.stdout is not None
     try:
-        seen = []
-        for line in process.stdout:
-            seen.append(line)
-            if line.startswith(until):
-                break
-        else:
-            raise AssertionError(f"`up` ended before {until!r}:\n{''.join(seen)}")
+        _read_until(process, process.stdout, until)
         yield process
     finally:
         process.kill()
         process.wait()
         process.stdout.close()
         run("down", layout)
+
+
+def _read_until(process: "subprocess.Popen[str]", said: IO[str], until: str) -> None:
+    limit, seen = threading.Timer(CHANGE_TIMEOUT_S, process.kill), []
+    limit.start()
+    try:
+        for line in said:
+            seen.append(line)
+            if line.startswith(until):
+                return
+    finally:
+        limit.cancel()
+    raise AssertionError(f"`up` ended before {until!r}, or took {CHANGE_TIMEOUT_S:g} s:\n{''.join(seen)}")
 
 
 def pids(running: Running, text: str = "") -> list[int]:
@@ -160,8 +177,7 @@ def booted(layout: Layout, *, watched: bool = False) -> Iterator[Running]:
     """Boot an instance that ends with us, however we end."""
     reading, writing = os.pipe()
     try:
-        line = command("up", layout, f"--lifeline={reading}", watched=watched)
-        done = subprocess.run(line, cwd=PROJECT, pass_fds=(reading,), capture_output=True, text=True, check=False)
+        done = run("up", layout, f"--lifeline={reading}", watched=watched, pass_fds=(reading,))
         assert done.returncode == 0, done.stdout + done.stderr
         yield Running(layout)
     finally:

@@ -22,6 +22,7 @@ from tests.harness.test_prove import Tiny
 from tests.safety.conftest import Build, FakePlatform
 
 Platform = tuple[FakePlatform, Path]
+LIMIT_S = 30  # on whatever waits for another thread
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_a_thread_strikes_no_more_once_its_check_has_ended(disrupt: Disrupt, pla
     over, told = threading.Event(), list[str]()
 
     def late() -> None:
-        over.wait()
+        over.wait(LIMIT_S)
         try:
             disrupt.platform.stop("api-1")
         except HarnessError as error:
@@ -75,7 +76,7 @@ def test_a_thread_strikes_no_more_once_its_check_has_ended(disrupt: Disrupt, pla
     thread.start()
     disrupt.close()
     over.set()
-    thread.join()
+    thread.join(LIMIT_S)
 
     assert told == ["no strike any more: the check has ended (platform.start)"]
     assert acts(platform) == []
@@ -94,9 +95,9 @@ def test_what_a_thread_is_striking_is_undone_after_it_and_not_before(disrupt: Di
     fake.answer = slow  # type: ignore[method-assign]
     thread = threading.Thread(target=disrupt.platform.pause, args=("api-1",))
     thread.start()
-    began.wait()
+    assert began.wait(LIMIT_S)
     disrupt.close()
-    thread.join()
+    thread.join(LIMIT_S)
 
     assert acts(platform) == ["pause", "resume"]
 
@@ -110,16 +111,16 @@ def test_a_thread_that_struck_and_does_not_end_makes_its_check_invalid(
     def linger() -> None:
         disrupt.platform.pause("api-1")
         struck.set()
-        over.wait()
+        over.wait(LIMIT_S)
 
     thread = threading.Thread(target=linger, name="lingering")
     thread.start()
-    struck.wait()
+    assert struck.wait(LIMIT_S)
 
     with pytest.raises(Invalid, match=r"a thread that struck has not ended.*: lingering"):
         disrupt.close()
     over.set()
-    thread.join()
+    thread.join(LIMIT_S)
     assert acts(platform) == ["pause", "resume"]
 
 
