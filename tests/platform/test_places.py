@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SCENARIO = """
 import errno, json, sys
 from pathlib import Path
@@ -44,10 +46,6 @@ print(json.dumps(said))
 
 def test_a_place_is_full_until_its_room_is_given_back_and_nothing_else_is(tmp_path: Path) -> None:
     said = run(tmp_path)
-    assert said["directory"]
-    if said["refusal"]:
-        assert said["refusal"] in {"Operation not permitted", "Permission denied"}
-        return
     assert (said["with room"], said["full"], said["full again"]) == (False, True, True)
     assert (said["filled"]["free_bytes"], said["filled"]["full"], said["filled"]["files"]) == (0, True, ["a"])
     assert (said["other"]["full"], said["other"]["free_bytes"] > 1 << 28) == (False, True)
@@ -64,4 +62,8 @@ def test_a_place_that_was_left_full_is_empty_for_the_next_one(tmp_path: Path) ->
 def run(state: Path) -> dict[str, Any]:
     done = subprocess.run([sys.executable, "-c", SCENARIO, str(state)], capture_output=True, text=True, check=True)
     said: dict[str, Any] = json.loads(done.stdout)
+    assert said["directory"]
+    if said["refusal"]:
+        assert said["refusal"] in {"Operation not permitted", "Permission denied"}
+        pytest.skip(f"no place can be mounted here: {said['refusal']}")
     return said
