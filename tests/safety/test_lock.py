@@ -22,13 +22,16 @@ def another(state: Path, *, alone: bool, with_child: bool = False) -> Iterator[i
     """Another process that holds the folder, and a child of it that holds it too; gives its process id."""
     reading, writing = os.pipe()
     if not (pid := os.fork()):
-        os.setpgid(0, 0)
-        with held(state, "here", alone=alone):
-            if with_child:
-                os.fork()
-            os.write(writing, b"held")
-            while True:
-                signal.pause()
+        try:
+            os.setpgid(0, 0)
+            with held(state, "here", alone=alone):
+                if with_child:
+                    os.fork()
+                os.write(writing, b"held")
+                while True:
+                    signal.pause()
+        finally:
+            os._exit(1)
     os.close(writing)
     with suppress(ProcessLookupError, PermissionError):
         os.setpgid(pid, pid)

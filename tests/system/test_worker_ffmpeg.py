@@ -104,12 +104,16 @@ def test_the_kernel_kills_it_when_the_worker_dies(tmp_path: Path) -> None:
     stuck = program(tmp_path / "ffmpeg", f"echo $$ > {tmp_path}/pids; exec sleep 600")
     worker = os.fork()
     if worker == 0:
-        asyncio.run(run_ffmpeg(stuck, (), timeout_s=600))
-        os._exit(0)
+        try:
+            asyncio.run(run_ffmpeg(stuck, (), timeout_s=600))
+        finally:
+            os._exit(0)
 
-    pids = pids_in(tmp_path / "pids", 1)
-    os.kill(worker, signal.SIGKILL)
-    os.waitpid(worker, 0)
+    try:
+        pids = pids_in(tmp_path / "pids", 1)
+    finally:
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
     gone(pids)
 
 

@@ -66,10 +66,12 @@ def test_closing_leaves_nothing(tmp_path: Path) -> None:
 def test_what_a_killed_worker_left_is_swept(tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
-        left = Workspace(tmp_path).root / "job"
-        left.mkdir()
-        (left / "source").write_bytes(b"x")
-        os._exit(9)
+        try:
+            left = Workspace(tmp_path).root / "job"
+            left.mkdir()
+            (left / "source").write_bytes(b"x")
+        finally:
+            os._exit(9)
     os.waitpid(child, 0)
     assert len(list(tmp_path.iterdir())) == 1
 
