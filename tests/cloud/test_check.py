@@ -33,7 +33,7 @@ def tiny(tmp_path: Path, cloud: StandIn, authority: Authority) -> Iterator[Tiny]
     made = Tiny(tmp_path)
     declare(made, section(cloud, authority.ca), READER, WRITER)
     yield made
-    made.seatrial("down")
+    made.end()
 
 
 def outcome(bench: Bench) -> tuple[str, str]:

@@ -67,7 +67,7 @@ def tiny(tmp_path: Path, cloud: StandIn, authority: Authority) -> Iterator[Tiny]
     made = Tiny(tmp_path)
     describe(made, section(cloud, authority.ca), READER, WRITER)
     yield made
-    made.seatrial("down")
+    made.end()
 
 
 def outcome(bench: Bench) -> tuple[str, str]:

@@ -15,7 +15,7 @@ def tiny(tmp_path: Path) -> Iterator[Tiny]:
     bench = Tiny(tmp_path)
     assert bench.seatrial("up").code == 0
     yield bench
-    bench.seatrial("down")
+    bench.end()
 
 
 def test_what_a_check_needs_decides_whether_it_is_run(tiny: Tiny) -> None:

@@ -208,7 +208,7 @@ def up(state: Path, number: int, lifeline: int | None) -> int:
 
 
 def down(state: Path) -> int:
-    """Stop the server."""
+    """Stop the server; 1 when it does not end."""
     if (state / "pid").exists():
         pid = int((state / "pid").read_text())
         try:
@@ -216,11 +216,22 @@ def down(state: Path) -> int:
         except ProcessLookupError:
             return 0
         deadline = time.monotonic() + 10
-        while time.monotonic() < deadline and Path(f"/proc/{pid}").exists():
+        while runs(pid):
+            if time.monotonic() > deadline:
+                print(f"the server does not end: {pid}", file=sys.stderr)
+                return 1
             select.select([], [], [], 0.02)
         (state / "pid").unlink()
         (state / "control.sock").unlink(missing_ok=True)
     return 0
+
+
+def runs(pid: int) -> bool:
+    """Tell whether a process is there and has not ended; whose child it is may never ask how."""
+    try:
+        return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 if __name__ == "__main__":

@@ -65,6 +65,12 @@ def run(
     )
 
 
+def end(layout: Layout) -> None:
+    """Take an instance down, if there is one; fails the test when it does not end."""
+    done = run("down", layout)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @dataclass(frozen=True)
 class Running:
     """An instance that is up.
@@ -151,7 +157,7 @@ def upping(layout: Layout, until: str, *options: str, **popen: Any) -> Iterator[
         process.kill()
         process.wait()
         process.stdout.close()
-        run("down", layout)
+        end(layout)
 
 
 def _read_until(process: "subprocess.Popen[str]", said: IO[str], until: str) -> None:
@@ -176,14 +182,14 @@ def pids(running: Running, text: str = "") -> list[int]:
 def booted(layout: Layout, *, watched: bool = False) -> Iterator[Running]:
     """Boot an instance that ends with us, however we end."""
     reading, writing = os.pipe()
-    try:
-        done = run("up", layout, f"--lifeline={reading}", watched=watched, pass_fds=(reading,))
-        assert done.returncode == 0, done.stdout + done.stderr
-        yield Running(layout)
-    finally:
-        os.close(reading)
-        run("down", layout)
-        os.close(writing)
+    with os.fdopen(writing, "wb"):
+        try:
+            done = run("up", layout, f"--lifeline={reading}", watched=watched, pass_fds=(reading,))
+            assert done.returncode == 0, done.stdout + done.stderr
+            yield Running(layout)
+        finally:
+            os.close(reading)
+            end(layout)
 
 
 def schema() -> dict[str, Any]:

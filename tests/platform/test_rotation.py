@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from system.platforms.local.layout import Layout
 from system.platforms.local.rotating_files import NAMES, PAIRS, RINGS
-from tests.platform.bench import Running, booted, run, schema, wait_for
+from tests.platform.bench import Running, booted, end, run, schema, wait_for
 
 
 def secret(running: Running, name: str) -> str:
@@ -125,7 +125,7 @@ def test_up_completes_every_rotation_that_a_kill_has_cut_off(used: Layout) -> No
         for name in NAMES:
             running.post("rotate", {"secret": name})
         os.kill(int(used.guardian_pid.read_text()), signal.SIGKILL)
-        run("down", used)
+        end(used)
         both = used.secrets / "postgres-api"
         both.write_text(f"{old['postgres-api']}\n{both.read_text()}")  # as it stands just before the role is altered
         (used.secrets / "postgres-api.new").write_text(both.read_text().splitlines()[1])
