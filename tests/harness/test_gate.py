@@ -1,6 +1,7 @@
 """The gate under attack: whatever is taken away from a run, it is not GO."""
 
 import re
+from collections.abc import Callable
 
 import pytest
 
@@ -44,15 +45,28 @@ def break_import(text: str) -> str:
     return "import nothing_like_this\n" + text
 
 
-@pytest.mark.parametrize("attack", [drop_check, rename_check, rename_test, break_import])
-def test_a_run_that_shrank_is_never_go(bench: Bench, attack: object) -> None:
+@pytest.mark.parametrize(
+    ("attack", "missing", "words"),
+    [
+        (drop_check, ["INF-TC-01"], "1 of 2 checks that must pass gave no measurement"),
+        (rename_check, ["INF-TC-01"], "INF-TC-09 ran but is not in expected.toml"),
+        (rename_test, ["INF-TC-01"], "1 of 2 checks that must pass gave no measurement"),
+        (break_import, ["INF-TC-01", "INF-TC-05"], "No module named 'nothing_like_this'"),
+    ],
+)
+def test_a_run_that_shrank_is_never_go(
+    bench: Bench, attack: Callable[[str], str], missing: list[str], words: str
+) -> None:
     second = OPEN.replace("INF-TC-01", "INF-TC-05").replace("test_open", "test_other")
     bench.suite(OPEN + second)
-    bench.suite(attack(OPEN + second), expect=False)  # type: ignore[operator]
+    bench.suite(attack(OPEN + second), expect=False)
 
     run = bench.gate()
 
-    assert run.code != 0, run.output
+    assert run.code == 2, run.output
+    assert run.verdict
+    assert run.verdict["missing"] == missing
+    assert words in run.output
 
 
 def test_a_dropped_suite_is_missing(bench: Bench) -> None:

@@ -103,8 +103,8 @@ def test_an_xfail_mark_hides_nothing(bench: Bench) -> None:
 
     run = bench.pytest()
 
-    assert run.code != 0, run.output
-    assert run.outcome("INF-TC-03") in {"FAILED", "INVALID"}
+    assert (run.code, run.outcome("INF-TC-03")) == (2, "INVALID"), run.output
+    assert run.reason("INF-TC-03") == "a check may not be marked xfail"
 
 
 def test_a_failed_clean_up_makes_the_check_invalid(bench: Bench) -> None:
@@ -217,25 +217,35 @@ def test_a_suite_that_cannot_be_trusted_is_refused(bench: Bench, broken: str, me
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "named"),
     [
-        ("-k", "open"),
-        ("-m", "impact"),
-        ("-x",),
-        ("--maxfail", "3"),
-        ("--lf",),
-        ("--deselect", "suites/infra/test_port.py::test_closed"),
-        ("--collect-only",),
-        ("--setup-plan",),
-        ("--ignore", "suites/other"),
+        (("-k", "open"), "-k"),
+        (("-m", "not impact"), "-m"),
+        (("-x",), "-x/--maxfail"),
+        (("--maxfail", "3"), "-x/--maxfail"),
+        (("--lf",), "--lf"),
+        (("--deselect", "suites/infra/test_port.py::test_closed"), "--deselect"),
+        (("--collect-only",), "--collect-only"),
+        (("--setup-plan",), "--setup-plan"),
+        (("--ignore", "suites/other"), "--ignore"),
     ],
 )
-def test_a_filtered_run_is_never_go(bench: Bench, arguments: tuple[str, ...]) -> None:
+def test_a_filtered_run_is_never_go(bench: Bench, arguments: tuple[str, ...], named: str) -> None:
     bench.suite(OPEN)
 
     run = bench.pytest("suites", *arguments)
 
-    assert run.code != 0, run.output
+    assert run.code == 2, run.output
+    assert f"problem: the run was filtered by {named}\n" in run.output
+
+
+def test_a_filter_that_leaves_nothing_gives_no_verdict(bench: Bench) -> None:
+    bench.suite(OPEN)
+
+    run = bench.pytest("suites", "-m", "impact")
+
+    assert (run.code, run.verdict) == (pytest.ExitCode.NO_TESTS_COLLECTED, None), run.output
+    assert "1 deselected" in run.output
 
 
 def test_options_from_the_environment_filter_too(bench: Bench) -> None:
@@ -247,8 +257,12 @@ def test_options_from_the_environment_filter_too(bench: Bench) -> None:
 def test_without_the_plugin_nothing_is_green(bench: Bench) -> None:
     bench.suite(OPEN)
 
-    assert bench.pytest("suites", "-p", "no:seatrial.plugin").code != 0
-    assert bench.pytest("suites", "-p", "no:seatrial.plugin", "--override-ini", "addopts=").code != 0
+    half = bench.pytest("suites", "-p", "no:seatrial.plugin")
+    without = bench.pytest("suites", "-p", "no:seatrial.plugin", "--override-ini", "addopts=")
+
+    assert (half.code, half.verdict, "= 1 error in " in half.output) == (1, None, True), half.output
+    assert (without.code, without.verdict) == (pytest.ExitCode.USAGE_ERROR, None), without.output
+    assert "unrecognized arguments: --profile" in without.output
 
 
 def test_parallel_workers_give_the_same_results(bench: Bench) -> None:

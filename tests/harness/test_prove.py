@@ -126,7 +126,7 @@ def test_a_fault_that_proves_nothing_is_never_caught(
 
     run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
 
-    assert run.code != 0, run.output
+    assert run.code == 1, run.output
     assert f"{proof:8} port-stopped" in run.output
     assert reason in run.output
     assert tiny.is_open()
