@@ -1,0 +1,75 @@
+"""What the store sends is compared with what it promised before anybody sees it."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from system.common.s3 import ObjectStore, StoreUnavailableError
+from system.edge.errors import ObjectChangedError, ObjectMissingError
+from system.edge.origin import ObjectHead, Origin
+
+from .store_stand_in import StandIn
+
+KEY = "previews/0f8fad5b-d9cb-469f-a165-70867728950e/preview.mp4"
+VIDEO = bytes(range(256)) * 2048
+OTHER = VIDEO[:-1] + b"\0"
+MD5 = f'"{hashlib.md5(VIDEO, usedforsecurity=False).hexdigest()}"'
+RECORDED = ObjectHead(len(VIDEO), MD5, hashlib.sha256(VIDEO).hexdigest())
+UNRECORDED = replace(RECORDED, sha256="")
+IN_PARTS = replace(UNRECORDED, etag='"9b2cf535f27731c974343645a3985328-2"')
+
+
+def fetch(stand_in: StandIn, head: ObjectHead, path: Path) -> None:
+    async def scenario(store: ObjectStore) -> None:
+        await Origin(store, "previews").fetch(KEY, head, path)
+
+    stand_in.run(scenario)
+
+
+@pytest.mark.parametrize("head", [RECORDED, UNRECORDED, IN_PARTS])
+def test_what_was_promised_is_written_and_nothing_else_was_asked_for(head: ObjectHead, tmp_path: Path) -> None:
+    stand_in = StandIn(VIDEO)
+    fetch(stand_in, head, tmp_path / "object")
+
+    assert (tmp_path / "object").read_bytes() == VIDEO
+    assert [(each.line, each.headers["if-match"]) for each in stand_in.asked] == [(f"GET /previews/{KEY}", head.etag)]
+
+
+@pytest.mark.parametrize(
+    ("head", "stand_in", "error", "words"),
+    [
+        (RECORDED, StandIn(VIDEO[1:]), StoreUnavailableError, f"{len(VIDEO) - 1} of {len(VIDEO)} bytes arrived"),
+        (IN_PARTS, StandIn(VIDEO + b"\0"), StoreUnavailableError, f"{len(VIDEO) + 1} of {len(VIDEO)} bytes arrived"),
+        (RECORDED, StandIn(VIDEO[1:], announced=len(VIDEO)), StoreUnavailableError, "expected"),
+        (RECORDED, StandIn(OTHER), StoreUnavailableError, "its SHA-256 is not the recorded one"),
+        (UNRECORDED, StandIn(OTHER), StoreUnavailableError, "its MD5 is not its entity tag"),
+        (RECORDED, StandIn(status=404, code="NoSuchKey"), ObjectMissingError, "NoSuchKey"),
+        (RECORDED, StandIn(status=412, code="PreconditionFailed"), ObjectChangedError, "PreconditionFailed"),
+        (RECORDED, StandIn(status=403, code="AccessDenied"), StoreUnavailableError, "AccessDenied"),
+        (RECORDED, StandIn(status=503, code="SlowDown"), StoreUnavailableError, "SlowDown"),
+    ],
+    ids=["short", "long", "cut", "SHA-256", "MD5", "404", "412", "403", "503"],
+)
+def test_whatever_else_the_store_sends_is_refused_for_its_reason(
+    head: ObjectHead, stand_in: StandIn, error: type[Exception], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(error, match=words):
+        fetch(stand_in, head, tmp_path / "object")
+
+
+@pytest.mark.parametrize("recorded", [RECORDED.sha256, ""])
+def test_a_head_says_size_tag_and_the_recorded_checksum(recorded: str) -> None:
+    async def scenario(store: ObjectStore) -> None:
+        assert await Origin(store, "previews").head(KEY) == replace(RECORDED, sha256=recorded)
+
+    StandIn(VIDEO, headers={"ETag": MD5, **({"x-amz-meta-sha256": recorded} if recorded else {})}).run(scenario)
+
+
+def test_a_head_of_nothing_says_so() -> None:
+    async def scenario(store: ObjectStore) -> None:
+        with pytest.raises(ObjectMissingError):
+            await Origin(store, "previews").head(KEY)
+
+    StandIn(status=404).run(scenario)
