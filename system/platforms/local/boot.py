@@ -53,7 +53,7 @@ class _Start:
         self._rebuilds = instance.layout.rebuilding.exists()
 
     async def votes(self) -> None:
-        await asyncio.gather(self._part("arbiter"), self._instance.cluster.configure())
+        await self._part("arbiter")
 
     async def database(self) -> None:
         """Start the first member, and the second one only where it is not the first one's standby: it may be ahead, or all there is."""
@@ -64,6 +64,7 @@ class _Start:
         cluster, first, standby = self._instance.cluster, self._instance.postgres, self._instance.standby
         self._instance.follow()
         async with asyncio.TaskGroup() as group:
+            group.create_task(cluster.configure())
             group.create_task(self._part("postgres"))
             if standby.data.exists() and not (standby.follows and first.data.exists()):
                 group.create_task(self._part(standby.name))

@@ -21,6 +21,7 @@ from system.platforms.local.parts.postgres import ADMIN, places
 
 _POLL_S = 0.1
 _SEARCH_S = 0.05
+_AGREED_WITHIN_S = 120.0  # the first start makes the cluster meanwhile
 _PAUSED_WITHIN_S = 20.0
 _IN_SYNC_WITHIN_S = 60.0
 _SWITCHED_WITHIN_S = 30.0
@@ -153,15 +154,24 @@ class Cluster:
         """Have the members agree on what is shipped, and end the maintenance in which they were stopped.
 
         A member writes nothing that is equal to what it knows, and just after its start it may not know of that maintenance yet.
+        Raises PartFailed, with what each of them said last, when it takes too long.
         """
         wanted = CONSENSUS | {"begun": dt.datetime.now(dt.UTC).isoformat()}
-        while True:
+
+        async def agreed() -> bool:
+            seen = []
             for manager in self._managers.values():
-                with contextlib.suppress(ManagerSilent):
-                    status, _ = await manager.ask("PUT", "/config", wanted)
-                    if status == 200:
-                        return
-            await asyncio.sleep(_POLL_S)
+                try:
+                    status, said = await manager.ask("PUT", "/config", wanted)
+                except ManagerSilent as error:
+                    seen.append(str(error))
+                    continue
+                if status == 200:
+                    return True
+                seen.append(f"{status} {said}")
+            raise PartFailed("postgres", "; ".join(seen))
+
+        await self._until(agreed, _AGREED_WITHIN_S, "members that agree on what is shipped")
 
     async def maintenance(self, *, on: bool) -> None:
         """Stop Patroni from acting, or let it act again, and wait until every member that answers has noticed."""
@@ -236,11 +246,14 @@ class Cluster:
         """Ask until it is so; a Patroni that is silent meanwhile may only just be starting."""
         deadline = time.monotonic() + within_s
         while True:
-            with contextlib.suppress(PartFailed):
+            seen = ""
+            try:
                 if await reached():
                     return
+            except PartFailed as error:
+                seen = f" ({error.reason})"
             if time.monotonic() > deadline:
-                raise PartFailed("postgres", f"not reached within {within_s:g} s: {what}")
+                raise PartFailed("postgres", f"not reached within {within_s:g} s: {what}{seen}")
             await asyncio.sleep(_POLL_S)
 
 
