@@ -20,7 +20,7 @@ from system.platforms.local.children import Child, Children, Command
 from system.platforms.local.errors import PartFailed
 from system.platforms.local.keeper import Keeper, State
 from system.platforms.local.layout import PROJECT, Layout
-from system.platforms.local.listeners import listeners
+from system.platforms.local.listeners import Listener, listeners
 from system.platforms.local.part import Part
 from system.platforms.local.programs import Programs
 
@@ -55,9 +55,25 @@ def test_the_table_shows_commands_and_knows_who_is_not_there() -> None:
 def test_a_listener_is_found_with_its_owner() -> None:
     with socket.create_server(("127.0.0.9", 0)) as server:
         port = server.getsockname()[1]
-        assert [each for each in listeners() if each.port == port and each.pid == os.getpid()]
-        assert listeners()[0].covers(listeners()[0].address, listeners()[0].port)
+        (ours,) = [each for each in listeners() if (each.address, each.port) == ("127.0.0.9", port)]
+        assert ours.pid == os.getpid()
     assert not [each for each in listeners() if (each.address, each.port) == ("127.0.0.9", port)]
+
+
+@pytest.mark.parametrize(
+    ("listening", "asked", "refused"),
+    [
+        ("127.0.0.9", ("127.0.0.9", 80), True),
+        ("127.0.0.9", ("127.0.0.8", 80), False),
+        ("127.0.0.9", ("127.0.0.9", 81), False),
+        ("0.0.0.0", ("127.0.0.9", 80), True),  # noqa: S104 - compared, not bound
+        ("::", ("127.0.0.9", 80), True),
+    ],
+)
+def test_a_listener_keeps_others_from_its_port_at_its_address(
+    listening: str, asked: tuple[str, int], refused: bool
+) -> None:
+    assert Listener(listening, 80, None).covers(*asked) is refused
 
 
 def test_an_ipv6_listener_is_decoded() -> None:

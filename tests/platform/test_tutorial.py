@@ -52,12 +52,15 @@ def copied(folder: Path, base_port: int) -> Path:
 
 
 def test_each_command_of_the_tutorial_prints_what_the_page_says() -> None:
+    page = PAGE.read_text()
+    every = list(steps(page))
+    assert len(every) == len(re.findall(r"^\$ ", page, re.MULTILINE)) > 0
     with tempfile.TemporaryDirectory(prefix="seatrial-") as folder:
         tree = copied(Path(folder), free_layout(Path(folder) / "unused").addresses.base_port)
         environment = os.environ | {"PATH": f"{PROJECT / '.venv/bin'}:{os.environ['PATH']}"}
         check = doctest.OutputChecker().check_output
         try:
-            for step in steps(PAGE.read_text()):
+            for step in every:
                 done = subprocess.run(
                     ["bash", "-c", step.command],
                     cwd=tree,
