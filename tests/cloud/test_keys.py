@@ -22,7 +22,6 @@ from suites.security import test_keys as check
 from tests.cloud.stand_in import StandIn
 from tests.probes.conftest import Authority
 
-TODAY = dt.datetime.now(dt.UTC).date()
 DECLARED = ["account:read", "app:read", "database:read", "droplet:read", "firewall:read", "vpc:read"]
 
 
@@ -108,9 +107,12 @@ class Outcome:
     def __init__(self, folder: Path, ca: Path) -> None:
         self.folder, self.ca = folder, ca
 
-    def __call__(self, kind: str, key: str, *, user: str = "any", **declared: Any) -> tuple[str, str]:
+    def __call__(
+        self, kind: str, key: str, *, user: str = "any", age_days: int = 0, **declared: Any
+    ) -> tuple[str, str]:
         (self.folder / "key").write_text(key)
-        fields = {"issued": TODAY, "max_age_days": 90, **declared}
+        issued = dt.datetime.now(dt.UTC).date() - dt.timedelta(days=age_days)
+        fields = {"issued": issued, "max_age_days": 90, **declared}
         lines = [
             'name = "here"\nmax_impact = "exercise"\n[urls]\n[external.the-key]',
             f'kind = "{kind}"\ncredential = "{kind}"\nca = "{self.ca}"',
@@ -233,9 +235,9 @@ def test_a_dsn(outcome: Outcome, receiver: str, dsn: str, ended: str, words: str
 @pytest.mark.parametrize(
     ("more", "ended", "words"),
     [
-        ({"issued": TODAY - dt.timedelta(days=91)}, "FAILED", "91 days"),
-        ({"issued": TODAY + dt.timedelta(days=2)}, "FAILED", "-2 days"),
-        ({"issued": TODAY - dt.timedelta(days=91), "two_keys": True}, "PASSED", ""),
+        ({"age_days": 91}, "FAILED", "91 days"),
+        ({"age_days": -2}, "FAILED", "-2 days"),
+        ({"age_days": 91, "two_keys": True}, "PASSED", ""),
     ],
 )
 def test_a_key_can_be_replaced(outcome: Outcome, receiver: str, more: dict[str, Any], ended: str, words: str) -> None:

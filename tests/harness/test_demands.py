@@ -14,7 +14,6 @@ from seatrial.verbs.common import USAGE_ERROR
 from seatrial.verdict import Ruling
 from tests.harness.desk import API, ROWS, WORKER, Desk, ended
 
-TODAY = dt.datetime.now(dt.UTC).date()
 WAIVER = """\
 [[waiver]]
 check = "SEC-TLS-01"
@@ -137,6 +136,10 @@ def test_a_report_that_was_swapped_is_refused(desk: Desk) -> None:
     assert desk.verify()[0] == 0
 
 
+def today() -> dt.date:
+    return dt.datetime.now(dt.UTC).date()
+
+
 def waived(desk: Desk, signed: dt.date, listed: dt.date | None) -> None:
     """Sign a GO in which SEC-TLS-01 failed and was excused until a day; the list of now says another, or nothing."""
     text = "" if listed is None else WAIVER.format(expires=listed.isoformat())
@@ -149,7 +152,7 @@ def waived(desk: Desk, signed: dt.date, listed: dt.date | None) -> None:
 
 
 def test_a_waiver_excuses_as_long_as_it_lasts_and_is_listed(desk: Desk) -> None:
-    waived(desk, TODAY, TODAY)
+    waived(desk, today(), today())
     assert desk.verify() == (0, "")
     assert "1 excused by waivers" in desk.said
     payload = json.loads(base64.b64decode(json.loads(desk.file.read_text())["payload"]))
@@ -158,7 +161,7 @@ def test_a_waiver_excuses_as_long_as_it_lasts_and_is_listed(desk: Desk) -> None:
 
 
 def test_a_waiver_that_has_ended_or_was_withdrawn_excuses_nothing(desk: Desk) -> None:
-    yesterday, soon = TODAY - dt.timedelta(days=1), TODAY + dt.timedelta(days=9)
+    yesterday, soon = today() - dt.timedelta(days=1), today() + dt.timedelta(days=9)
     waived(desk, yesterday, soon)
     assert "the waiver of SEC-TLS-01 that it used ended on" in desk.verify()[1]
     waived(desk, soon, None)

@@ -15,6 +15,7 @@ import pytest
 import redis
 
 from seatrial.profile import load
+from system.platforms.local.ca import Authority
 from system.platforms.local.layout import PROJECT
 from tests.platform.bench import Running, profile, wait_for
 
@@ -175,9 +176,13 @@ def test_a_profile_that_cannot_work_is_told_before_any_check(
 
 def test_the_wrong_ca_fails_the_checks_of_every_endpoint_it_vouches_for(running: Running, tmp_path: Path) -> None:
     file = profile(running.layout, tmp_path / "here.toml")
-    stranger = tmp_path / "stranger.crt"
-    stranger.write_text(Path(ssl.get_default_verify_paths().cafile or "").read_text())
-    file.write_text(file.read_text().replace(str(running.layout.state / "ca/root.crt"), str(stranger)))
+    folder = tmp_path / "stranger"
+    folder.mkdir(mode=0o700)
+    stranger = Authority(folder)
+    stranger.ensure_root()
+    ours = str(running.layout.state / "ca/root.crt")
+    assert ours in file.read_text()
+    file.write_text(file.read_text().replace(ours, str(stranger.root_certificate)))
 
     code, output, verdict = gate(file, tmp_path, "INF-PG-02", "SEC-TLS-01")
 

@@ -222,6 +222,16 @@ def silent(connection: socket.socket) -> None:
         pass
 
 
+@pytest.fixture
+def no_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no name resolve, whatever the network's own server of names would say."""
+
+    def unknown(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+
+
 @dataclass(frozen=True)
 class Places:
     """The parts of a profile that facets read."""

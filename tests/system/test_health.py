@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+from types import SimpleNamespace
 
 import pytest
 
@@ -77,7 +78,7 @@ def test_an_old_answer_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
         async def probe() -> None:
             await state()
 
-        monkeypatch.setattr("system.common.health.time.monotonic", lambda: now_s)
+        monkeypatch.setattr("system.common.health.time", SimpleNamespace(monotonic=lambda: now_s))
         readiness = Readiness({"a": probe})
         assert (await readiness.report()).status_code == 503
         state, now_s = fine, now_s + 0.9
