@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 from suites.security.signer import signed_query
 from system.edge.front import configuration
 from system.platforms.local.programs import DEBIAN_TREE
+from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 NGINX = DEBIAN_TREE / "usr/sbin/nginx"
@@ -188,20 +189,13 @@ def _process(
     with log.open("wb") as out:
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
     try:
-        until(lambda: _listens(port) or process.poll() is not None, f"{command[0]} listens on {port}")
+        wait_for(lambda: _listens(port) or process.poll() is not None, READY_S, what=f"{command[0]} listens on {port}")
         if process.poll() is not None:
             raise AssertionError(f"{command[0]} ended: {log.read_text()[-800:]}")
         yield process
     finally:
         process.terminate()
         process.wait(timeout=20)
-
-
-def until(holds: Callable[[], bool], what: str, within_s: float = READY_S) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {within_s} s: {what}"
-        threading.Event().wait(0.02)
 
 
 def free_port() -> int:

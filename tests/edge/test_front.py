@@ -12,8 +12,9 @@ import pytest
 
 from suites.security.mutations import Link, Mutant, equivalents, mutants
 from system.edge.front import configuration
+from tests.waiting import wait_for
 
-from .bench import ABSENT, ASSET, HOST, OTHER, VIDEO, Answer, Bench, Door, link, running, until
+from .bench import ABSENT, ASSET, HOST, OTHER, VIDEO, Answer, Bench, Door, link, running
 
 DOORS = ("edge", "front")
 PARTS = {
@@ -239,7 +240,7 @@ def test_no_signature_reaches_a_log(bench: Bench) -> None:
         bench.front.send(target)
 
     for log in (bench.logs / "nginx.log", bench.logs / "edge.log"):
-        until(partial(holds, log, mark), f"{log.name} has the last request")
+        wait_for(partial(holds, log, mark), what=f"{log.name} has the last request")
         assert not holds(log, "sig=")
 
 
@@ -297,5 +298,5 @@ def edge_lines(bench: Bench, url: str) -> int:
     mark = str(uuid.uuid4())
     bench.edge.send(f"/{mark}")
     log = bench.logs / "edge.log"
-    until(lambda: mark in log.read_text(), "the edge's log is written")
+    wait_for(lambda: mark in log.read_text(), what="the edge's log is written")
     return log.read_text().count(url.partition("?")[0])

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.test_prove import Tiny, wait_for
+from tests.harness.test_prove import Tiny
+from tests.waiting import wait_for
 
 ARMED = ("--arm", "disrupt=here", "--suites", "suites")
 DRILL = """
@@ -161,11 +162,11 @@ def test_a_drill_that_is_killed_after_its_strike_is_healed(tiny: Tiny) -> None:
     assert tiny.seatrial("up").code == 0
     drill = tiny.start("drill", "DR-TC-01", *ARMED)
     # Each look at the port fills its queue, which nobody empties: first wait for what comes before the strike.
-    wait_for((tiny.state / "undo.jsonl").exists, "the inverse in the undo log")
-    wait_for(lambda: not tiny.is_open(), "the strike")
+    wait_for((tiny.state / "undo.jsonl").exists, what="the inverse in the undo log")
+    wait_for(lambda: not tiny.is_open(), what="the strike")
     drill.send_signal(signal.SIGKILL)
     drill.wait()
 
-    wait_for(lambda: tiny.seatrial("heal").code == 0, "the trial's end, and heal")
+    wait_for(lambda: tiny.seatrial("heal").code == 0, what="the trial's end, and heal")
 
     assert tiny.is_open()

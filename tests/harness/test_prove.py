@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ import pytest
 from tests.harness.bench import Bench, Run
 from tests.harness.test_plugin import OPEN
 from tests.harness.tiny_platform import down
+from tests.waiting import wait_for
 
 PLATFORM = Path(__file__).with_name("tiny_platform.py")
 FAULT = """
@@ -88,13 +88,6 @@ def tiny(tmp_path: Path) -> Iterator[Tiny]:
     bench = Tiny(tmp_path)
     yield bench
     bench.end()
-
-
-def wait_for(state: Callable[[], bool], what: str, within_s: float = 20) -> None:
-    deadline = time.monotonic() + within_s
-    while not state():
-        assert time.monotonic() < deadline, f"waited {within_s:g} s for: {what}"
-        os.sched_yield()
 
 
 def test_a_fault_is_caught_confirmed_and_healed(tiny: Tiny) -> None:
@@ -172,7 +165,7 @@ def test_a_killed_matrix_is_kept_and_resumed_where_it_stopped(tiny: Tiny) -> Non
     tiny.seatrial("up")
 
     process = tiny.start("prove", "--faults", "faults", "--suites", "suites", "--matrix")
-    wait_for((tiny.folder / "reports/out/prove.json").exists, "the first trial", within_s=90)
+    wait_for((tiny.folder / "reports/out/prove.json").exists, within_s=90, what="the first trial")
     process.kill()
     process.wait()
     tiny.seatrial("heal")
@@ -273,7 +266,7 @@ def struck(tiny: Tiny) -> "subprocess.Popen[bytes]":
     )
     tiny.seatrial("up")
     process = tiny.start("prove", "--faults", "faults", "--suites", "suites")
-    wait_for(lambda: (tiny.state / "undo.jsonl").exists() and not tiny.is_open(), "the strike")
+    wait_for(lambda: (tiny.state / "undo.jsonl").exists() and not tiny.is_open(), what="the strike")
     return process
 
 
@@ -362,11 +355,11 @@ def test_raw_pytest_boots_nothing_and_says_how(tiny: Tiny, options: tuple[str, .
 def test_a_gate_that_ends_early_leaves_nothing_running(tiny: Tiny, number: signal.Signals) -> None:
     tiny.suite(OPEN.replace("    require(", "    import time; time.sleep(60)\n    require("))
     process = tiny.start("gate", "--suites", "suites")
-    wait_for(tiny.is_open, "the gate's own environment")
+    wait_for(tiny.is_open, what="the gate's own environment")
     process.send_signal(number)
     process.wait(30)
 
-    wait_for(lambda: not tiny.is_open(), "the environment to be gone")
+    wait_for(lambda: not tiny.is_open(), what="the environment to be gone")
     tiny.suite(OPEN)
     assert tiny.gate().code == 0
 
@@ -383,7 +376,7 @@ def test_a_gate_that_a_script_started_in_the_background_ends_when_it_is_told_to(
         process = tiny.start("gate", "--suites", "suites")
     finally:
         signal.signal(signal.SIGINT, before)
-    wait_for(marker.exists, "the check to run")
+    wait_for(marker.exists, what="the check to run")
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(30) == 130

@@ -7,8 +7,7 @@ import re
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +24,7 @@ from system.platforms.local.addresses import INSTANCES, Addresses
 from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import PROJECT, Layout
 from system.platforms.local.preflight import check_ports
+from tests.waiting import wait_for
 
 _FIRST_BASE, _LAST_BASE, _STEP = 10250, 21750, 500
 
@@ -115,14 +115,6 @@ class Running:
         """Say whether a part is ready after having been restarted more than `restarts` times."""
         part = self.part(name)
         return bool(part["state"] == "ready" and part["restarts"] > restarts)
-
-
-def wait_for(condition: Callable[[], object], within_s: float = 20.0) -> None:
-    """Wait for a condition; fails the test when it does not come true."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {within_s:g} s"
-        time.sleep(0.02)
 
 
 def alive(pids: list[int]) -> list[str]:

@@ -11,7 +11,8 @@ import pytest
 from _pytest.nodeid import NodeId
 
 from system.platforms.local.layout import Layout
-from tests.platform.bench import Running, booted, free_layout, wait_for
+from tests.platform.bench import Running, booted, free_layout
+from tests.waiting import wait_for
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -13,8 +13,9 @@ from system.platforms.local.addresses import Endpoint
 from system.platforms.local.barman import shell_command
 from system.platforms.local.parts.postgres import unprivileged
 from system.platforms.local.programs import Programs
-from tests.platform.bench import Running, wait_for
+from tests.platform.bench import Running
 from tests.platform.stored import ask, backups, live, tool
+from tests.waiting import wait_for
 
 LAST_ARCHIVED = "select last_archived_wal from pg_stat_archiver"
 

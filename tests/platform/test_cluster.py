@@ -11,7 +11,8 @@ import pytest
 
 from system.platforms.local.addresses import MEMBERS
 from system.platforms.local.ca import Authority
-from tests.platform.bench import Running, wait_for
+from tests.platform.bench import Running
+from tests.waiting import wait_for
 
 FIRST, SECOND = MEMBERS
 FAILED_OVER_S = 40.0  # Patroni waits for its time to live, 20 s, and the machine may be busy

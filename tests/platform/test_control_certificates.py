@@ -9,7 +9,8 @@ import pytest
 from cryptography import x509
 
 from seatrial.probes import tls
-from tests.platform.bench import Running, fits, wait_for
+from tests.platform.bench import Running, fits
+from tests.waiting import wait_for
 
 
 @pytest.mark.parametrize(("part", "host"), [("postgres", "pg.seatrial.internal"), ("redis", "redis.seatrial.internal")])

@@ -6,7 +6,8 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.platform.bench import Running, connect, fits, wait_for
+from tests.platform.bench import Running, connect, fits
+from tests.waiting import wait_for
 
 
 def test_a_disk_is_filled_under_the_feet_of_its_service_and_freed(running: Running) -> None:

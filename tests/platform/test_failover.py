@@ -15,7 +15,8 @@ from system.common.database import open_redis
 from system.common.live import Live
 from system.platforms.local.layout import Layout
 from system.platforms.local.redis_primary import Memory, primary, sentinel_file
-from tests.platform.bench import Running, redis_client, wait_for
+from tests.platform.bench import Running, redis_client
+from tests.waiting import wait_for
 
 SENTINELS = ("sentinel-1", "sentinel-2", "sentinel-3")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from system.platforms.local.layout import PROJECT, Layout
-from tests.platform.bench import Running, assert_all_gone, command, pids, run, upping, wait_for
+from tests.platform.bench import Running, assert_all_gone, command, pids, run, upping
+from tests.waiting import wait_for
 
 
 def test_up_is_said_to_be_up_already(running: Running) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from system.platforms.local.layout import PROJECT
-from tests.platform.bench import wait_for
+from tests.waiting import wait_for
 
 SERVER = """
 import os, pathlib, signal, sys

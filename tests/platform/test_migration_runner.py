@@ -8,8 +8,9 @@ import pytest
 
 from system.migrations import Migration, MigrationError, Runner
 from system.migrations.files import parse_migration
-from tests.platform.bench import Running, wait_for
+from tests.platform.bench import Running
 from tests.platform.scratch import ScratchDatabase, scratch
+from tests.waiting import wait_for
 
 FIRST = "20260101000000"
 SECOND = "20260101000001"

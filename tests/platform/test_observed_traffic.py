@@ -21,8 +21,9 @@ import pytest
 import redis
 
 from system.platforms.local.addresses import INSTANCES
-from tests.platform.bench import Running, profile, wait_for
+from tests.platform.bench import Running, profile
 from tests.platform.test_trial import gate, secret
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.alone
 READING = {"GET", "HEAD", "OPTIONS"}

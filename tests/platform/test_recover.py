@@ -15,7 +15,8 @@ import pytest
 
 from system.platforms.local.buckets import store_client
 from system.platforms.local.layout import PROJECT
-from tests.platform.bench import Running, run, schema, wait_for
+from tests.platform.bench import Running, run, schema
+from tests.waiting import wait_for
 
 SCHEMA = schema()
 BUCKET = "backups"

@@ -11,7 +11,7 @@ import redis
 
 from system.platforms.local.parts.redis import NOBODY
 from system.platforms.local.programs import Programs
-from tests.platform.bench import wait_for
+from tests.waiting import wait_for
 
 WRITER = "user writer on >a-password-of-this-test ~* &* +@all"
 

@@ -16,7 +16,8 @@ from botocore.exceptions import ClientError
 
 from system.platforms.local.layout import Layout
 from system.platforms.local.rotating_files import NAMES, PAIRS, RINGS
-from tests.platform.bench import Running, booted, end, run, schema, wait_for
+from tests.platform.bench import Running, booted, end, run, schema
+from tests.waiting import wait_for
 
 
 def secret(running: Running, name: str) -> str:

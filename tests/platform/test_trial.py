@@ -17,7 +17,8 @@ import redis
 from seatrial.profile import load
 from system.platforms.local.ca import Authority
 from system.platforms.local.layout import PROJECT
-from tests.platform.bench import Running, profile, wait_for
+from tests.platform.bench import Running, profile
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.alone
 # The system's own bookkeeping, listed in docs/observe.md.

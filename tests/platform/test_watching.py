@@ -8,7 +8,8 @@ import pytest
 
 from system.platforms.local.addresses import INSTANCES
 from system.platforms.local.layout import Layout
-from tests.platform.bench import Running, booted, wait_for
+from tests.platform.bench import Running, booted
+from tests.waiting import wait_for
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,6 @@ import contextlib
 import os
 import secrets
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +12,7 @@ import pytest
 from system.worker.encoder import NVENC, X264, choose_encoder, find_ffmpeg, probe_encoder
 from system.worker.errors import PipelineError
 from system.worker.ffmpeg import run_ffmpeg
+from tests.waiting import wait_for
 
 from .worker_clips import FFMPEG
 
@@ -34,21 +33,13 @@ def alive(pid: int) -> bool:
         return False
 
 
-def wait_until(reached: Callable[[], bool], what: str) -> None:
-    deadline_s = time.monotonic() + DEADLINE_S
-    while not reached():
-        if time.monotonic() > deadline_s:
-            pytest.fail(f"not within {DEADLINE_S:.0f} s: {what}")
-        time.sleep(0.01)
-
-
 def pids_in(path: Path, count: int) -> list[int]:
-    wait_until(lambda: path.exists() and len(path.read_text().split()) >= count, f"{count} pids in {path}")
+    wait_for(lambda: path.exists() and len(path.read_text().split()) >= count, what=f"{count} pids in {path}")
     return [int(word) for word in path.read_text().split()]
 
 
 def gone(pids: list[int]) -> None:
-    wait_until(lambda: not any(alive(pid) for pid in pids), f"the end of {pids}")
+    wait_for(lambda: not any(alive(pid) for pid in pids), what=f"the end of {pids}")
 
 
 def test_cancelling_kills_the_whole_group(tmp_path: Path) -> None:
@@ -82,12 +73,12 @@ def test_cancelling_while_it_is_being_started_kills_the_whole_group_too(tmp_path
         for _ in range(turns):
             await asyncio.sleep(0)
         if turns == 7:  # late enough for what it starts
-            await asyncio.to_thread(wait_until, lambda: any(nap in each for each in running()), "its child")
+            await asyncio.to_thread(wait_for, lambda: any(nap in each for each in running()), what="its child")
         task.cancel()
         done, _ = await asyncio.wait({task}, timeout=DEADLINE_S)
         assert done, "the cancelled task does not end"
         assert task.cancelled()
-        await asyncio.to_thread(wait_until, lambda: not running(), "the end of the group")
+        await asyncio.to_thread(wait_for, lambda: not running(), what="the end of the group")
 
     asyncio.run(scenario())
 
