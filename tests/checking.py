@@ -1,7 +1,8 @@
-"""A check, run in this process on a profile."""
+"""A check, run in this process on a profile or a handle."""
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
@@ -9,12 +10,18 @@ from seatrial.impact import CaseFailures, Observe
 from seatrial.profile import load
 from seatrial.scope import close_clients
 
+Handle = TypeVar("Handle", bound=Observe)
+
 
 def outcome(profile: Path, check: Callable[[Observe], None]) -> tuple[str, str]:
-    """Run a check and return how it ended, and what it said."""
-    observe = Observe(Environment(load(profile)), "test")
+    """Run a check that observes and return how it ended, and what it said."""
+    return ended(Observe(Environment(load(profile)), "test"), check)
+
+
+def ended(handle: Handle, check: Callable[[Handle], None]) -> tuple[str, str]:
+    """Run a check on a handle, which is closed, and return how it ended, and what it said."""
     try:
-        check(observe)
+        check(handle)
     except CaseFailures as failure:
         return "FAILED", " | ".join(f"{finding.case}: {finding.seen}" for finding in failure.findings)
     except Failure as failure:
@@ -22,5 +29,5 @@ def outcome(profile: Path, check: Callable[[Observe], None]) -> tuple[str, str]:
     except Invalid as invalid:
         return "INVALID", str(invalid)
     finally:
-        close_clients(observe._environment.clients)
+        close_clients(handle._environment.clients)
     return "PASSED", ""

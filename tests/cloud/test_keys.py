@@ -14,11 +14,10 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from seatrial.environment import Environment
-from seatrial.errors import Invalid
-from seatrial.impact import CaseFailures, Exercise
+from seatrial.impact import Exercise
 from seatrial.profile import load
-from seatrial.scope import close_clients
 from suites.security import test_keys as check
+from tests.checking import ended
 from tests.cloud.stand_in import StandIn
 from tests.probes.conftest import Authority
 
@@ -121,21 +120,10 @@ class Outcome:
         ]
         file = self.folder / "here.toml"
         file.write_text("\n".join(lines) + "\n")
-        ended, said = self._ended(Exercise(Environment(load(file)), "test"))
+        exercise = Exercise(Environment(load(file)), "test")
+        outcome, said = ended(exercise, check.test_external_keys_work_and_may_do_no_more_than_declared)
         assert key not in said
-        return ended, said
-
-    @staticmethod
-    def _ended(exercise: Exercise) -> tuple[str, str]:
-        try:
-            check.test_external_keys_work_and_may_do_no_more_than_declared(exercise)
-        except CaseFailures as failure:
-            return "FAILED", " | ".join(f"{finding.case}: {finding.seen}" for finding in failure.findings)
-        except Invalid as invalid:
-            return "INVALID", str(invalid)
-        finally:
-            close_clients(exercise._environment.clients)
-        return "PASSED", ""
+        return outcome, said
 
 
 def _toml(value: object) -> str:

@@ -214,11 +214,11 @@ def fits(definition: str, answer: dict[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def connect(running: Running, user: str, **how: str) -> "psycopg.Connection[Any]":
-    """Sign in to PostgreSQL as clients do, with this user's password."""
-    endpoint = running.layout.addresses.endpoint("postgres")
+def connect(running: Running, user: str, part: str = "postgres", **how: str) -> "psycopg.Connection[Any]":
+    """Sign in to a PostgreSQL server, or to the pooler, as clients do, with this user's password."""
+    endpoint = running.layout.addresses.endpoint(part)
     parameters = {
-        "host": "pg.seatrial.internal",
+        "host": f"{'pgbouncer' if part == 'pgbouncer' else 'pg'}.seatrial.internal",
         "hostaddr": endpoint.address,
         "port": str(endpoint.port),
         "dbname": "seatrial",
@@ -231,15 +231,17 @@ def connect(running: Running, user: str, **how: str) -> "psycopg.Connection[Any]
     return psycopg.connect(psycopg.conninfo.make_conninfo("", **parameters))
 
 
-def redis_client(running: Running, part: str, user: str = "admin") -> "redis.Redis":
+def redis_client(running: Running, part: str, user: str = "admin", **how: Any) -> "redis.Redis":
     """Sign in to one of Redis' servers."""
     endpoint = running.layout.addresses.endpoint(part)
-    return redis.Redis(
-        host=endpoint.address,
-        port=endpoint.port,
-        ssl=True,
-        ssl_ca_certs=str(running.layout.ca / "root.crt"),
-        username=user,
-        password=(running.layout.secrets / f"redis-{user}").read_text(),
-        decode_responses=True,
-    )
+    parameters = {
+        "host": endpoint.address,
+        "port": endpoint.port,
+        "ssl": True,
+        "ssl_ca_certs": str(running.layout.ca / "root.crt"),
+        "username": user,
+        "password": (running.layout.secrets / f"redis-{user}").read_text(),
+        "decode_responses": True,
+        **how,
+    }
+    return redis.Redis(**parameters)

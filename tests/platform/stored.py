@@ -5,25 +5,16 @@ import os
 import subprocess
 from typing import Any
 
-import psycopg
-
 from system.platforms.local.addresses import Endpoint
 from system.platforms.local.barman import tool_command
 from system.platforms.local.layout import PROJECT, Layout
-from tests.platform.bench import Running
+from tests.platform.bench import Running, connect
 
 
 def ask(running: Running, server: Endpoint, query: str, user: str = "admin") -> list[tuple[Any, ...]]:
-    with psycopg.connect(
-        host=server.address,
-        port=server.port,
-        user=user,
-        password=(running.layout.secrets / f"postgres-{user}").read_text(),
-        sslmode="require",
-        autocommit=True,
-        dbname="seatrial",
-        connect_timeout=5,
-    ) as connection:
+    how = {"hostaddr": server.address, "port": str(server.port), "sslmode": "require", "connect_timeout": "5"}
+    with connect(running, user, **how) as connection:
+        connection.autocommit = True
         cursor = connection.execute(query)
         return list(cursor.fetchall()) if cursor.description else []
 

@@ -11,7 +11,7 @@ import pytest
 
 from system.platforms.local.addresses import MEMBERS
 from system.platforms.local.ca import Authority
-from tests.platform.bench import Running
+from tests.platform.bench import Running, connect
 from tests.waiting import wait_for
 
 FIRST, SECOND = MEMBERS
@@ -19,22 +19,9 @@ FAILED_OVER_S = 40.0  # Patroni waits for its time to live, 20 s, and the machin
 BACK_S = 60.0
 
 
-def ask(running: Running, part: str, query: str, user: str = "admin", **options: Any) -> list[tuple[Any, ...]]:
-    endpoint = running.layout.addresses.endpoint(part)
-    host = "pgbouncer.seatrial.internal" if part == "pgbouncer" else "pg.seatrial.internal"
-    with psycopg.connect(
-        host=host,
-        hostaddr=endpoint.address,
-        port=endpoint.port,
-        user=user,
-        password=(running.layout.secrets / f"postgres-{user}").read_text(),
-        sslmode="verify-full",
-        sslrootcert=str(Authority(running.layout.ca).root_certificate),
-        autocommit=True,
-        connect_timeout=2,
-        **{"dbname": "seatrial", **options},
-    ) as connection:
-        connection.prepare_threshold = None
+def ask(running: Running, part: str, query: str, user: str = "admin") -> list[tuple[Any, ...]]:
+    with connect(running, user, part, connect_timeout="2") as connection:
+        connection.autocommit = True
         cursor = connection.execute(query)
         return list(cursor.fetchall()) if cursor.description else []
 

@@ -10,7 +10,7 @@ from seatrial.errors import Invalid
 from seatrial.impact import Disrupt
 from seatrial.outcome import Level
 from seatrial.profile import load
-from tests.platform.bench import Running, profile
+from tests.platform.bench import Running, connect, profile
 
 TABLE, KEY = "accounts", {"email": "trial1@example.test"}
 
@@ -22,15 +22,7 @@ def disrupt(running: Running, tmp_path: Path) -> Disrupt:
 
 
 def take(running: Running) -> None:
-    endpoint = running.layout.addresses.endpoint("postgres")
-    with psycopg.connect(
-        host=endpoint.address,
-        port=endpoint.port,
-        user="admin",
-        password=(running.layout.secrets / "postgres-admin").read_text(),
-        dbname="seatrial",
-        sslmode="require",
-    ) as connection:
+    with connect(running, "admin") as connection:
         connection.execute("select 1 from accounts where email = %(email)s for update nowait", KEY)
 
 

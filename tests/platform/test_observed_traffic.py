@@ -16,13 +16,11 @@ from pathlib import Path
 from socketserver import BaseRequestHandler, ThreadingUnixStreamServer
 from typing import Any
 
-import psycopg
 import pytest
-import redis
 
 from system.platforms.local.addresses import INSTANCES
-from tests.platform.bench import Running, profile
-from tests.platform.test_trial import gate, secret
+from tests.platform.bench import Running, connect, profile, redis_client
+from tests.platform.test_trial import gate
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.alone
@@ -102,15 +100,8 @@ def ingress_logging(running: Running, file: Path) -> Iterator[None]:
 @contextmanager
 def statements_logged(running: Running) -> Iterator[None]:
     """Have the primary write every statement to its log."""
-    with psycopg.connect(
-        host="127.77.0.10",
-        port=running.layout.addresses.base_port + 1,
-        user="admin",
-        password=secret(running, "postgres-admin"),
-        dbname="seatrial",
-        sslmode="require",
-        autocommit=True,
-    ) as connection:
+    with connect(running, "admin") as connection:
+        connection.autocommit = True
         try:
             connection.execute("alter system set log_statement = 'all'")
             connection.execute("select pg_reload_conf()")
@@ -118,20 +109,6 @@ def statements_logged(running: Running) -> Iterator[None]:
         finally:
             connection.execute("alter system reset log_statement")
             connection.execute("select pg_reload_conf()")
-
-
-@contextmanager
-def administrator(running: Running) -> Iterator[Any]:
-    with redis.Redis(
-        host="127.77.0.20",
-        port=running.layout.addresses.base_port + 2,
-        username="admin",
-        password=secret(running, "redis-admin"),
-        ssl=True,
-        ssl_ca_certs=str(running.layout.state / "ca/root.crt"),
-        decode_responses=True,
-    ) as client:
-        yield client
 
 
 def counts(client: Any) -> dict[str, int]:
@@ -165,7 +142,7 @@ def test_a_gate_at_observe_sends_nothing_that_could_change_anything(running: Run
 
     with (
         tempfile.TemporaryDirectory(prefix="seatrial-") as short,  # a socket's path may be no longer
-        administrator(running) as client,
+        redis_client(running, "redis") as client,
         ingress_logging(running, access),
         statements_logged(running),
         relayed(Path(short, "c.sock"), running.layout.control_socket) as calls,
@@ -201,7 +178,7 @@ def test_a_gate_at_observe_sends_nothing_that_could_change_anything(running: Run
 
 
 def test_redis_lets_the_observer_run_no_command_that_writes(running: Running) -> None:
-    with administrator(running) as client:
+    with redis_client(running, "redis") as client:
         names = [str(name) for name in client.execute_command("COMMAND LIST", "FILTERBY", "ACLCAT", "write")]
         allowed = []
         for name in names:

@@ -3,24 +3,12 @@
 import psycopg
 import pytest
 
-from system.platforms.local.ca import Authority
 from system.platforms.local.parts.pgbouncer import NAME
-from tests.platform.bench import Running
+from tests.platform.bench import Running, connect
 
 
-def through(running: Running, user: str, password: str | None = None, **options: str) -> tuple[object, ...] | None:
-    endpoint = running.layout.addresses.endpoint(NAME)
-    with psycopg.connect(
-        hostaddr=endpoint.address,
-        host="pgbouncer.seatrial.internal",
-        port=endpoint.port,
-        dbname="seatrial",
-        user=user,
-        password=password or (running.layout.secrets / f"postgres-{user}").read_text(),
-        sslrootcert=str(Authority(running.layout.ca).root_certificate),
-        prepare_threshold=None,
-        **{"sslmode": "verify-full", **options},  # type: ignore[arg-type]
-    ) as connection:
+def through(running: Running, user: str, **options: str) -> tuple[object, ...] | None:
+    with connect(running, user, NAME, **options) as connection:
         return connection.execute("select current_user, ssl from pg_stat_ssl where pid = pg_backend_pid()").fetchone()
 
 
@@ -36,7 +24,7 @@ def test_no_other_role_comes_through(running: Running) -> None:
 
 def test_a_wrong_password_and_cleartext_are_refused(running: Running) -> None:
     with pytest.raises(psycopg.OperationalError, match="authentication failed"):
-        through(running, "api", "wrong")
+        through(running, "api", password="wrong")
     with pytest.raises(psycopg.OperationalError, match="SSL required"):
         through(running, "api", sslmode="disable")
 
@@ -47,7 +35,7 @@ def test_a_rotated_password_is_taken_and_the_old_one_refused(running: Running) -
         running.post("rotate", {"secret": "postgres-worker", "step": step})
     assert through(running, "worker") == ("worker", True)
     with pytest.raises(psycopg.OperationalError, match="authentication failed"):
-        through(running, "worker", old)
+        through(running, "worker", password=old)
 
 
 def test_migrations_go_direct_and_the_pooler_refuses_them(running: Running) -> None:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import ssl
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from botocore.exceptions import ClientError
 
 from system.platforms.local.layout import Layout
 from system.platforms.local.rotating_files import NAMES, PAIRS, RINGS
-from tests.platform.bench import Running, booted, end, run, schema
+from tests.platform.bench import Running, booted, connect, end, redis_client, run, schema
 from tests.waiting import wait_for
 
 
@@ -29,33 +28,17 @@ def secret(running: Running, name: str) -> str:
 def opens(running: Running, name: str, value: str) -> bool:
     """Sign in to the store with the value."""
     store, _, user = name.partition("-")
-    base = running.layout.addresses.base_port
     try:
         if store == "postgres":
-            psycopg.connect(
-                host="127.77.0.10",
-                port=base + 1,
-                user=user,
-                password=value,
-                dbname="seatrial",
-                sslmode="require",
-            ).close()
+            connect(running, user, password=value).close()
         elif store == "redis":
-            with redis.Redis(
-                host="127.77.0.20",
-                port=base + 2,
-                username=user,
-                password=value,
-                ssl=True,
-                ssl_cert_reqs=ssl.CERT_NONE,
-                ssl_check_hostname=False,
-            ) as client:
+            with redis_client(running, "redis", user, password=value) as client:
                 client.ping()
         else:
             access, key = value.split("\n")
             boto3.client(
                 "s3",
-                endpoint_url=f"http://127.77.0.30:{base + 3}",
+                endpoint_url=f"http://{running.layout.addresses.endpoint('s3')}",
                 region_name="us-east-1",
                 aws_access_key_id=access,
                 aws_secret_access_key=key,

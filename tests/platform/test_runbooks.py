@@ -15,7 +15,7 @@ import redis
 from seatrial import cli
 from seatrial.errors import SeatrialError
 from system.platforms.local.layout import PROJECT
-from tests.platform.bench import Running, profile, redis_client, run
+from tests.platform.bench import Running, connect, profile, redis_client, run
 from tests.platform.stored import tool
 from tests.runbooks.commands import Kind, of_kind
 
@@ -98,12 +98,8 @@ def test_what_reads_of_the_orders_to_patroni_works(running: Running) -> None:
 
 
 def test_every_statement_is_one_of_this_database(running: Running) -> None:
-    endpoint = running.layout.addresses.endpoint("postgres")
-    password = (running.layout.secrets / "postgres-admin").read_text()
     offenders, ran = [], 0
-    with psycopg.connect(
-        host=endpoint.address, port=endpoint.port, user="admin", password=password, sslmode="require", dbname="seatrial"
-    ) as connection:
+    with connect(running, "admin") as connection:
         for command in of_kind(Kind.SQL):
             for statement in command.filled.split(";"):
                 try:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import ssl
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-import psycopg
 import pytest
-import redis
 
 from seatrial.profile import load
 from system.platforms.local.ca import Authority
 from system.platforms.local.layout import PROJECT
-from tests.platform.bench import Running, profile
+from tests.platform.bench import Running, connect, profile, redis_client
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.alone
@@ -31,15 +28,7 @@ def secret(running: Running, name: str) -> str:
 
 def rows(running: Running) -> dict[str, str]:
     """Digest every table of the product."""
-    base = running.layout.addresses.base_port
-    with psycopg.connect(
-        host="127.77.0.10",
-        port=base + 1,
-        user="admin",
-        password=secret(running, "postgres-admin"),
-        dbname="seatrial",
-        sslmode="require",
-    ) as connection:
+    with connect(running, "admin") as connection:
         tables = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
         return {
             name: hashlib.sha256(
@@ -49,23 +38,9 @@ def rows(running: Running) -> dict[str, str]:
         }
 
 
-def connect(running: Running) -> redis.Redis:
-    """Open a connection as the administrator."""
-    return redis.Redis(
-        host="127.77.0.20",
-        port=running.layout.addresses.base_port + 2,
-        username="admin",
-        password=secret(running, "redis-admin"),
-        ssl=True,
-        ssl_cert_reqs=ssl.CERT_REQUIRED,
-        ssl_ca_certs=str(running.layout.state / "ca/root.crt"),
-        decode_responses=False,
-    )
-
-
 def keys(running: Running) -> dict[str, str]:
     """Digest every Redis key but the bookkeeping."""
-    with connect(running) as client:
+    with redis_client(running, "redis", decode_responses=False) as client:
         names = sorted(name.decode() for name in client.scan_iter())
         return {name: str(client.dump(name)) for name in names if not name.startswith(BOOKKEEPING)}
 
@@ -224,7 +199,7 @@ class StrikesNothing:
 
 
 def policy(running: Running) -> str:
-    with connect(running) as client:
+    with redis_client(running, "redis") as client:
         return str(client.config_get("maxmemory-policy")["maxmemory-policy"])
 
 
