@@ -104,7 +104,9 @@ def release_of(environment: Environment) -> str:
 
 def scope_of_arguments(config: pytest.Config) -> expected.Scope:
     """Return what a raw pytest call is about, from its path arguments."""
-    given = config.args or config.known_args_namespace.file_or_dir  # where help is asked for, pytest has come no further
+    given = (
+        config.args or config.known_args_namespace.file_or_dir
+    )  # where help is asked for, pytest has come no further
     return expected.select_paths([str(argument) for argument in given])
 
 

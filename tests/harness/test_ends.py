@@ -10,7 +10,8 @@ import pytest
 from tests.harness.bench import Bench
 from tests.harness.test_drills import DRILL
 from tests.harness.test_plugin import CLOSED, OPEN
-from tests.harness.test_prove import Tiny, struck, wait_for
+from tests.harness.test_prove import Tiny, struck
+from tests.waiting import wait_for
 
 ARM = ("--arm", "disrupt=here")
 LEAVES_IT_STRUCK = """
@@ -94,7 +95,7 @@ def test_a_second_interrupt_waits_for_the_undo_of_the_first(tiny: Tiny) -> None:
     tiny.suite(DRILL.replace("drill.undo()", "import signal; signal.pause()"), "dr/test_port.py")
     assert tiny.seatrial("up").code == 0
     process = tiny.start("gate", "dr", *ARM, "--suites", "suites")
-    wait_for(lambda: (tiny.state / "undo.jsonl").exists() and not tiny.is_open(), "the strike")
+    wait_for(lambda: (tiny.state / "undo.jsonl").exists() and not tiny.is_open(), what="the strike")
 
     for _ in range(20):
         process.send_signal(signal.SIGINT)
@@ -108,7 +109,7 @@ def test_raw_pytest_undoes_its_strike_when_it_is_told_to_end(tiny: Tiny) -> None
     tiny.suite(DRILL.replace("drill.undo()", "import signal; signal.pause()"), "dr/test_port.py")
     assert tiny.seatrial("up").code == 0
     process = tiny.start_pytest("suites/dr", *ARM)
-    wait_for(lambda: (tiny.state / "undo.jsonl").exists() and not tiny.is_open(), "the strike")
+    wait_for(lambda: (tiny.state / "undo.jsonl").exists() and not tiny.is_open(), what="the strike")
 
     process.send_signal(signal.SIGTERM)
 

@@ -49,7 +49,7 @@ FIRST_WORDS = {
     **dict.fromkeys(("sentinel", "time", "type", "unlink"), Kind.REDIS),
     **dict.fromkeys(("xgroup", "xinfo", "xlen", "xpending", "xrange"), Kind.REDIS),
     **dict.fromkeys(("chmod", "cat", "dig", "openssl", "pg_checksums", "postgres", "sops"), Kind.FOREIGN),
-    **dict.fromkeys(("amtool", "promtool", "ss", "tofu", "touch", "unshare"), Kind.FOREIGN),
+    **dict.fromkeys(("amtool", "promtool", "ss", "ssh", "tofu", "touch", "unshare"), Kind.FOREIGN),
 }
 ALONE = {
     **dict.fromkeys(("TIME", "bgsave", "bgrewriteaof"), Kind.REDIS),
