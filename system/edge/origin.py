@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -47,8 +48,8 @@ class Origin:
         def download(s3: "S3Client") -> None:
             answer = s3.get_object(Bucket=self._bucket, Key=key, IfMatch=head.etag)
             sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-            with path.open("xb") as file:
-                for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
+            with closing(answer["Body"]) as body, path.open("xb") as file:
+                for chunk in body.iter_chunks(CHUNK_BYTES):
                     file.write(chunk)
                     sha256.update(chunk)
                     md5.update(chunk)

@@ -6,6 +6,7 @@ import hashlib
 import io
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
@@ -50,18 +51,19 @@ class JobStorage:
 
         def download(s3: "S3Client") -> None:
             answer = s3.get_object(**self._original(job))
-            if answer["ContentLength"] > self._max_bytes:
-                raise BadInputError(
-                    f"the file has {answer['ContentLength']} bytes; at most {self._max_bytes} are accepted"
-                )
             digest, size = hashlib.sha256(), 0
-            with path.open("xb") as file:
-                for chunk in answer["Body"].iter_chunks(CHUNK_BYTES):
-                    if stop.is_set():
-                        return
-                    file.write(chunk)
-                    digest.update(chunk)
-                    size += len(chunk)
+            with closing(answer["Body"]) as body:
+                if answer["ContentLength"] > self._max_bytes:
+                    raise BadInputError(
+                        f"the file has {answer['ContentLength']} bytes; at most {self._max_bytes} are accepted"
+                    )
+                with path.open("xb") as file:
+                    for chunk in body.iter_chunks(CHUNK_BYTES):
+                        if stop.is_set():
+                            return
+                        file.write(chunk)
+                        digest.update(chunk)
+                        size += len(chunk)
             if size != answer["ContentLength"]:
                 raise PipelineError(f"{size} of {answer['ContentLength']} bytes of the original arrived")
             if digest.hexdigest() != job.sha256:
@@ -98,6 +100,7 @@ class JobStorage:
         finally:
             stop.set()
             await asyncio.wait({uploading})
+            uploading.exception()  # is told to whoever still waits; asyncio would log it for one who was cancelled
 
     async def withdraw(self, asset_id: UUID, names: tuple[str, ...]) -> None:
         """Delete results whose asset has been deleted in the meantime."""
