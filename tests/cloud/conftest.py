@@ -8,6 +8,7 @@ import pytest
 from tests.cloud.apps import APP
 from tests.cloud.stand_in import DATABASE, FIREWALL, VPC, StandIn
 from tests.probes.conftest import Authority
+from tests.serving import answering
 
 
 @pytest.fixture
@@ -20,11 +21,9 @@ def authority(tmp_path: Path) -> Authority:
 @pytest.fixture
 def cloud(authority: Authority) -> Iterator[StandIn]:
     stand_in = StandIn()
-    server = stand_in.start(authority.context(names=("127.0.0.1",)))
-    yield stand_in
-    stand_in.released.set()
-    server.shutdown()
-    server.server_close()
+    with answering(stand_in.handler(), authority.context(names=("127.0.0.1",))) as stand_in.port:
+        yield stand_in
+        stand_in.released.set()
 
 
 def section(cloud: StandIn, ca: Path) -> str:

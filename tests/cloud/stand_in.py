@@ -7,12 +7,11 @@ replaces the whole list and answers 204, a PUT of a firewall replaces it, lists 
 import copy
 import json
 import re
-import ssl
 import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -106,18 +105,13 @@ class StandIn:
     def endpoint(self) -> str:
         return f"https://127.0.0.1:{self.port}"
 
-    def start(self, context: ssl.SSLContext) -> ThreadingHTTPServer:
+    def handler(self) -> type[BaseHTTPRequestHandler]:
         outer = self
 
         class Handler(_Handler):
             stand_in = outer
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        server.daemon_threads = True
-        self.port = server.server_address[1]
-        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-        return server
+        return Handler
 
 
 _NO_OBJECT = {"garbage": b"<html>not what you think</html>", "list": b"[]"}

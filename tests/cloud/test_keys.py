@@ -2,10 +2,8 @@
 
 import datetime as dt
 import socket
-import ssl
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from suites.security import test_keys as check
 from tests.checking import ended
 from tests.cloud.stand_in import StandIn
 from tests.probes.conftest import Authority
+from tests.serving import answering
 
 DECLARED = ["account:read", "app:read", "database:read", "droplet:read", "firewall:read", "vpc:read"]
 
@@ -91,13 +90,8 @@ class Receiver(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def receiver(authority: Authority) -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Receiver)
-    context: ssl.SSLContext = authority.context(names=("127.0.0.1",))
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield f"127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    server.server_close()
+    with answering(Receiver, authority.context(names=("127.0.0.1",))) as port:
+        yield f"127.0.0.1:{port}"
 
 
 class Outcome:

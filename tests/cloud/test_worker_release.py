@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+
+from tests.serving import answering
 
 SCRIPT = Path("system/platforms/digitalocean/tofu/worker-release.sh").read_text()
 OLD, NEW = (f"example/seatrial-worker@sha256:{digit * 64}" for digit in "12")
@@ -81,12 +82,8 @@ def droplet(tmp_path: Path) -> Iterator[Droplet]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Worker)
-    made.port = server.server_address[1]
-    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    yield made
-    server.shutdown()
-    server.server_close()
+    with answering(Worker) as made.port:
+        yield made
 
 
 def test_another_release_runs_and_the_rest_stays_as_it_was(droplet: Droplet) -> None:

@@ -8,17 +8,17 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from suites.security.signer import signed_query
 from system.edge.front import configuration
 from system.platforms.local.programs import DEBIAN_TREE
+from tests.serving import answering
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,17 +70,8 @@ class Store:
     objects: dict[str, bytes]
     calls: Counter[str] = field(default_factory=Counter)
 
-    @contextmanager
-    def serving(self) -> Iterator[int]:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
+    def serving(self) -> AbstractContextManager[int]:
+        return answering(self._handler())
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
         store = self

@@ -2,10 +2,9 @@
 
 import json
 import re
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from seatrial import cli
 from seatrial.errors import EnvironmentFault
 from seatrial.traces import Span, read, tree
 from seatrial.verbs.common import USAGE_ERROR
+from tests.serving import answering
 
 PAGE = Span("a", "browser", "frontend", "frontend-1", "r1", "POST /upload", "server", 10**9, 2 * 10**9, False, {})
 ASKED = replace(PAGE, id="b", parent="a", name="POST", kind="client", start_ns=PAGE.start_ns + 2_000_000)
@@ -67,15 +67,9 @@ def ask(tmp_path: Path) -> Iterator[Ask]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        profile = profile_with(tmp_path, f"127.0.0.1:{server.server_port}")
-        try:
-            yield lambda trace: cli.main(["traces", trace, "--profile", profile])
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(Collector) as port:
+        profile = profile_with(tmp_path, f"127.0.0.1:{port}")
+        yield lambda trace: cli.main(["traces", trace, "--profile", profile])
 
 
 def profile_with(folder: Path, collector: str) -> str:

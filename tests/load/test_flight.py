@@ -15,6 +15,8 @@ from typing import Any
 
 import pytest
 
+from tests.serving import serving
+
 pytestmark = pytest.mark.alone  # a generator that is kept from its work says so, and nothing else
 LOCUSTFILE = Path(__file__).with_name("small_locustfile.py")
 RATE, SECONDS = 40, 2
@@ -51,13 +53,10 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def server(frozen_s: float = 0.0, one_takes_s: float = 0.0) -> Iterator[str]:
-    with Freezing(("127.0.0.1", 0), Handler) as made:
-        made.frozen_s, made.one_takes_s = frozen_s, one_takes_s
-        thread = threading.Thread(target=made.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{made.server_address[1]}"
-        made.shutdown()
-        thread.join()
+    made = Freezing(("127.0.0.1", 0), Handler)
+    made.frozen_s, made.one_takes_s = frozen_s, one_takes_s
+    with serving(made):
+        yield f"http://127.0.0.1:{made.server_port}"
 
 
 def locust(*arguments: str, **variables: str) -> "subprocess.Popen[bytes]":

@@ -3,10 +3,8 @@
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
@@ -14,6 +12,7 @@ import pytest
 
 from system.platforms.local.otlp import Span, spans
 from system.platforms.local.traces import Store, handler
+from tests.serving import answering
 
 SPAN = Span("ab" * 16, "cd" * 8, "", "api", "api-1", "r1", "GET /", "server", 2, 5, failed=False, attributes={"a": 1})
 TRACE, CALLER = "ef" * 16, "01" * 8
@@ -45,14 +44,8 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def door(store: Store) -> Iterator[str]:
     """Where the collector listens, as host:port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler(store))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(handler(store)) as port:
+        yield f"127.0.0.1:{port}"
 
 
 def service(url: str) -> list[str]:

@@ -8,14 +8,14 @@ import socket
 import socketserver
 import sqlite3
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 from system.platforms.local.layout import CACHE
+from tests.serving import answering, serving
 
 SCANNERS = CACHE / "scanners" / "bin"
 LIMIT_S = 240
@@ -63,8 +63,8 @@ def gateway(hosts: dict[str, str]) -> Iterator[Gateway]:
                 with contextlib.suppress(OSError):
                     _pump(client, server)
 
-    with _serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as place:
-        opened.url = f"http://{place}"
+    with serving(socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)) as server:
+        opened.url = f"http://127.0.0.1:{server.server_address[1]}"
         yield opened
 
 
@@ -106,20 +106,8 @@ def site_with_holes() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with _serving(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as place:
-        yield f"http://{place}"
-
-
-@contextlib.contextmanager
-def _serving(server: socketserver.TCPServer) -> Iterator[str]:
-    with server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1})
-        thread.start()
-        try:
-            yield "{}:{}".format(*server.server_address[:2])
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(Handler) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def run(program: Path, options: list[str], home: Path, **environment: str) -> str:

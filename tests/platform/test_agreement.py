@@ -4,7 +4,6 @@ import asyncio
 import json
 import signal
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -23,6 +22,7 @@ from system.platforms.local.parts.member import CONSENSUS, Member
 from system.platforms.local.parts.pgbouncer import PgBouncer
 from system.platforms.local.secret_files import SecretFiles
 from tests.platform.test_processes import NOWHERE
+from tests.serving import serving
 
 FIRST, SECOND = MEMBERS
 
@@ -55,18 +55,10 @@ def manager(layout: Layout, member: str, *statuses: int) -> Iterator[list[Any]]:
 
     place = layout.addresses.endpoint(name)
     leaf = Authority(layout.ca).ensure_leaf(name, place)
-    server = ThreadingHTTPServer((place.address, place.port), Handler)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(leaf.certificate, leaf.key)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
+    with serving(ThreadingHTTPServer((place.address, place.port), Handler), context):
         yield asked
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def configure(layout: Layout) -> None:

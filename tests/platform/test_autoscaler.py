@@ -1,14 +1,14 @@
 """The policy acts on what lasted, within its bounds; what each instance answered is read from its own counters."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from system.platforms.local.addresses import Endpoint
 from system.platforms.local.autoscaler import Demand, answered
 from system.platforms.local.parts.autoscaler import Policy
+from tests.serving import answering
 
 POLICY = Policy(least=1, most=3, requests_per_s=60.0, out_after_s=3.0, in_after_s=8.0)
 METRICS = """\
@@ -36,13 +36,8 @@ class Instance(BaseHTTPRequestHandler):
 @pytest.fixture
 def instance() -> Iterator[Endpoint]:
     """Serve the figures."""
-    server = HTTPServer(("127.0.0.1", 0), Instance)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield Endpoint("127.0.0.1", server.server_port)
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Instance) as port:
+        yield Endpoint("127.0.0.1", port)
 
 
 def wanted(count: int, *rates: float) -> int:

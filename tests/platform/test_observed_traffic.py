@@ -21,6 +21,7 @@ import pytest
 from system.platforms.local.addresses import INSTANCES
 from tests.platform.bench import Running, connect, profile, redis_client
 from tests.platform.test_trial import gate
+from tests.serving import serving
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.alone
@@ -75,14 +76,8 @@ class Relayed(BaseRequestHandler):
 
 @contextmanager
 def relayed(path: Path, behind: Path) -> Iterator[list[str]]:
-    with Relay(path, behind) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield server.calls
-        finally:
-            server.shutdown()
-            thread.join()
+    with serving(Relay(path, behind)) as server:
+        yield server.calls
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 import json
 import socketserver
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from http.server import BaseHTTPRequestHandler
@@ -16,6 +15,7 @@ from seatrial.outcome import Level
 from seatrial.platform import PlatformClient
 from seatrial.platform_scan import OVERLAP, PIECE
 from seatrial.scope import Scope
+from tests.serving import serving
 
 Build = Callable[..., Scope]
 SECRET = "correct-horse-battery"
@@ -153,12 +153,8 @@ def platform(tmp_path: Path) -> Iterator[tuple[FakePlatform, Path]]:
         def log_message(self, *_: object) -> None: ...
 
     path = tmp_path / "control.sock"
-    with _UnixServer(str(path), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
+    with serving(_UnixServer(str(path), Handler)):
         yield fake, path
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -17,6 +16,7 @@ from seatrial.scope import close_clients
 from suites.client import signed_in
 from suites.security._fuzz import fuzz, load
 from suites.security.test_fuzz import _let_in
+from tests.serving import serving
 
 DOCUMENT = {
     "openapi": "3.1.0",
@@ -118,13 +118,8 @@ SESSIONS = {
 
 @pytest.fixture
 def door() -> Iterator[Door]:
-    server = Door()
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serving(Door()) as server:
+        yield server
 
 
 @pytest.fixture

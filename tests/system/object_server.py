@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Event
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from system.api.services import Services
 from system.common.config import StorageSettings
 from system.common.live import Live
 from system.common.s3 import ObjectStore
+from tests.serving import answering
 
 BLOCK = bytes(1024 * 1024)
 COPIED = b"<CopyObjectResult><ETag>e</ETag></CopyObjectResult>"
@@ -88,13 +89,9 @@ def object_server() -> Iterator[ObjectServer]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        store.endpoint = f"http://127.0.0.1:{server.server_port}"
-        thread = Thread(target=server.serve_forever)
-        thread.start()
+    with answering(Handler) as port:
+        store.endpoint = f"http://127.0.0.1:{port}"
         yield store
-        server.shutdown()
-        thread.join(10)
 
 
 def with_services(server: ObjectServer, work: Callable[[Services], Awaitable[None]], *, limit_s: float = 60.0) -> None:

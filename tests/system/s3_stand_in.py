@@ -4,7 +4,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.serving import answering
 
 WITHIN_S = 30.0
 
@@ -59,12 +61,6 @@ def stored() -> Iterator[Store]:
             self.end_headers()
             self.wfile.write(content)
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        store.endpoint = f"http://127.0.0.1:{server.server_address[1]}"
-        serving = threading.Thread(target=server.serve_forever)
-        serving.start()
-        try:
-            yield store
-        finally:
-            server.shutdown()
-            serving.join()
+    with answering(Handler) as port:
+        store.endpoint = f"http://127.0.0.1:{port}"
+        yield store

@@ -2,15 +2,14 @@
 
 import asyncio
 import http.server
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
 from system.common.config import StorageSettings
 from system.common.live import Live
 from system.common.s3 import ObjectStore
+from tests.serving import answering
 
 
 @dataclass(frozen=True)
@@ -50,20 +49,8 @@ class StandIn:
             finally:
                 store.close()
 
-        with self._serving() as port:
+        with answering(self._handler()) as port:
             asyncio.run(asking(port))
-
-    @contextmanager
-    def _serving(self) -> Iterator[int]:
-        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            server.server_close()
-            thread.join()
 
     def _handler(self) -> type[http.server.BaseHTTPRequestHandler]:
         stand_in = self

@@ -1,9 +1,8 @@
 """Spans of requests, messages and the store's operations: one unbroken trace, and nothing in it that was sent by a user."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -23,6 +22,7 @@ from system.common.middleware import RequestContext
 from system.common.queue import STREAM, JobMessage, publish
 from system.common.s3 import ObjectStore, StoreUnavailableError
 from system.common.tracing import SpanKind, receive, served, span, traceparent
+from tests.serving import answering
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -222,17 +222,12 @@ class Objects(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def store() -> Iterator[ObjectStore]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Objects)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-    thread.start()
-    here = f"http://127.0.0.1:{server.server_port}"
-    settings = StorageSettings(here, here, "here", Live(("access", "secret")), "staging", "masters", "previews")
-    found = ObjectStore(settings, limit_s=60)  # with the time that boto3 takes to be imported
-    yield found
-    found.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with answering(Objects) as port:
+        here = f"http://127.0.0.1:{port}"
+        settings = StorageSettings(here, here, "here", Live(("access", "secret")), "staging", "masters", "previews")
+        found = ObjectStore(settings, limit_s=60)  # with the time that boto3 takes to be imported
+        yield found
+        found.close()
 
 
 def test_operations_of_the_store_follow_each_other_under_the_request(
