@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -14,66 +13,64 @@ from system.api.services import Services
 from system.api.tokens import Claims
 from system.common.problem import Problem
 from system.common.s3 import StoreUnavailableError
-from tests.system.object_server import WITHIN_S, ObjectServer, object_server, with_services
+from tests.system.api_services import with_services
+from tests.system.store_stand_in import WITHIN_S, StandIn
 
-ENDLESS_BYTES = 1 << 50
+SIZE_ASKED_FOR = ["HEAD /staging/uploads/asset"]
 
 
-@pytest.fixture
-def server() -> Iterator[ObjectServer]:
-    with object_server() as made:
-        yield made
+def endless() -> StandIn:
+    return StandIn(bytes(1024 * 1024), announced=1 << 50, endless=True)
 
 
 def announced(size_bytes: int, sha256: str = "0" * 64) -> Any:
     return {"id": "asset", "multipart": True, "upload_id": None, "size_bytes": size_bytes, "sha256": sha256}
 
 
-def verify(server: ObjectServer, row: Any) -> None:
-    with_services(server, lambda services: uploads._verify(services, row, Completion()))
+def verify(store: StandIn, row: Any) -> None:
+    with_services(store, lambda services: uploads._verify(services, row, Completion()))
 
 
-def test_a_read_ends_when_its_time_is_over(server: ObjectServer) -> None:
-    server.size_bytes = ENDLESS_BYTES
-
+def test_a_read_ends_when_its_time_is_over() -> None:
     async def work(services: Services) -> None:
         with pytest.raises(StoreUnavailableError, match="no answer within"):
             await services.read_sha256("staging", "key")
         assert await services.bulk.run(lambda _s3: "the thread is free", WITHIN_S)
 
-    with_services(server, work, limit_s=0.5)
+    with_services(endless(), work, limit_s=0.5)
 
 
-def test_a_read_ends_when_its_caller_has_left(server: ObjectServer) -> None:
-    server.size_bytes = ENDLESS_BYTES
+def test_a_read_ends_when_its_caller_has_left() -> None:
+    store = endless()
 
     async def work(services: Services) -> None:
         reading = asyncio.create_task(services.read_sha256("staging", "key"))
-        assert await asyncio.to_thread(server.reading.wait, WITHIN_S)
+        assert await asyncio.to_thread(store.reading.wait, WITHIN_S)
         reading.cancel()
         assert await services.bulk.run(lambda _s3: "the thread is free", WITHIN_S)
 
-    with_services(server, work)
+    with_services(store, work)
 
 
-def test_what_came_in_parts_is_read(server: ObjectServer) -> None:
-    server.size_bytes = 100
-    verify(server, announced(100, hashlib.sha256(bytes(100)).hexdigest()))
+def test_what_came_in_parts_is_read() -> None:
+    store = StandIn(bytes(100))
+    verify(store, announced(100, hashlib.sha256(bytes(100)).hexdigest()))
     with pytest.raises(Problem, match="another SHA-256"):
-        verify(server, announced(100))
+        verify(store, announced(100))
 
 
-def test_what_has_another_size_is_not_read(server: ObjectServer) -> None:
-    server.size_bytes = 100
+def test_what_has_another_size_is_not_read() -> None:
+    store = StandIn(bytes(100))
     with pytest.raises(Problem, match="100 bytes, 99 were announced"):
-        verify(server, announced(99))
-    assert server.asked == [("HEAD", "staging")]
+        verify(store, announced(99))
+    assert [each.line for each in store.asked] == SIZE_ASKED_FOR
 
 
-def test_what_is_too_large_to_be_read_in_time_is_left_to_the_worker(server: ObjectServer) -> None:
-    server.size_bytes = uploads.READ_AT_MOST_BYTES + 1
-    verify(server, announced(server.size_bytes))
-    assert server.asked == [("HEAD", "staging")]
+def test_what_is_too_large_to_be_read_in_time_is_left_to_the_worker() -> None:
+    size_bytes = uploads.READ_AT_MOST_BYTES + 1
+    store = StandIn(announced=size_bytes)
+    verify(store, announced(size_bytes))
+    assert [each.line for each in store.asked] == SIZE_ASKED_FOR
 
 
 def test_a_second_request_is_told_to_come_again_while_the_first_verifies() -> None:
@@ -86,7 +83,7 @@ def test_a_second_request_is_told_to_come_again_while_the_first_verifies() -> No
     assert (refused.value.status, refused.value.headers) == (409, {"Retry-After": "1"})
 
 
-def test_the_largest_file_has_a_url_for_each_of_its_parts(server: ObjectServer) -> None:
+def test_the_largest_file_has_a_url_for_each_of_its_parts() -> None:
     row = {**announced(MAX_UPLOAD_BYTES), "status": "awaiting_upload", "upload_id": "begun"}
 
     async def work(services: Services) -> None:
@@ -95,4 +92,4 @@ def test_the_largest_file_has_a_url_for_each_of_its_parts(server: ObjectServer) 
         assert [part.part_number for part in upload.parts] == list(range(1, 641))
         assert all(f"partNumber={part.part_number}&" in part.url for part in upload.parts)
 
-    with_services(server, work)
+    with_services(StandIn(), work)

@@ -2,7 +2,6 @@
 
 import hashlib
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,19 +11,23 @@ from system.api import promotion
 from system.api.claims import Claim
 from system.api.services import Services
 from system.common.problem import Problem
-from tests.system.object_server import ObjectServer, object_server, with_services
+from tests.system.api_services import with_services
+from tests.system.store_stand_in import StandIn
 
 SIZE_BYTES = 100
 
 
 @pytest.fixture
-def server() -> Iterator[ObjectServer]:
-    with object_server() as made:
-        made.size_bytes = SIZE_BYTES
-        yield made
+def store() -> StandIn:
+    return StandIn(bytes(SIZE_BYTES), headers={"x-amz-version-id": "v1"})
 
 
-def promote(server: ObjectServer, monkeypatch: pytest.MonkeyPatch, sha256: str, *, kept: bool = True) -> Any:
+def locked(store: StandIn) -> bool:
+    puts = [each for each in store.asked if each.line.startswith("PUT ")]
+    return any("retention" in each.line or "x-amz-object-lock-mode" in each.headers for each in puts)
+
+
+def promote(store: StandIn, monkeypatch: pytest.MonkeyPatch, sha256: str, *, kept: bool = True) -> Any:
     """Write the master of an asset; unless it is `kept`, it is deleted while that takes place."""
     asset = {"id": "asset", "size_bytes": SIZE_BYTES, "sha256": sha256, "claimed_at": datetime.now(UTC)}
     promoted: list[Any] = []
@@ -36,25 +39,25 @@ def promote(server: ObjectServer, monkeypatch: pytest.MonkeyPatch, sha256: str, 
         monkeypatch.setattr(Services, "row", row)
         promoted.append(await promotion._write_master(services, Claim(uuid.uuid4(), asset), asset))
 
-    with_services(server, work)
+    with_services(store, work)
     return promoted[0]
 
 
-def test_a_copy_that_is_right_is_locked(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert promote(server, monkeypatch, hashlib.sha256(bytes(SIZE_BYTES)).hexdigest())["id"] == "asset"
-    assert server.locked
+def test_a_copy_that_is_right_is_locked(store: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert promote(store, monkeypatch, hashlib.sha256(bytes(SIZE_BYTES)).hexdigest())["id"] == "asset"
+    assert locked(store)
 
 
-def test_a_copy_that_is_wrong_is_removed_again(server: ObjectServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_copy_that_is_wrong_is_removed_again(store: StandIn, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Problem, match="no longer what was uploaded"):
-        promote(server, monkeypatch, "0" * 64)
-    assert server.asked[-1] == ("DELETE", "masters")
-    assert not server.locked
+        promote(store, monkeypatch, "0" * 64)
+    assert store.asked[-1].line == "DELETE /masters/masters/asset?versionId=v1"
+    assert not locked(store)
 
 
 def test_nothing_is_locked_for_an_asset_that_was_deleted_meanwhile(
-    server: ObjectServer, monkeypatch: pytest.MonkeyPatch
+    store: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Problem, match="was taken over"):
-        promote(server, monkeypatch, hashlib.sha256(bytes(SIZE_BYTES)).hexdigest(), kept=False)
-    assert not server.locked
+        promote(store, monkeypatch, hashlib.sha256(bytes(SIZE_BYTES)).hexdigest(), kept=False)
+    assert not locked(store)

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -15,14 +14,12 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route, Router
 
 from system.common import tracing
-from system.common.config import StorageSettings
-from system.common.live import Live
 from system.common.logging import trace_id
 from system.common.middleware import RequestContext
 from system.common.queue import STREAM, JobMessage, publish
 from system.common.s3 import ObjectStore, StoreUnavailableError
 from system.common.tracing import SpanKind, receive, served, span, traceparent
-from tests.serving import answering
+from tests.system.store_stand_in import StandIn
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -204,27 +201,10 @@ def test_a_message_without_a_collector_says_what_was_kept_of_its_request() -> No
     assert JobMessage.parse({"job_id": str(job_id), "asset_id": str(asset_id), "trace": TRACE}).trace == TRACE
 
 
-class Objects(BaseHTTPRequestHandler):
-    """A store that has every object, and loses the connection before the end of what it gives."""
-
-    def do_HEAD(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-
-    def do_GET(self) -> None:
-        self.do_HEAD()
-        self.wfile.write(b"a")
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
 @pytest.fixture
 def store() -> Iterator[ObjectStore]:
-    with answering(Objects) as port:
-        here = f"http://127.0.0.1:{port}"
-        settings = StorageSettings(here, here, "here", Live(("access", "secret")), "staging", "masters", "previews")
+    """Ask one that has every object, and loses the connection before the end of what it gives."""
+    with StandIn(b"a", announced=2).serving() as settings:
         found = ObjectStore(settings, limit_s=60)  # with the time that boto3 takes to be imported
         yield found
         found.close()

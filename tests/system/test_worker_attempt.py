@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +11,6 @@ from uuid import uuid4
 import pytest
 
 from system.common.config import StorageSettings
-from system.common.live import Live
 from system.common.s3 import ObjectStore
 from system.worker.attempt import Attempts
 from system.worker.encoder import X264
@@ -22,13 +21,12 @@ from system.worker.storage import JobStorage
 from system.worker.stream import Entry, JobStream
 from system.worker.workspace import Workspace
 
-from .s3_stand_in import Store, stored
+from .store_stand_in import WITHIN_S, StandIn
 from .worker_clips import FFMPEG, clip
 
 if TYPE_CHECKING:
     from system.common.database import Redis
 
-WITHIN_S = 60.0
 BOTH = {"preview.mp4", "poster.jpg"}
 
 
@@ -67,13 +65,12 @@ class Rows:
 
 
 @pytest.fixture
-def store() -> Iterator[Store]:
-    with stored() as store:
-        yield store
+def store() -> StandIn:
+    return StandIn()
 
 
 @pytest.fixture
-def job(store: Store, tmp_path: Path) -> Job:
+def job(store: StandIn, tmp_path: Path) -> Job:
     original = clip(tmp_path / "a.mp4").read_bytes()
     job = Job(uuid4(), uuid4(), hashlib.sha256(original).hexdigest(), 1)
     store.objects[f"/staging/uploads/{job.asset_id}"] = original
@@ -81,13 +78,11 @@ def job(store: Store, tmp_path: Path) -> Job:
 
 
 def attempt(
-    store: Store, job: Job, rows: Rows, directory: Path, cut: Callable[[asyncio.Task[None]], None] | None = None
+    store: StandIn, job: Job, rows: Rows, directory: Path, cut: Callable[[asyncio.Task[None]], None] | None = None
 ) -> None:
     """Let an attempt come to its end, or cut it off once the store has all of the first object."""
 
-    async def scenario() -> None:
-        pair = Live(("access", "secret"))
-        settings = StorageSettings(store.endpoint, "https://s3.test", "here", pair, "staging", "masters", "previews")
+    async def scenario(settings: StorageSettings) -> None:
         objects, workspace = ObjectStore(settings, limit_s=WITHIN_S), Workspace(directory)
         jobs, stream, redis = cast("Jobs", rows), cast("JobStream", rows), cast("Redis", rows)
         storage = JobStorage(objects, max_bytes=1 << 20)
@@ -103,20 +98,22 @@ def attempt(
             workspace.close()
             objects.close()
 
-    asyncio.run(scenario())
+    with store.serving() as settings:
+        asyncio.run(scenario(settings))
 
 
-def published(store: Store) -> set[str]:
+def published(store: StandIn) -> set[str]:
     return {path.rpartition("/")[2] for path in store.objects if path.startswith("/previews/")}
 
 
-def test_a_preview_of_an_asset_that_is_there_stays(store: Store, job: Job, tmp_path: Path) -> None:
-    store.take.set()
+def test_a_preview_of_an_asset_that_is_there_stays(store: StandIn, job: Job, tmp_path: Path) -> None:
     attempt(store, job, Rows(), tmp_path)
     assert published(store) == BOTH
 
 
-def test_an_asset_deleted_while_its_preview_uploads_leaves_nothing(store: Store, job: Job, tmp_path: Path) -> None:
+def test_an_asset_deleted_while_its_preview_uploads_leaves_nothing(store: StandIn, job: Job, tmp_path: Path) -> None:
+    store.take.clear()
+
     def held() -> bool:
         """Lose the lease with the asset once the store has all of the first object, and only then have the store keep it."""
         if store.arrived.is_set():
@@ -129,23 +126,25 @@ def test_an_asset_deleted_while_its_preview_uploads_leaves_nothing(store: Store,
     assert published(store) == set()
 
 
-def test_an_asset_deleted_before_its_preview_is_visible_leaves_nothing(store: Store, job: Job, tmp_path: Path) -> None:
-    store.take.set()
+def test_an_asset_deleted_before_its_preview_is_visible_leaves_nothing(
+    store: StandIn, job: Job, tmp_path: Path
+) -> None:
     with pytest.raises(LeaseLostError, match="when its preview was published"):
         attempt(store, job, Rows(finishes=False, asset=False), tmp_path)
     assert published(store) == set()
 
 
 def test_a_late_worker_takes_nothing_from_the_job_that_took_the_place_of_its_own(
-    store: Store, job: Job, tmp_path: Path
+    store: StandIn, job: Job, tmp_path: Path
 ) -> None:
-    store.take.set()
     with pytest.raises(LeaseLostError, match="when its preview was published"):
         attempt(store, job, Rows(finishes=False), tmp_path)
     assert published(store) == BOTH
 
 
-def test_an_attempt_told_to_stop_ends_with_its_upload(store: Store, job: Job, tmp_path: Path) -> None:
+def test_an_attempt_told_to_stop_ends_with_its_upload(store: StandIn, job: Job, tmp_path: Path) -> None:
+    store.take.clear()
+
     def cut(running: asyncio.Task[None]) -> None:
         running.cancel()
         store.take.set()
