@@ -13,9 +13,8 @@ from seatrial import Disrupt
 from suites.client import Instance
 
 EVERY_S, PATIENCE_S = 0.15, 1.0
-WAITED_S = (
-    0.25  # less than a balancer takes to give a silent instance's connection up, and many times what an answer takes
-)
+# Less than a balancer takes to give a silent instance's connection up, and many times what an answer takes.
+WAITED_S = 0.25
 
 Felt = Callable[[], bool]
 

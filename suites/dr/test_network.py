@@ -15,7 +15,7 @@ from seatrial.platform import Part
 from seatrial.traffic import Shot
 from suites.client import Asset, Session, instances, remove, signed_in, small_clip
 from suites.client.instances import HOSTS
-from suites.dr._felt import Felt, Watching, keeps_waiting, loses, notes
+from suites.dr._felt import WAITED_S, Felt, Watching, keeps_waiting, loses, notes
 from suites.dr._people import LEAST, PAST_THE_BALANCER, Must, People, Said, judge
 from suites.dr._queue import STREAM
 from suites.dr._steady import steady
@@ -91,7 +91,7 @@ def test_slow_and_cut_links_cost_no_more_than_they_must(disrupt: Disrupt) -> Non
         rehearsal.cut(
             drill, "Redis and one API cut off", [redis, api[0]], ALL_SERVED | half | {"complete": Must.SERVE},
             asks={"complete": lambda: rehearsal.people.complete(uploads[0].id)},
-            ask_after_s=float(disrupt.target("balancer_out_s")),
+            ask_after_s=float(disrupt.target("balancer_out_s")), waited=("list", "announce"),
             felt_by=rehearsal.lose_it("redis", "api", "worker", but=api[0]) | rehearsal.miss_it("api", api[0]),
         )  # fmt: skip
         needs_database = dict.fromkeys(("list", "announce", "page", PAST_THE_BALANCER), Must.SAY_SO)
@@ -136,6 +136,7 @@ class _Phase:
     must: Mapping[str, Must]
     felt: tuple[str, ...] = ()
     spared: tuple[str, ...] = ()
+    waited: tuple[str, ...] = ()
     struck_s: float = 0.0
     over_s: float = 0.0
     asked: list[Shot[Said]] = field(default_factory=list)
@@ -203,14 +204,17 @@ class _Rehearsal:
         return {f"{each.name} without {dependency}": loses(self._disrupt, each, dependency) for each in those}
 
     def miss_it(self, service: str, name: str) -> dict[str, Felt]:
-        """Give whether those who send requests to an instance miss it: the balancer, and the frontends an API."""
-        lost = next(each for each in instances(self._disrupt, service) if each.name == name)
-        version = f"{HOSTS[service]}:{self._disrupt.profile.services[service].version}"
-        found = {f"balancer without {name}": keeps_waiting(self._disrupt, version)}
-        if service == "api":
-            for each in instances(self._disrupt, "frontend"):
-                found[f"{each.name} without {name}"] = notes(self._disrupt, each.name, str(lost.via))
-        return found
+        """Give whether those who send requests to an instance miss it: the frontends an API, the balancer an edge.
+
+        Of an API the balancer is not asked: a question would take the connections to it on which calls of the traffic must be
+        seen to wait.
+        """
+        if service != "api":
+            version = f"{HOSTS[service]}:{self._disrupt.profile.services[service].version}"
+            return {f"balancer without {name}": keeps_waiting(self._disrupt, version)}
+        via = next(str(each.via) for each in instances(self._disrupt, service) if each.name == name)
+        frontends = instances(self._disrupt, "frontend")
+        return {f"{each.name} without {name}": notes(self._disrupt, each.name, via) for each in frontends}
 
     def cut(
         self,
@@ -223,6 +227,7 @@ class _Rehearsal:
         ask_after_s: float = 0.0,
         felt: tuple[str, ...] = (),
         spared: tuple[str, ...] = (),
+        waited: tuple[str, ...] = (),
         felt_by: Mapping[str, Felt],
     ) -> None:
         """Cut the links into parts for a while, ask these questions beside the traffic, and open the links.
@@ -232,9 +237,10 @@ class _Rehearsal:
             ask_after_s: how long after the strike.
             felt: kinds of which some must not have been served, or nothing was cut off.
             spared: kinds whose answers are not timed before the balancer has noticed.
+            waited: kinds of which one must have been kept waiting before the balancer has noticed.
             felt_by: who is on the other side -> whether it feels that, all of whom must.
         """
-        phase = _Phase(name, must, felt, spared, felt_by=Watching(felt_by))
+        phase = _Phase(name, must, felt, spared, waited, felt_by=Watching(felt_by))
         places = [self._place(part) for part in parts]
         connects = self._disrupt.tcp.connect
         drill.strike(
@@ -274,6 +280,11 @@ class _Rehearsal:
         unfelt = {phase.name: phase.felt_by.unfelt for phase in self.phases if phase.felt_by.unfelt}
         if unfelt:
             raise Invalid(f"a link was cut, and not for everybody on its other side: {unfelt}")
+        for phase in self.phases:
+            early = [shot for shot in self._due(phase) if shot.due_s < phase.struck_s + self._noticed_s]
+            calls = [shot for shot in early if shot.answer.kind in phase.waited]
+            if phase.waited and all(shot.answer.served and shot.ended_s - shot.began_s < WAITED_S for shot in calls):
+                raise Invalid(f"{phase.name}: the balancer kept none of {len(calls)} calls waiting")
 
     def _due(self, phase: _Phase) -> list[Shot[Said]]:
         return [shot for shot in self.people.traffic.shots if phase.struck_s < shot.due_s < phase.over_s]
