@@ -114,7 +114,7 @@ def test_a_part_that_starts_has_an_open_link(running: Running) -> None:
 
 
 def test_a_link_has_no_other_modes_and_leads_to_no_part_that_is_down(running: Running) -> None:
-    assert running.ask("POST", "link", {"part": "edge-2", "mode": "loss"}).status_code == 400
+    assert running.ask("POST", "link", {"part": "edge-2", "mode": "jitter"}).status_code == 400
     running.post("stop", {"part": "edge-2"})
     refused = running.ask("POST", "link", {"part": "edge-2", "mode": "latency"})
     assert "there is no link into it" in fits("error", refused.json())["error"]

@@ -22,8 +22,9 @@ from tests.runbooks.commands import Kind, of_kind
 # What of our own command line only reads; gate and drill do more, and take minutes.
 READS = ("status", "logs")
 PATRONI_READS = ("list", "show-config")
-# Servers that a restore or a rebuild makes, and their logs: tests/platform/test_restore.py reads the former, while there is one.
-BESIDE = re.compile(r"(scratch-\d+|rebuilt)(-fetch)?")
+# Servers that a restore or a rebuild makes, and their logs: tests/platform/test_restore.py reads the former, while there is one. And
+# what watches, which the tests' platforms do without.
+BESIDE = re.compile(r"(scratch-\d+|rebuilt)(-fetch)?|alertmanager|prometheus")
 # Places in what COMMAND INFO says of a command.
 ARITY, SUBCOMMANDS = 1, 9
 # A select that calls any other function may change something, and is prepared only.
