@@ -92,6 +92,7 @@ SAMPLES = {
     "C": "some_constraint",
     "COMMIT": "HEAD",
     "DEPLOYMENT": "00000000-0000-4000-8000-000000000000",
+    "COMPONENT": "worker-1",
     "ENVIRONMENT": "local",
     "GROUP": "pg_monitor",
     "ID": "20260131T130400",
