@@ -104,9 +104,8 @@ def release_of(environment: Environment) -> str:
 
 def scope_of_arguments(config: pytest.Config) -> expected.Scope:
     """Return what a raw pytest call is about, from its path arguments."""
-    given = (
-        config.args or config.known_args_namespace.file_or_dir
-    )  # where help is asked for, pytest has come no further
+    # Where help is asked for, pytest comes no further than to what was typed.
+    given = config.args or config.known_args_namespace.file_or_dir
     return expected.select_paths([str(argument) for argument in given])
 
 
@@ -197,8 +196,9 @@ def conclude(
     level = max(profile.expect.level, environment.arming.level or profile.expect.level)
     required = expected.required(scope, level, profile.expect.not_applicable)
     now = Moment.now()
-    left = struck(environment)
-    found = [*problems, *_unlike(ended, scope), *began.moved(now), *filter(None, (left,))]
+    found = [*problems, *_unlike(ended, scope), *began.moved(now)]
+    if left := struck(environment):
+        found.append(left)
     accepted, today = waivers or Waivers(), datetime.now(UTC).date()
     used = accepted.used(ended, profile.name, today)
     unfit = accepted.unfit(ended, profile.name, today)

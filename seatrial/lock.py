@@ -6,6 +6,7 @@ A stage of the gate inherits it, so that nobody comes in while a stage outlives 
 
 import fcntl
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,9 +37,10 @@ class Lock:
             ) from None
         self.require_same()
 
-    def require_held(self) -> None:
-        """Raise UsageError unless the opened folder is locked: the kernel says so of each descriptor (proc_pid_fdinfo(5))."""
-        if "FLOCK" not in Path(f"/proc/self/fdinfo/{self.descriptor}").read_text():
+    def require_held(self, *, alone: bool) -> None:
+        """Raise UsageError unless the opened folder is locked so: the kernel says it of each descriptor (proc_pid_fdinfo(5))."""
+        told = Path(f"/proc/self/fdinfo/{self.descriptor}").read_text()
+        if not re.search(rf"FLOCK\s+ADVISORY\s+{'WRITE' if alone else '(READ|WRITE)'}", told):
             raise UsageError(f"the lock of {self.name} is not held by whoever started this")
 
     def require_same(self) -> None:
@@ -68,7 +70,7 @@ def held(state: Path, name: str, *, alone: bool, inherited: int | None = None) -
         if inherited is None:
             lock.take(alone=alone)
         else:
-            lock.require_held()
+            lock.require_held(alone=alone)
         lock.require_same()
         yield lock
     finally:

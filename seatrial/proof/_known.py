@@ -87,7 +87,11 @@ def likely(results: Iterable[Result], file: Path = KNOWN) -> list[str]:
     causes = Likeness(known.faults).causes({name: words(result) for name, result in red.items()})
     if not causes:
         return ["no fault that was ever caught is like this"]
-    return [*(_line(cause, red) for cause in causes[:_MOST_CAUSES]), _trust(known)]
+    strange = sorted(red.keys() - {name for fault in known.faults for name in fault.reds})
+    untaught = (
+        [f"but none of these faults ever turned {', '.join(strange)} red: read its finding first"] if strange else []
+    )
+    return [*(_line(cause, red) for cause in causes[:_MOST_CAUSES]), *untaught, _trust(known)]
 
 
 def words(result: Result) -> str:

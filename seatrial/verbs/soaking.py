@@ -131,7 +131,8 @@ def _soak(options: argparse.Namespace) -> int:
     environment, console = opened(options), Console(highlight=False)
     profile = environment.profile
     scope = expected.select(expected.read(options.suites), options.only)
-    if options.resume and series.read(FILE) is None:
+    last = series.read(FILE) if options.resume else None
+    if options.resume and last is None:
         raise UsageError(f"no series in {FILE} to go on with")
     with hosting.booted(profile, alone=environment.armed) as boot:
         of = series.common(
@@ -143,7 +144,7 @@ def _soak(options: argparse.Namespace) -> int:
             armed=" ".join(options.arm),
             noise=tuple(sorted(set(options.noise))),
         )
-        soak = _begun(environment, hosting.Boot(None, boot.lock), options, of)
+        soak = _begun(environment, hosting.Boot(None, boot.lock), options, of, last)
         try:
             while len(soak.rounds) < options.times:
                 soak.run()
@@ -157,14 +158,18 @@ def _soak(options: argparse.Namespace) -> int:
     return 0 if all(each.is_go for each in soak.rounds) else 1
 
 
-def _begun(environment: Environment, held: hosting.Boot, options: argparse.Namespace, of: Common) -> Soak:
-    """Return a new series, or the last one in the file; UsageError where that is of something else."""
-    if not options.resume:
+def _begun(
+    environment: Environment,
+    held: hosting.Boot,
+    options: argparse.Namespace,
+    of: Common,
+    last: tuple[str, Common, list[Round]] | None,
+) -> Soak:
+    """Return a new series, or the last one where it is to be resumed; UsageError where that is of something else."""
+    if last is None:
         seed = secrets.randbelow(2**31) if options.seed is None else options.seed
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S.%f}"
         return Soak(environment, held, options, of, name, [], seed)
-    if (last := series.read(FILE)) is None:
-        raise UsageError(f"no series in {FILE} to go on with")
     name, before, rounds = last
     if different := before.differences(of):
         raise UsageError(

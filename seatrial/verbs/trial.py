@@ -70,7 +70,9 @@ def _drill(options: argparse.Namespace) -> int:
         raise UsageError(f"no drill {unknown[0]!r} (there are: {', '.join(listed)})")
     wanted = [name for name in listed if not options.only or name in options.only]
     if not wanted:
-        raise UsageError(f"no drills in {options.suites}")
+        raise UsageError(
+            f"{options.suites / expected.NAME} marks no drills: `seatrial checks --write-expected` does, where there are any"
+        )
     console = Console(highlight=False)
     if options.dry_run or options.write_figures:
         return _told(options, [each for each in inventory.planned(options.suites) if each.id in wanted], console)

@@ -1,6 +1,7 @@
 """What a failing gate prints of causes, and that it never stands in the verdict's way."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,6 +69,13 @@ def test_a_failure_is_told_its_likeliest_causes_with_the_runbook_and_how_far_to_
     assert first.endswith("port (process), like closed: Title of closed. docs/r.md#x")
     assert "edge (process), like slow" in second
     assert trust.startswith("by 2 faults that were caught on release r1; the part stood first for 0 of 2")
+
+
+def test_a_red_check_that_no_known_fault_turned_red_is_named(file: Path) -> None:
+    strange = replace(ended(), id="SEC-TC-77")
+
+    assert any("ever turned SEC-TC-77 red: read its finding first" in line for line in likely([ended(), strange], file))
+    assert not any("ever turned" in line for line in likely([ended()], file))
 
 
 def test_nothing_is_said_where_nothing_failed_or_nothing_is_known(file: Path, tmp_path: Path) -> None:

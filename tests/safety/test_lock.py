@@ -107,12 +107,15 @@ def test_a_folder_that_is_made_anew_is_another_one(tmp_path: Path) -> None:
 def test_a_folder_that_is_opened_and_not_held_is_no_lock(tmp_path: Path) -> None:
     opened = os.open(tmp_path, os.O_RDONLY)
 
-    with (
-        pytest.raises(UsageError, match="the lock of here is not held"),
-        held(tmp_path, "here", alone=True, inherited=opened),
-    ):
-        raise AssertionError("held")
-    os.close(opened)
+    for kind in (fcntl.LOCK_UN, fcntl.LOCK_SH):
+        fcntl.flock(opened, kind)
+        with (
+            pytest.raises(UsageError, match="the lock of here is not held"),
+            held(tmp_path, "here", alone=True, inherited=opened),
+        ):
+            raise AssertionError("held")
+    with held(tmp_path, "here", alone=False, inherited=opened):
+        os.close(opened)
 
 
 @pytest.mark.parametrize(("place", "words"), [("file", "cannot be held: Not a directory"), ("nothing", "is down")])
