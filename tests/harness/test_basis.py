@@ -11,8 +11,8 @@ from seatrial.basis import Basis
 from seatrial.environment import Environment
 from seatrial.profile import load
 from tests.harness.desk import Desk
-from tests.probes.test_platform import FakePlatform
-from tests.probes.test_platform import platform as platform  # noqa: PLC0414 - a fixture
+from tests.probes.fake_platform import FakePlatform
+from tests.probes.fake_platform import platform as platform  # noqa: PLC0414 - a fixture
 
 FIRST = Basis({"api": "r1", "worker": "r1"}, {"profile": "aa", "expected.toml": "bb"})
 

@@ -14,7 +14,7 @@ from seatrial.outcome import Level
 from seatrial.platform import PlatformClient
 from seatrial.scope import Scope
 from tests.probes.conftest import Serve, answering
-from tests.probes.test_platform import FakePlatform, client, platform
+from tests.probes.fake_platform import FakePlatform, client, platform
 from tests.probes.test_s3 import Place, xml
 
 __all__ = ["client", "platform"]

@@ -14,7 +14,7 @@ from seatrial.outcome import Level
 from seatrial.platform import PlatformClient
 from seatrial.profile import PlatformSection, Profile
 from seatrial.scope import Scope
-from tests.probes.test_platform import FakePlatform, client, platform
+from tests.probes.fake_platform import FakePlatform, client, platform
 
 __all__ = ["client", "platform"]
 
