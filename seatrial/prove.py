@@ -5,7 +5,7 @@ denies it and every instance is ready, run the checks again. A fault that is not
 """
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from seatrial.proof import Proof, Proven, parts_struck, words
 from seatrial.registry import Expected, Fault, importable
 
 HEALED_WITHIN_S = 30.0
+Tell = Callable[[Result], None]
 # What the checks that are asked under every fault, for the matrix alone, may take together on the healthy environment.
 BESIDE_S = 10.0
 
@@ -39,16 +40,19 @@ class Prover:
         self.beside: tuple[str, ...] = ()
         importable(suites)
 
-    def baseline(self, faults: Iterable[Fault]) -> list[str]:
-        """Run every check that the faults name on the healthy environment; return what is wrong before any strike."""
+    def baseline(self, faults: Iterable[Fault], told: Tell | None = None) -> list[str]:
+        """Run every check that the faults name on the healthy environment; return what is wrong before any strike.
+
+        Args:
+            told: hears of each result as it comes.
+        """
         wanted = sorted({check for fault in faults for check in fault.caught_by})
         unknown = [check for check in wanted if check not in self.rows]
         if unknown:
             return [f"{check}: named by a fault, but not in expected.toml" for check in unknown]
-        results = self._run(wanted)
-        return _not_passed(wanted, results)
+        return _not_passed(wanted, self._run(wanted, told))
 
-    def affordable(self) -> tuple[dict[str, float], dict[str, str]]:
+    def affordable(self, told: Tell | None = None) -> tuple[dict[str, float], dict[str, str]]:
         """Choose the checks that can be asked under every fault: the quickest, up to `BESIDE_S` together.
 
         Only those that observe are tried, each once, on the healthy environment: what one that writes could not remove again while
@@ -58,7 +62,7 @@ class Prover:
         """
         quiet = {row.id for row in self.rows.values() if row.level is Level.OBSERVE and not row.alone}
         unasked = dict.fromkeys(self.rows.keys() - quiet, "it writes, or wants the environment for itself")
-        results = self._run(sorted(quiet))
+        results = self._run(sorted(quiet), told)
         took = {name: results[name].duration_s for name in quiet & results.keys()}
         chosen: dict[str, float] = {}
         for name in sorted(quiet, key=lambda name: (took.get(name, 0.0), name)):
@@ -173,8 +177,8 @@ class Prover:
 
         eventually(all_ready, within_s=HEALED_WITHIN_S, what="every instance ready")
 
-    def _run(self, names: list[str]) -> Mapping[str, Result]:
-        given = Given(self.environment)
+    def _run(self, names: list[str], told: Tell | None = None) -> Mapping[str, Result]:
+        given = Given(self.environment, told)
         nodes = [f"{self.suites / self.rows[name].file}::{self.rows[name].test}" for name in names]
         code = pytest.main([*OWN_CONFIGURATION, *nodes, "-p", "no:terminal"], plugins=[given])
         if code == pytest.ExitCode.INTERRUPTED:

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -49,15 +50,18 @@ class State:
 class Given:
     """Hands an already open environment to a pytest session in the same process, as `seatrial prove` does."""
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, told: Callable[[Result], None] | None = None) -> None:
         self.environment = environment
         self.results: dict[str, Result] = {}
+        self._told = told
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Keep each result."""
+        """Keep each result, and tell of it."""
         if text := getattr(report, "seatrial", None):
             result = Result.from_json(json.loads(text))
             self.results[result.id] = result
+            if self._told:
+                self._told(result)
 
 
 class Listing:

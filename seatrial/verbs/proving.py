@@ -12,9 +12,10 @@ import seatrial
 from seatrial import conclude, expected, hosting, proof
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, UsageError
+from seatrial.outcome import Result
 from seatrial.profile import Profile
 from seatrial.registry import FAULTS, Fault, applicable, load_faults, pick, sample
-from seatrial.report import OUT
+from seatrial.report import OUT, progress
 from seatrial.scope import close_clients
 from seatrial.verbs.common import Verbs, count, opened_to_strike, with_arm, with_profile, with_suites
 
@@ -142,11 +143,15 @@ def _tree(options: argparse.Namespace, profile: Profile) -> str:
 def _baseline(prover: "Prover", wanted: list[Fault], record: proof.Record, console: Console, *, matrix: bool) -> None:
     """See that what is to turn red is green now, and choose what is asked beside; a resumed run keeps the choice."""
     console.print(f"{len(wanted)} to prove; first their checks on the healthy environment")
-    if wrong := prover.baseline(wanted):
+
+    def tell(result: Result) -> None:
+        console.print(progress(result), style="dim", markup=False, soft_wrap=True)
+
+    if wrong := prover.baseline(wanted, tell):
         raise EnvironmentFault("not healthy before the first strike:\n  " + "\n  ".join(wrong))
     if matrix:
         if not record.beside:
-            record.beside, record.unasked = prover.affordable()
+            record.beside, record.unasked = prover.affordable(tell)
         prover.beside = tuple(record.beside)
         console.print(f"under each fault {len(record.beside)} of {len(prover.rows)} checks are asked beside its own")
 

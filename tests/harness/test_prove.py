@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -106,7 +107,9 @@ def test_a_fault_is_caught_confirmed_and_healed(tiny: Tiny) -> None:
     run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
 
     assert run.code == 0, run.output
-    assert "CAUGHT   port-stopped" in run.output
+    healthy, _, caught = run.output.partition("CAUGHT   port-stopped")
+    assert re.search(r"PASSED +\S+ +\d+\.\d s", healthy), "the check on the healthy environment, as it ends"
+    assert caught
     assert tiny.is_open()
 
 
