@@ -112,9 +112,15 @@ def request(
             break
     text = None if error is None else describe(error)
     if isinstance(error, httpx2.TimeoutException):
-        text = f"timed out after {timeout_s:g} s"
+        text = f"timed out after {timeout_s:g} s {_stage(error, kept=budget.opened == opened)}"
     closed = status is None and _is_closing(error)
     return HttpAnswer(method, url, None if error else status, seen, body, time.monotonic() - started, text, closed)
+
+
+def _stage(error: httpx2.TimeoutException, *, kept: bool) -> str:
+    """Tell in which stage of the exchange the time was over."""
+    stage = "while sending" if isinstance(error, httpx2.WriteTimeout) else "waiting for the answer"
+    return "while connecting" if isinstance(error, httpx2.ConnectTimeout) else stage + " on a kept connection" * kept
 
 
 def _is_closing(error: httpx2.HTTPError | None) -> bool:

@@ -109,7 +109,7 @@ class _Transport(httpx2.HTTPTransport):
         super().__init__(verify=context, trust_env=False)
         self._pool = httpcore2.ConnectionPool(
             ssl_context=context,
-            max_connections=200,
+            max_connections=None,  # whoever calls bounds how many go on at once; nobody waits here, where no deadline is seen
             max_keepalive_connections=20,
             keepalive_expiry=5.0,
             network_backend=_Backend(resolve),

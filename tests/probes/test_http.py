@@ -1,3 +1,4 @@
+import contextlib
 import hashlib
 import socket
 import struct
@@ -65,7 +66,27 @@ def test_a_refused_connection_is_an_error(plain: httpx2.Client) -> None:
 
 def test_a_server_that_never_answers_is_late(serve: Serve, plain: httpx2.Client) -> None:
     answer = get(plain, f"http://{HOST}:{serve(silent).port}/", timeout_s=0.2)
-    assert (answer.status, answer.error) == (None, "timed out after 0.2 s")
+    assert (answer.status, answer.error) == (None, "timed out after 0.2 s waiting for the answer")
+
+
+def test_a_late_answer_on_a_kept_connection_says_so(serve: Serve, plain: httpx2.Client) -> None:
+    def once(connection: socket.socket) -> None:
+        answering(OK)(connection)
+        silent(connection)
+
+    url = f"http://{HOST}:{serve(once).port}/"
+    assert get(plain, url).status == 200
+    assert get(plain, url, timeout_s=0.2).error == "timed out after 0.2 s waiting for the answer on a kept connection"
+
+
+def test_a_server_that_does_not_accept_is_late(plain: httpx2.Client) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as full, contextlib.ExitStack() as waiting:
+        for _ in range(4):  # more than the queue takes: whoever comes then is left waiting
+            client = waiting.enter_context(socket.socket())
+            client.setblocking(False)
+            client.connect_ex(full.getsockname())
+        answer = get(plain, f"http://{HOST}:{full.getsockname()[1]}/", timeout_s=0.2)
+    assert answer.error == "timed out after 0.2 s while connecting"
 
 
 def test_one_byte_at_a_time_does_not_hold_a_client_beyond_its_limit(serve: Serve, plain: httpx2.Client) -> None:
@@ -82,7 +103,7 @@ def test_one_byte_at_a_time_does_not_hold_a_client_beyond_its_limit(serve: Serve
                 continue
 
     answer = get(plain, f"http://{HOST}:{serve(drip).port}/", timeout_s=0.4)
-    assert answer.error == "timed out after 0.4 s"
+    assert answer.error == "timed out after 0.4 s waiting for the answer"
     assert answer.status is None
     assert answer.body.startswith(b"x")
 
