@@ -32,6 +32,10 @@ class Crew:
     heard_s: float = 0.0
     problems: list[str] = field(default_factory=list)
 
+    def is_silent(self, now_s: float) -> bool:
+        """Tell whether it has not reported for so long that it is given up."""
+        return now_s - self.heard_s > SILENT_S
+
 
 @dataclass
 class Stage:
@@ -107,8 +111,9 @@ class Pilot(LoadTestShape):
         now_s = time.monotonic()
         if self._phase != "prepare":
             self._put_window(now_s)
-            silent = [name for name, crew in self._crews.items() if now_s - crew.heard_s > SILENT_S]
-            self._lost += [f"worker {name} was not heard of for {SILENT_S:g} s" for name in silent]
+            silent = [name for name, crew in self._crews.items() if crew.is_silent(now_s)]
+            lost = [f"worker {name} was not heard of for {SILENT_S:g} s" for name in silent]
+            self._lost += [each for each in lost if each not in self._lost]
         elif now_s - self._since_s > PREPARED_S:
             self._lost.append(f"the workers were not ready within {PREPARED_S:g} s")
         if self._lost or any(crew.problems for crew in self._crews.values()):
@@ -156,13 +161,14 @@ class Pilot(LoadTestShape):
         return True
 
     def _abandon(self) -> tuple[int, float] | None:
-        """End a run that says nothing; what the workers have made is removed all the same."""
+        """End a run that says nothing; what the workers have made is removed all the same, by those that can still be told."""
+        now_s = time.monotonic()
         if self._phase not in {"tidy", "abandoned"}:
             self._order(NOBODY)
             self._send({"tidy": True})
-            self._enter("abandoned", time.monotonic())
-        waited_s = time.monotonic() - self._since_s
-        if self._phase == "tidy" or waited_s > TIDY_S or all(crew.state == "tidy" for crew in self._crews.values()):
+            self._enter("abandoned", now_s)
+        tidy = all(crew.state == "tidy" or crew.is_silent(now_s) for crew in self._crews.values())
+        if self._phase == "tidy" or tidy or now_s - self._since_s > TIDY_S:
             self._conclude()
             return None
         return self.plan.workers, float(self.plan.workers)

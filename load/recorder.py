@@ -93,8 +93,9 @@ class Recorder:
     def failed(self, stage: str, journey: str, why: str) -> None:
         """Count an arrival that met something else."""
         self._tally(stage, journey).failed += 1
-        if len(self._errors) < KEPT_ERRORS or why in self._errors:
-            self._errors[f"{journey}: {why}"] += 1
+        error = f"{journey}: {why}"
+        if len(self._errors) < KEPT_ERRORS or error in self._errors:
+            self._errors[error] += 1
 
     def take(self) -> dict[str, Any]:
         """Return what was counted since the last call, as a message carries it."""

@@ -28,7 +28,7 @@ from seatrial.verdict import Verdict, rule
 from seatrial.waivers import Waivers
 
 if TYPE_CHECKING:
-    from seatrial.attest import Signer
+    from seatrial.dsse import Signer
 
 ATTESTATION = "verdict.intoto.json"
 """The signed verdict's name among the reports."""

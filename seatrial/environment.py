@@ -25,7 +25,7 @@ from seatrial.secrecy.references import Reference, read
 from seatrial.undo import Entry, UndoLog
 
 if TYPE_CHECKING:
-    from seatrial.attest import Signer
+    from seatrial.dsse import Signer
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Environment:
     @cached_property
     def signer(self) -> "Signer | None":
         """The key that signs verdicts, None where the profile names none; raises ProfileError for one that is none."""
-        from seatrial.attest import Signer  # noqa: PLC0415 - each process of a trial opens an environment, one signs
+        from seatrial.dsse import Signer  # noqa: PLC0415 - each process of a trial opens an environment, one signs
 
         if self.profile.verdict is None:
             return None

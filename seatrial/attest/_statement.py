@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from seatrial.attest._dsse import Strict, shaped
+from seatrial.dsse import Strict, shaped
 from seatrial.outcome import Outcome
 from seatrial.verdict import Ruling, Verdict
 

@@ -1,6 +1,7 @@
 """`seatrial load`: make the load, watch the tiers meanwhile, and tell of it in one page, in Allure's and in the trend."""
 
 import argparse
+import math
 import sys
 import time
 from datetime import UTC, datetime
@@ -44,8 +45,12 @@ def add_arguments(load: argparse.ArgumentParser) -> None:
         help="such as 90s or 10m; of stress each step",
     )
     load.add_argument("--journey", default="", metavar="NAME", help="only this one (default: all, as weighed)")
-    load.add_argument("--workers", type=int, default=0, metavar="N", help="start so many generators on this machine")
-    load.add_argument("--expect-workers", type=int, default=0, metavar="N", help="wait for so many from other machines")
+    load.add_argument(
+        "--workers", type=_workers, default=0, metavar="N", help="start so many generators on this machine"
+    )
+    load.add_argument(
+        "--expect-workers", type=_workers, default=0, metavar="N", help="wait for so many from other machines"
+    )
     load.add_argument("--web", action="store_true", help=f"have Locust's own pages at http://{WEB} meanwhile")
 
 
@@ -146,9 +151,15 @@ def _rate(text: str) -> float:
         rate = float(text)
     except ValueError:
         rate = 0.0
-    if not rate > 0:
-        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    if not 0 < rate < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no number above 0")
     return rate
+
+
+def _workers(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text} is no number of workers")
+    return int(text)
 
 
 def seconds(text: str) -> float:

@@ -5,7 +5,7 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-from seatrial import attest, conclude
+from seatrial import attest, conclude, dsse
 from seatrial.errors import UsageError
 from seatrial.load.commands import seconds
 from seatrial.outcome import Level
@@ -49,7 +49,7 @@ def add_to(verbs: Verbs) -> None:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    key, profile = attest.PublicKey.read(options.key), load(find(options.profile))
+    key, profile = dsse.PublicKey.read(options.key), load(find(options.profile))
     demands = attest.Demands(
         profile=profile,
         suites=options.suites,
@@ -60,8 +60,8 @@ def _verify(options: argparse.Namespace) -> int:
         version=conclude.harness_version(),
     )
     try:
-        statement = attest.parse(attest.opened(_read(options.file), key))
-    except attest.Refused as error:
+        statement = attest.parse(dsse.opened(_read(options.file), key))
+    except dsse.Refused as error:
         return _refuse(options.file, str(error))
     if unmet := demands.unmet(statement, dt.datetime.now(dt.UTC), options.file.with_name("verdict.json")):
         return _refuse(options.file, *unmet)
@@ -77,9 +77,9 @@ def _verify(options: argparse.Namespace) -> int:
 def _read(file: Path) -> bytes:
     try:
         with file.open("rb") as stream:
-            return stream.read(attest.LONGEST_BYTES + 1)
+            return stream.read(dsse.LONGEST_BYTES + 1)
     except OSError as error:
-        raise attest.Refused(str(error.strerror)) from None
+        raise dsse.Refused(str(error.strerror)) from None
 
 
 def _refuse(file: Path, *reasons: str) -> int:

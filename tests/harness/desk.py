@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from seatrial import attest, cli, conclude, expected
+from seatrial import attest, cli, conclude, dsse, expected
 from seatrial.basis import Basis, digests
 from seatrial.outcome import Level, Outcome, Result, Severity
 from seatrial.verdict import Verdict, rule
@@ -61,7 +61,7 @@ class Desk:
         self.suites.mkdir()
         expected.write(self.suites, ROWS)
         self.profile.write_text(PROFILE)
-        self.signer = attest.Signer(SEED)
+        self.signer = dsse.Signer(SEED)
         self.key.write_text(self.signer.public.pem)
         self.sign()
 

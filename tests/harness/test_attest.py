@@ -25,7 +25,7 @@ from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from seatrial import attest, cli
+from seatrial import attest, cli, dsse
 from seatrial.verbs.common import USAGE_ERROR
 from tests.harness.desk import API, OTHER, SEED, WORKER, Change, Desk, trial
 
@@ -45,7 +45,7 @@ def test_another_implementation_verifies_what_we_sign(desk: Desk) -> None:
 
     assert list(envelope.verify([known(desk)], 1)) == [desk.signer.public.id]
     assert envelope.payload_type == "application/vnd.in-toto+json"
-    assert envelope.pae() == attest.pae(attest.PAYLOAD_TYPE, envelope.payload)
+    assert envelope.pae() == dsse.pae(dsse.PAYLOAD_TYPE, envelope.payload)
 
 
 def test_another_implementation_refuses_what_was_altered(desk: Desk) -> None:
@@ -57,7 +57,7 @@ def test_another_implementation_refuses_what_was_altered(desk: Desk) -> None:
 
 
 def test_we_verify_what_another_implementation_signs(desk: Desk) -> None:
-    theirs = Envelope(json.dumps(desk.statement()).encode(), attest.PAYLOAD_TYPE, {})
+    theirs = Envelope(json.dumps(desk.statement()).encode(), dsse.PAYLOAD_TYPE, {})
     theirs.sign(CryptoSigner(desk.signer._key, known(desk)))
     desk.file.write_text(json.dumps(theirs.to_dict()))
 
@@ -65,7 +65,7 @@ def test_we_verify_what_another_implementation_signs(desk: Desk) -> None:
 
 
 def test_what_is_signed_is_the_protocols_example() -> None:
-    assert attest.pae("http://example.com/HelloWorld", b"hello world") == (
+    assert dsse.pae("http://example.com/HelloWorld", b"hello world") == (
         b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
     )
 
@@ -102,8 +102,8 @@ def test_one_altered_character_is_refused(desk: Desk) -> None:
 def test_a_truncated_file_is_refused_wherever_it_ends(desk: Desk) -> None:
     text = desk.file.read_text()
     for end in (*range(60), *range(60, len(text), 97), len(text) - 1):
-        with pytest.raises(attest.Refused):
-            attest.opened(text[:end].encode(), desk.signer.public)
+        with pytest.raises(dsse.Refused):
+            dsse.opened(text[:end].encode(), desk.signer.public)
 
 
 @pytest.mark.parametrize(
@@ -214,9 +214,9 @@ def test_no_change_of_a_signed_value_goes_unnoticed(desk: Desk) -> None:
             holder = holder[step]
         holder[place[-1]] = f"{holder[place[-1]]}x"
         payload = base64.b64encode(json.dumps(changed, sort_keys=True).encode()).decode()
-        envelope = {"payload": payload, "payloadType": attest.PAYLOAD_TYPE, "signatures": signature}
-        with pytest.raises(attest.Refused, match="does not fit"):
-            attest.opened(json.dumps(envelope).encode(), desk.signer.public)
+        envelope = {"payload": payload, "payloadType": dsse.PAYLOAD_TYPE, "signatures": signature}
+        with pytest.raises(dsse.Refused, match="does not fit"):
+            dsse.opened(json.dumps(envelope).encode(), desk.signer.public)
 
 
 def places(node: Any, at: tuple[Any, ...] = ()) -> Any:
@@ -228,7 +228,7 @@ def places(node: Any, at: tuple[Any, ...] = ()) -> Any:
 
 
 def test_another_key_is_refused_by_name(desk: Desk) -> None:
-    other = attest.Signer(OTHER).public
+    other = dsse.Signer(OTHER).public
     desk.key.write_text(other.pem)
     code, said = desk.verify()
 
@@ -270,7 +270,7 @@ def test_what_is_no_public_key_is_wrong_usage_and_never_shown(desk: Desk, conten
 @pytest.mark.parametrize("seed", ["", SEED[:-1], f"{SEED}A", f"{SEED[:-1]}=", "é" * 43, f"{SEED}\n"])
 def test_what_is_no_private_key_signs_nothing(seed: str) -> None:
     with pytest.raises(ValueError, match=r"^not 32 random bytes in base64url$"):
-        attest.Signer(seed)
+        dsse.Signer(seed)
 
 
 @pytest.mark.parametrize(

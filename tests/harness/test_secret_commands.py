@@ -8,7 +8,7 @@ import pyrage
 import pytest
 
 from seatrial import cli
-from seatrial.attest import Signer
+from seatrial.dsse import Signer
 from seatrial.secrecy.sops import SopsFile
 from seatrial.verbs.common import USAGE_ERROR
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seatrial import attest, cli, conclude
+from seatrial import cli, conclude, dsse
 from seatrial.environment import Environment
 from seatrial.errors import ProfileError
 from seatrial.profile import load
@@ -108,7 +108,7 @@ def test_a_gate_signs_and_the_next_trial_takes_it_away(
 ) -> None:
     bench.profile('max_impact = "exercise"', f'[expect]\nrelease = "{API}"\n[verdict]\nkey = "env:{VARIABLE}"')
     bench.suite(LOOKS_FOR_THE_KEY)
-    signer, key = attest.Signer(SEED), bench.folder / "key.pub"
+    signer, key = dsse.Signer(SEED), bench.folder / "key.pub"
     key.write_text(signer.public.pem)
     given = ["-m", "seatrial", "gate", "--profile", "here.toml", "--suites", "suites"]
     run = bench.run(*given, env={VARIABLE: SEED})

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.serving import serving
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.alone  # a generator that is kept from its work says so, and nothing else
 LOCUSTFILE = Path(__file__).with_name("small_locustfile.py")
@@ -119,20 +120,48 @@ def test_a_server_that_is_not_there_fails_every_arrival(tmp_path: Path) -> None:
     assert "refused" in " ".join(result["errors"])
 
 
-def test_several_workers_share_the_rate_and_the_master_merges_what_they_saw(tmp_path: Path) -> None:
+@contextmanager
+def crew() -> Iterator[tuple[list["subprocess.Popen[bytes]"], list[str]]]:
+    """Start two workers; give them, and what their master is to be told."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
     workers = [locust("--worker", "--master-host", "127.0.0.1", "--master-port", port) for _ in range(2)]
     try:
-        place = ("--master-bind-host", "127.0.0.1", "--master-bind-port", port)
-        with server() as host:
-            code, result = fly(tmp_path / "record", host, "--master", "--expect-workers", "2", *place)
-        assert [worker.wait(60) for worker in workers] == [0, 0]
+        yield (
+            workers,
+            ["--master", "--expect-workers", "2", "--master-bind-host", "127.0.0.1", "--master-bind-port", port],
+        )
     finally:
         for worker in workers:
             worker.kill()
             worker.wait()
+
+
+def test_several_workers_share_the_rate_and_the_master_merges_what_they_saw(tmp_path: Path) -> None:
+    with crew() as (workers, master), server() as host:
+        code, result = fly(tmp_path / "record", host, *master)
+        assert [worker.wait(60) for worker in workers] == [0, 0]
     row = result["stages"][0]["rows"][0]
     assert (code, result["workers"]) == (0, 2)
     assert RATE * SECONDS * 0.9 <= row["due"] == row["served"] <= RATE * SECONDS * 1.1 + RATE
+
+
+def test_a_worker_that_dies_is_named_once_and_ends_the_run(tmp_path: Path) -> None:
+    record = tmp_path / "record"
+    asked = ("--headless", "--rate", str(RATE), "--for", "90", "--record", str(record))
+    with crew() as (workers, master), server() as host:
+        flying = locust(*asked, "--host", host, *master)
+        try:
+            wait_for(lambda: record.is_file() and '"phase": "fly"' in record.read_text(), within_s=60)
+            workers[0].kill()
+            code = flying.wait(
+                80
+            )  # sooner than the run would have ended, or the dead worker's tidying would have been waited for
+        finally:
+            flying.kill()
+            flying.wait()
+    result = json.loads(record.read_text().splitlines()[-1])["result"]
+    assert (code, result["outcome"]) == (2, "INVALID")
+    (reason,) = result["reasons"]
+    assert "was not heard of for 10 s" in reason
