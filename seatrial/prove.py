@@ -27,7 +27,7 @@ from seatrial.registry import Expected, Fault, importable
 HEALED_WITHIN_S = 30.0
 Tell = Callable[[Result], None]
 # What the checks that are asked under every fault, for the matrix alone, may take together on the healthy environment.
-BESIDE_S = 10.0
+BESIDE_S = 5.0
 
 
 class Prover:
