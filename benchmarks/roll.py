@@ -21,9 +21,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from seatrial import Disrupt
+from seatrial.cases import CaseFailures
 from seatrial.environment import Arming, Environment
 from seatrial.errors import EnvironmentFault
-from seatrial.impact import CaseFailures
 from seatrial.profile import load
 from suites.deploy._rolling import Rolling
 from tests.platform.bench import booted, free_layout, profile

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from seatrial.cases import CaseFailures
 from seatrial.errors import Failure, SeatrialError
-from seatrial.impact import CaseFailures, Observe
+from seatrial.impact import Observe
 from seatrial.outcome import Finding, Footprint, Level, Outcome, Result
 from seatrial.registry import CHECK_ATTRIBUTE, Check
 from seatrial.secrecy.redaction import Redactor

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from seatrial.cases import CaseFailures
 from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
-from seatrial.impact import CaseFailures, Observe
+from seatrial.impact import Observe
 from seatrial.profile import load
 from seatrial.scope import close_clients
 

@@ -1,11 +1,10 @@
 """What a change to a deployment's files can get wrong; each is a patched copy of the tree, for nothing is deployed here."""
 
 from faults._tree import PatchedTree
-from seatrial import Observe, fault
+from seatrial import fault
 
 APP = "system/platforms/digitalocean/app.yaml"
 TOFU = "system/platforms/digitalocean/tofu"
-COMPOSE = "system/platforms/compose/compose.yaml"
 DOCKERFILE = "system/platforms/compose/Dockerfile"
 READY = "    health_check: &ready { http_path: /readyz, initial"
 
@@ -64,38 +63,6 @@ class LivenessOfDependencies(PatchedTree):
     edits = ({"file": APP, "find": "&live { http_path: /livez", "replace": "&live { http_path: /readyz"},)
 
 
-@fault("spec-open-secret", kind="configuration", caught_by={"DEP-SPEC-01": "JWT_KEY: a secret in the open"})
-class OpenSecret(PatchedTree):
-    """The key that signs tokens is a variable of type GENERAL, shown to whoever may look at the app.
-
-    Source: https://docs.digitalocean.com/products/app-platform/how-to/use-environment-variables/
-    """
-
-    edits = (
-        {
-            "file": APP,
-            "find": '{ key: JWT_KEY, value: "EV[replace]", scope: RUN_TIME, type: SECRET }',
-            "replace": '{ key: JWT_KEY, value: "EV[replace]", scope: RUN_TIME, type: GENERAL }',
-        },
-    )
-
-
-@fault("spec-written-secret", kind="data", caught_by={"DEP-SPEC-01": "JWT_KEY: a secret's value stands in the file"})
-class WrittenSecret(PatchedTree):
-    """Somebody put a secret's value into the file, which the repository then keeps.
-
-    Source: https://cwe.mitre.org/data/definitions/798.html (hard-coded credentials)
-    """
-
-    edits = (
-        {
-            "file": APP,
-            "find": '{ key: JWT_KEY, value: "EV[replace]"',
-            "replace": '{ key: JWT_KEY, value: "correct-horse-battery-staple-correct-horse"',
-        },
-    )
-
-
 @fault(
     "spec-unknown-field",
     kind="configuration",
@@ -114,47 +81,6 @@ class UnknownField(PatchedTree):
             "replace": "max_instance_count: 8, metrics: { cpu: { percent: 70 } } }\n    helth_check: *ready",
         },
     )
-
-
-@fault(
-    "spec-misspelt-variable",
-    kind="configuration",
-    caught_by={"DEP-SPEC-01": "LINK_LIFETIME: api reads no such variable"},
-)
-class MisspeltVariable(PatchedTree):
-    """An operator shortened links' lives by a variable that no program reads, and believes that they are short.
-
-    Source: https://12factor.net/config
-    """
-
-    edits = (
-        {
-            "file": APP,
-            "find": '      - { key: MASTER_RETENTION_S, value: "2592000", scope: RUN_TIME, type: GENERAL }',
-            "replace": '      - { key: MASTER_RETENTION_S, value: "2592000", scope: RUN_TIME, type: GENERAL }\n'
-            '      - { key: LINK_LIFETIME, value: "60", scope: RUN_TIME, type: GENERAL }',
-        },
-    )
-
-
-@fault("spec-missing-variable", kind="configuration", caught_by={"DEP-SPEC-01": "CACHE_MAX_BYTES: is missing"})
-class MissingVariable(PatchedTree):
-    """A new release reads a variable that the spec does not give: every instance ends at its start.
-
-    Source: https://docs.digitalocean.com/products/app-platform/how-to/use-environment-variables/
-    """
-
-    edits = (
-        {
-            "file": APP,
-            "find": '      - { key: CACHE_MAX_BYTES, value: "1073741824", scope: RUN_TIME, type: GENERAL }\n',
-            "replace": "",
-        },
-    )
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Find the variable nowhere in the file."""
-        return "CACHE_MAX_BYTES" not in (observe.tree / APP).read_text()
 
 
 @fault("spec-old-tls", kind="configuration", caught_by={"DEP-SPEC-01": "domains.0.minimum_tls_version"})
@@ -360,44 +286,6 @@ class LargePools(PatchedTree):
 
     edits = (
         {"file": f"{TOFU}/databases.tf", "find": "{ api = 40, worker = 20 }", "replace": "{ api = 90, worker = 20 }"},
-    )
-
-
-@fault(
-    "spec-undeclared-reference", kind="configuration", caught_by={"DEP-SPEC-01": "there is no digitalocean_vpc.main"}
-)
-class UndeclaredReference(PatchedTree):
-    """A resource was renamed, and one of those that refer to it was not.
-
-    Source: https://opentofu.org/docs/language/expressions/references/
-    """
-
-    edits = (
-        {
-            "file": f"{TOFU}/worker.tf",
-            "find": "vpc_uuid   = digitalocean_vpc.this.id",
-            "replace": "vpc_uuid   = digitalocean_vpc.main.id",
-        },
-    )
-
-
-@fault(
-    "spec-compose-variable",
-    kind="configuration",
-    caught_by={"DEP-SPEC-01": "BUCKET_PREVIEW: edge reads no such variable"},
-)
-class ComposeVariable(PatchedTree):
-    """A variable is misspelt in the compose file alone.
-
-    Source: https://12factor.net/config
-    """
-
-    edits = (
-        {
-            "file": COMPOSE,
-            "find": "BUCKET_PREVIEWS: previews\n      LINK_KEYS_FILE: /run/secrets/links\n      CACHE_DIR",
-            "replace": "BUCKET_PREVIEW: previews\n      LINK_KEYS_FILE: /run/secrets/links\n      CACHE_DIR",
-        },
     )
 
 

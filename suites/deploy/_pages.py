@@ -3,7 +3,7 @@
 from typing import Any
 
 from seatrial import Exercise, Invalid, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.probes.browser import PageSeen, Tab
 
 RULES = ("wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa")

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
 from seatrial import MAJOR, Exercise, check, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer
 from suites.client import Session, generated_clip, instances, ready_asset, signed_in
 from suites.deploy._fetched import Target, require_all, require_bytes, require_kept, require_not_shared, require_status

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from seatrial import MAJOR, Exercise, Failure, Invalid, check, eventually, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer
 from suites.client import generated_clip, instances, signed_in
 from suites.deploy._traced import traceparent, upload

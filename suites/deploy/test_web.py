@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from seatrial import BLOCKER, Exercise, Failure, check, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.probes.browser import PageSeen, Tab
 from suites.client import Session, generated_clip, require_removable_masters, signed_in
 from suites.deploy._pages import Pages, require_quiet

@@ -3,8 +3,8 @@
 from functools import partial
 
 from seatrial import BLOCKER, Disrupt, Invalid, Plan, check
+from seatrial.cases import Cases
 from seatrial.drills import Drill
-from seatrial.impact import Cases
 from seatrial.probes.http import HttpAnswer
 from suites.client import Asset, Instance, Session, instances, ready_asset, require_removable_masters, signed_in
 from suites.dr._callers import Callers

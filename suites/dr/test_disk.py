@@ -5,8 +5,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from seatrial import BLOCKER, Disrupt, Invalid, Plan, check, eventually, require
+from seatrial.cases import Cases
 from seatrial.drills import Drill
-from seatrial.impact import Cases
 from seatrial.platform import Place
 from seatrial.traffic import Traffic
 from suites.client import Asset, Instance, Session, instances, signed_in, small_clip

@@ -7,8 +7,8 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 
 from seatrial import BLOCKER, Disrupt, Invalid, Plan, check, eventually, require
+from seatrial.cases import Cases
 from seatrial.drills import Drill
-from seatrial.impact import Cases
 from seatrial.traffic import Traffic
 from suites.client import Asset, Created, instances, require_removable_masters, signed_in, small_clip
 from suites.deploy import media

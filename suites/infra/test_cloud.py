@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from seatrial import BLOCKER, Invalid, Observe, check, require
+from seatrial.cases import Cases
 from seatrial.declared import CloudFirewall, CloudSection
-from seatrial.impact import Cases
 from suites.infra import _topology as topology
 
 

@@ -1,7 +1,7 @@
 """The worker: what it encodes with is what it was bought for."""
 
 from seatrial import BLOCKER, Exercise, Invalid, check, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from suites.client import Instance, instances, ready_asset, signed_in
 from suites.infra._encoder import NAMES, Made, made, reported
 

@@ -6,7 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from seatrial import BLOCKER, MAJOR, Disrupt, Failure, Invalid, Observe, check, eventually, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.traffic import Traffic
 from suites.client import Session, poison_clip, signed_in, small_clip, uploaded_asset
 from suites.monitoring import _strikes as strikes

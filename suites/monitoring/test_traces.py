@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
 from seatrial import MAJOR, Exercise, Failure, check, eventually, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.traces import Span, tree
 from suites.client import generated_clip, instances, running, signed_in
 from suites.deploy._traced import traceparent, upload

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 from seatrial import BLOCKER, Exercise, Observe, check, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer
 from suites.client import Asset, Session, instances, ready_asset, signed_in
 from suites.client.instances import HOSTS

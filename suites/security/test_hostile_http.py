@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from seatrial import MAJOR, Exercise, check, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer
 from seatrial.probes.raw import RawExchange, Send
 from seatrial.traffic import Shot, Traffic

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from seatrial import BLOCKER, Invalid, Observe, check, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.platform import Scan
 from seatrial.probes.http import HttpAnswer
 from seatrial.report import OUT

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from seatrial import MAJOR, Exercise, Failure, Invalid, check, eventually, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer, HttpStream
 from suites.client import Session, instances, remove, signed_in
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from urllib.parse import quote, urlsplit
 
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, require
-from seatrial.impact import Cases
+from seatrial.cases import Cases
 from seatrial.probes.browser import Element, PageSeen, Tab
 from suites.client import Asset, Session, another_account, remove, signed_in, small_clip
 from suites.security._hostile_text import INJECTED, MARK, Effect, Text, careless_page, data, html, refused

@@ -8,7 +8,7 @@ import pytest
 from seatrial.environment import Arming, Environment
 from seatrial.profile import load
 from seatrial.scope import close_clients
-from tests.probes.test_platform import FakePlatform, platform
+from tests.probes.fake_platform import FakePlatform, platform
 
 __all__ = ["FakePlatform", "platform"]
 
