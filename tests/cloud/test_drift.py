@@ -18,7 +18,7 @@ from tests.cloud.checking import READER, WRITER, declare
 from tests.cloud.conftest import section
 from tests.cloud.stand_in import StandIn
 from tests.harness.bench import Bench
-from tests.harness.test_prove import Tiny
+from tests.harness.tiny import Tiny
 from tests.probes.conftest import Authority
 
 ROOT = Path.cwd()

@@ -17,6 +17,20 @@ WORDS = re.compile("observe|exercise|disrupt|destroy")
 RUN_LIMIT_S = 120
 HEAD = "from seatrial import *\nfrom seatrial import BLOCKER, MINOR\nimport pytest\n"
 
+OPEN = """
+@check("INF-TC-01", severity=BLOCKER, component="port")
+def test_open(observe):
+    '''The port is open.'''
+    require(observe.tcp.connect("127.0.0.1", observe.target("port")) == "open", "open", "closed")
+"""
+CLOSED = """
+@check("INF-TC-02", severity=BLOCKER, component="port")
+def test_closed(observe):
+    '''The port is closed.'''
+    seen = observe.tcp.connect("127.0.0.1", observe.target("port"))
+    require(seen == "refused", "the port refuses", seen)
+"""
+
 
 @dataclass(frozen=True)
 class Run:

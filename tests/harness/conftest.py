@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.bench import Bench
+from tests.harness.tiny import Tiny
 
 
 @pytest.fixture
@@ -20,3 +21,11 @@ def listener() -> Iterator[int]:
 def bench(tmp_path: Path, listener: int) -> Bench:
     """A folder with a profile without a platform and one suite."""
     return Bench(tmp_path, listener)
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Iterator[Tiny]:
+    """A folder with a platform of one port, and a fault of it."""
+    bench = Tiny(tmp_path)
+    yield bench
+    bench.end()

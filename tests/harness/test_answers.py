@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness.bench import OPEN
 from tests.harness.test_drills import DRILL
-from tests.harness.test_plugin import OPEN
-from tests.harness.test_prove import Tiny
+from tests.harness.tiny import Tiny
 
 PLAN = '"starts it", 5)'
 ANSWERED = DRILL.replace(PLAN, PLAN.replace(")", ', answered_by=("INF-TC-01",))'))

@@ -18,8 +18,7 @@ from seatrial.outcome import Level, Outcome, Result, Severity
 from seatrial.plugin import NO_VERDICT
 from seatrial.profile import load
 from seatrial.verdict import Ruling, Verdict
-from tests.harness.bench import RUN_LIMIT_S, Bench
-from tests.harness.test_plugin import CLOSED, OPEN
+from tests.harness.bench import CLOSED, OPEN, RUN_LIMIT_S, Bench
 from tests.results import result
 
 TOUCH = "    observe.tcp.connect('127.0.0.1', observe.target('port'))\n"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.test_prove import Tiny
+from tests.harness.tiny import Tiny
 from tests.waiting import wait_for
 
 ARMED = ("--arm", "disrupt=here", "--suites", "suites")

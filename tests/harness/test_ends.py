@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.bench import Bench
+from tests.harness.bench import CLOSED, OPEN, Bench
 from tests.harness.test_drills import DRILL
-from tests.harness.test_plugin import CLOSED, OPEN
-from tests.harness.test_prove import Tiny, struck
+from tests.harness.tiny import Tiny, struck
 from tests.waiting import wait_for
 
 ARM = ("--arm", "disrupt=here")

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.harness.bench import Bench
-from tests.harness.test_plugin import CLOSED, OPEN
+from tests.harness.bench import CLOSED, OPEN, Bench
 
 
 def test_a_healthy_environment_is_go(bench: Bench) -> None:

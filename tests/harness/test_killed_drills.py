@@ -16,7 +16,7 @@ from seatrial.platform import PlatformClient
 from seatrial.undo import UndoLog
 from tests.harness import journal
 from tests.harness.bench import Run
-from tests.harness.test_prove import Tiny
+from tests.harness.tiny import Tiny
 
 DRILL = """
 from seatrial.drills import Drill

@@ -16,12 +16,9 @@ from seatrial.mutation._mutants import Mutant
 from seatrial.mutation._trial import judge
 from seatrial.mutation._tried import End, Score, Tried
 from seatrial.outcome import Finding, Outcome, Result
-from tests.harness.bench import Bench
-from tests.harness.test_plugin import OPEN
-from tests.harness.test_prove import Tiny, tiny
+from tests.harness.bench import OPEN, Bench
+from tests.harness.tiny import Tiny
 from tests.results import result
-
-__all__ = ["tiny"]
 
 PLAN = """
 release = "_code.py:Release"

@@ -5,9 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.harness.bench import Bench
-from tests.harness.test_plugin import OPEN
-from tests.harness.test_prove import Tiny
+from tests.harness.bench import OPEN, Bench
+from tests.harness.tiny import Tiny
 
 
 @pytest.fixture

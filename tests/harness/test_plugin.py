@@ -2,21 +2,7 @@
 
 import pytest
 
-from tests.harness.bench import Bench
-
-OPEN = """
-@check("INF-TC-01", severity=BLOCKER, component="port")
-def test_open(observe):
-    '''The port is open.'''
-    require(observe.tcp.connect("127.0.0.1", observe.target("port")) == "open", "open", "closed")
-"""
-CLOSED = """
-@check("INF-TC-02", severity=BLOCKER, component="port")
-def test_closed(observe):
-    '''The port is closed.'''
-    seen = observe.tcp.connect("127.0.0.1", observe.target("port"))
-    require(seen == "refused", "the port refuses", seen)
-"""
+from tests.harness.bench import CLOSED, OPEN, Bench
 
 
 def body(statement: str, fixture: str = "observe", decorators: str = "") -> str:

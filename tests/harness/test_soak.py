@@ -20,7 +20,7 @@ from seatrial.soak import series
 from seatrial.soak._page import page
 from seatrial.soak.noise import noisy
 from seatrial.soak.series import Common, Round
-from tests.harness.test_prove import Tiny
+from tests.harness.tiny import Tiny
 from tests.report.conftest import verdict
 from tests.results import result
 

@@ -11,8 +11,7 @@ from seatrial.cli import main
 from seatrial.errors import UsageError
 from seatrial.outcome import Level, Outcome, Severity
 from seatrial.waivers import Waiver, Waivers
-from tests.harness.bench import Bench
-from tests.harness.test_plugin import CLOSED, OPEN
+from tests.harness.bench import CLOSED, OPEN, Bench
 from tests.results import result
 
 TODAY = dt.date(2026, 6, 1)  # where the day is given; commands look it up

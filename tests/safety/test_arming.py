@@ -9,8 +9,7 @@ from seatrial.environment import Arming
 from seatrial.errors import UsageError
 from seatrial.outcome import Level
 from seatrial.profile import find, load
-from tests.harness.bench import Bench
-from tests.harness.test_plugin import OPEN
+from tests.harness.bench import OPEN, Bench
 from tests.safety.conftest import Build, FakePlatform
 
 

@@ -18,7 +18,7 @@ from seatrial.prove import Prover
 from seatrial.registry import Expected, Fault
 from seatrial.strikes import interruptible
 from seatrial.undo import UndoLog
-from tests.harness.test_prove import Tiny
+from tests.harness.tiny import Tiny
 from tests.safety.conftest import Build, FakePlatform
 
 Platform = tuple[FakePlatform, Path]
