@@ -86,8 +86,23 @@ def test_the_other_linter_would_say_so(tmp_path: Path) -> None:
 def test_every_verb_is_there() -> None:
     verbs = {words[0] for words in commands("make") if not words[0].startswith(".")}
 
-    assert verbs >= {"gate", "load", "prove", "report", "test-system"}
+    assert verbs >= {"gate", "load", "prove", "test-system"}
     assert verbs <= set(re.findall(r"^([a-z-]+):", Path("Makefile").read_text(), re.MULTILINE))
+
+
+def test_what_sets_up_does_so_on_the_system_that_the_lock_is_of() -> None:
+    jobs = {
+        (file.name, name): job for file in FILES for name, job in yaml.safe_load(file.read_text())["jobs"].items()
+    }
+    here = {place: job for place, job in jobs.items() if job["runs-on"] == "ubuntu-24.04"}
+    setting_up = {
+        place
+        for place, job in here.items()
+        if any(re.match(r"make|\.ci/run", step.get("run", "")) for step in job["steps"])
+    }
+
+    assert setting_up == {place for place, job in here.items() if "container" in job}
+    assert len(setting_up) == 7
 
 
 def test_every_suite_is_proven_each_night() -> None:
