@@ -99,8 +99,9 @@ def request(
 ) -> HttpAnswer:
     """Make one exchange and return the answer; the path and query of `url` go out byte by byte as written.
 
-    A body that need not be read to its end is left when `enough` says so of what came so far. `timeout_s` bounds the whole exchange. A read that met a kept connection which the server had just closed is sent
-    once more on a new one (RFC 9110, section 9.2.2). Raises only for a request that cannot be expressed.
+    A body that need not be read to its end is left when `enough` says so of what came so far. `timeout_s` bounds the whole exchange.
+    A read that met a kept connection which the server had just closed is sent once more on a new one (RFC 9110, section 9.2.2).
+    Raises only for a request that cannot be expressed.
     """
     started = time.monotonic()
     budget = Budget(started + timeout_s, meter)
@@ -110,17 +111,23 @@ def request(
         stale = isinstance(error, httpx2.NetworkError | httpx2.RemoteProtocolError) and budget.opened == opened
         if not (stale and status is None and method.upper() in READS and not body):
             break
-    text = None if error is None else describe(error)
-    if isinstance(error, httpx2.TimeoutException):
-        text = f"timed out after {timeout_s:g} s {_stage(error, kept=budget.opened == opened)}"
+    text = None if error is None else _why(error, timeout_s, status, kept=budget.opened == opened)
     closed = status is None and _is_closing(error)
     return HttpAnswer(method, url, None if error else status, seen, body, time.monotonic() - started, text, closed)
 
 
-def _stage(error: httpx2.TimeoutException, *, kept: bool) -> str:
-    """Tell in which stage of the exchange the time was over."""
-    stage = "while sending" if isinstance(error, httpx2.WriteTimeout) else "waiting for the answer"
-    return "while connecting" if isinstance(error, httpx2.ConnectTimeout) else stage + " on a kept connection" * kept
+def _why(error: httpx2.HTTPError, timeout_s: float, status: int | None, *, kept: bool = False) -> str:
+    """Tell what broke an exchange off, and of a timeout in which stage of the exchange the time was over."""
+    if not isinstance(error, httpx2.TimeoutException):
+        return describe(error)
+    if isinstance(error, httpx2.ConnectTimeout):
+        stage = "while connecting"
+    elif status is not None:
+        stage = f"amid the body of a {status}"
+    else:
+        stage = "while sending" if isinstance(error, httpx2.WriteTimeout) else "waiting for the answer"
+        stage += " on a kept connection" * kept
+    return f"timed out after {timeout_s:g} s {stage}"
 
 
 def _is_closing(error: httpx2.HTTPError | None) -> bool:
@@ -148,10 +155,10 @@ def stream(
     except _CALLERS_FAULT:
         raise
     except httpx2.HTTPError as error:
-        yield HttpStream(None, httpx2.Headers(), iter(()), describe(error))
+        yield HttpStream(None, httpx2.Headers(), iter(()), _why(error, timeout_s, None))
     else:
         try:
-            yield HttpStream(answer.status_code, answer.headers, _lines(answer, url), None)
+            yield HttpStream(answer.status_code, answer.headers, _lines(answer, url, timeout_s), None)
         finally:
             answer.close()
     finally:
@@ -187,17 +194,17 @@ def download(
     except _CALLERS_FAULT:
         raise
     except httpx2.HTTPError as problem:
-        error = describe(problem)
+        error = _why(problem, timeout_s, status)
     finally:
         BUDGET.reset(token)
     return Download(status, size, content.hexdigest(), time.monotonic() - started, error)
 
 
-def _lines(answer: httpx2.Response, url: str) -> Iterator[str]:
+def _lines(answer: httpx2.Response, url: str, timeout_s: float) -> Iterator[str]:
     try:
         yield from answer.iter_lines()
     except httpx2.HTTPError as error:
-        raise Failure(f"the stream of {url} to go on", describe(error)) from None
+        raise Failure(f"the stream of {url} to go on", _why(error, timeout_s, answer.status_code)) from None
 
 
 def _build(

@@ -10,7 +10,7 @@ from typing import Any
 
 from seatrial.errors import UsageError
 from seatrial.proof._trial import Proven
-from seatrial.report._files import Folder
+from seatrial.report._files import Folder, json_text
 from seatrial.secrecy.redaction import Redactor
 
 NAME = "prove.json"
@@ -52,8 +52,7 @@ class Record:
 
         What lies below the working directory is told by its path from there: the record is published, and joined to those of others.
         """
-        text = json.dumps(redactor.clean(self.to_json())).replace(f"{Path.cwd()}/", "")
-        return Folder(out, redactor).put_json(NAME, json.loads(text))
+        return Folder(out, redactor).put(NAME, json_text(self.to_json()).replace(f"{Path.cwd()}/", ""))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; `from_json` is the inverse."""

@@ -21,7 +21,6 @@ class Redactor:
 
     def __init__(self, values: Iterable[str] = ()) -> None:
         self._forms: set[str] = set()
-        self._pattern: re.Pattern[str] | None = None
         for value in values:
             self.register(value)
 
@@ -30,16 +29,15 @@ class Redactor:
         for form in {value, value.strip(), *values(value)}:
             if len(form) >= SHORTEST:
                 self._forms |= forms(form)
-                self._pattern = None
 
     def text(self, text: str) -> str:
         """Return the text with every form of every secret replaced by `MARK`."""
-        if not self._forms:
+        # A search for each form is quicker by far than one pattern of all, and most texts have none.
+        present = [form for form in self._forms if form in text]
+        if not present:
             return text
-        if self._pattern is None:
-            # The longest form first: an alternation takes the first branch that fits, not the longest.
-            self._pattern = re.compile("|".join(map(re.escape, sorted(self._forms, key=len, reverse=True))))
-        return self._pattern.sub(MARK, text)
+        # The longest form first: an alternation takes the first branch that fits, not the longest.
+        return re.sub("|".join(map(re.escape, sorted(present, key=len, reverse=True))), MARK, text)
 
     def clean(self, value: Any) -> Any:
         """Return the same JSON value with every string in it, keys included, passed through `text`."""

@@ -1,5 +1,8 @@
 """Releases: named by content, patched literally, never changed."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,6 +40,31 @@ def test_a_release_holds_compiled_source_and_other_files(releases: Releases) -> 
     api = releases.path(releases.build()) / "system/api"
     assert (api / "page.html").read_text() == "<p>"
     assert [path.name.split(".")[0] for path in (api / "__pycache__").iterdir()] == ["__init__"]
+
+
+def compiled(release: Path) -> dict[str, int]:
+    return {path.name.split(".")[0]: path.stat().st_mtime_ns for path in release.rglob("*.pyc")}
+
+
+def test_bytecode_of_unchanged_source_is_that_of_the_release_before(releases: Releases, source: Path) -> None:
+    (source / "api/same.py").write_text("SAME = 1\n")
+    first = compiled(releases.path(releases.build()))
+    patched = releases.path(releases.build([Edit("system/api/__init__.py", "41", "40")]))
+    second = compiled(patched)
+    assert second["same"] == first["same"]
+    assert second["__init__"] != first["__init__"]
+
+
+def test_bytecode_of_other_source_of_the_same_size_and_time_is_not_taken_over(releases: Releases, source: Path) -> None:
+    releases.build()
+    file = source / "api/__init__.py"
+    before = file.stat()
+    file.write_text("ANSWER = 40 + 1\n")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    release = releases.path(releases.build())
+    asked = [sys.executable, "-c", "import system.api; print(system.api.ANSWER)"]
+    said = subprocess.run(asked, cwd=release, capture_output=True, text=True, check=True)
+    assert said.stdout == "41\n"
 
 
 def test_an_edit_makes_another_release_and_leaves_the_source_alone(releases: Releases, source: Path) -> None:

@@ -103,7 +103,7 @@ def test_one_byte_at_a_time_does_not_hold_a_client_beyond_its_limit(serve: Serve
                 continue
 
     answer = get(plain, f"http://{HOST}:{serve(drip).port}/", timeout_s=0.4)
-    assert answer.error == "timed out after 0.4 s waiting for the answer"
+    assert answer.error == "timed out after 0.4 s amid the body of a 200"
     assert answer.status is None
     assert answer.body.startswith(b"x")
 
@@ -243,6 +243,35 @@ def test_a_stream_that_was_refused_says_so(plain: httpx2.Client) -> None:
         port = taken.getsockname()[1]
     with http.stream(plain, "GET", f"http://{HOST}:{port}/", meter=Meter()) as answer:
         assert (answer.status, answer.error) == (None, "connection refused")
+
+
+def stall_amid(connection: socket.socket) -> None:
+    read_head(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\none\nt")
+    connection.recv(1)
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        (silent, "timed out after 0.2 s waiting for the answer"),
+        (stall_amid, "timed out after 0.2 s amid the body of a 200"),
+    ],
+)
+def test_a_late_download_says_in_which_stage(
+    serve: Serve, plain: httpx2.Client, server: Handler, words: str
+) -> None:
+    seen = http.download(plain, f"http://{HOST}:{serve(server).port}/", meter=Meter(), seconds=0.0, timeout_s=0.2)
+    assert seen.error == words
+
+
+def test_a_late_stream_says_in_which_stage(serve: Serve, plain: httpx2.Client) -> None:
+    with http.stream(plain, "GET", f"http://{HOST}:{serve(silent).port}/", meter=Meter(), timeout_s=0.2) as answer:
+        assert answer.error == "timed out after 0.2 s waiting for the answer"
+    with http.stream(plain, "GET", f"http://{HOST}:{serve(stall_amid).port}/", meter=Meter(), timeout_s=0.2) as answer:
+        assert next(answer.lines) == "one"
+        with pytest.raises(Failure, match="timed out after 0.2 s amid the body of a 200"):
+            next(answer.lines)
 
 
 def test_a_download_takes_its_time_and_is_whole(serve: Serve, plain: httpx2.Client) -> None:

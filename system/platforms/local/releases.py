@@ -2,6 +2,7 @@
 
 import compileall
 import hashlib
+import importlib.util
 import json
 import shutil
 import tempfile
@@ -77,12 +78,24 @@ class Releases:
             release = _digest(building)
             target = self._directory / release
             if not target.exists():
-                compileall.compile_dir(building / "system", quiet=2, force=True, stripdir=str(building))
+                self._take_over_bytecode(building)
+                compileall.compile_dir(building / "system", quiet=2, stripdir=str(building))
                 building.chmod(0o755)
                 building.rename(target)
         finally:
             shutil.rmtree(building, ignore_errors=True)
         return release
+
+    def _take_over_bytecode(self, building: Path) -> None:
+        """Copy what the newest release has compiled of the same text; what differs by its time alone is compiled anew."""
+        newest = max(self._directory.glob("[!.]*"), key=lambda path: path.stat().st_mtime, default=building)
+        for source in building.rglob("*.py"):
+            old = newest / source.relative_to(building)
+            compiled = Path(importlib.util.cache_from_source(str(old)))
+            if compiled.is_file() and old.read_bytes() == source.read_bytes():
+                target = Path(importlib.util.cache_from_source(str(source)))
+                target.parent.mkdir(exist_ok=True)
+                shutil.copy2(compiled, target)
 
     def _read(self, release: str) -> dict[str, Any]:
         return dict(json.loads((self.path(release) / _FILE).read_text()))
