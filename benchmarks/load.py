@@ -7,6 +7,7 @@ Both ask the same plain nginx, which sends two kilobytes, or the same nginx stop
 
 import argparse
 import json
+import os
 import re
 import signal
 import subprocess
@@ -66,8 +67,9 @@ def fly(url: str, shape: str, rate: float, seconds: float) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         record = Path(folder) / "record"
         asked = ["--headless", "--shape", shape, "--rate", str(rate), "--for", str(seconds), "--record", str(record)]
-        command = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), "--host", url, *asked]
-        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+        command, variables = [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *asked], {"SMALL_HOST": url}
+        quiet = subprocess.DEVNULL
+        subprocess.run(command, env={**os.environ, **variables}, stdout=quiet, stderr=quiet, check=False)
         result: dict[str, Any] = json.loads(record.read_text().splitlines()[-1])["result"]
         return result
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import gevent
+from gevent.lock import BoundedSemaphore
 from locust import FastHttpUser, task
 from locust.env import Environment
 
@@ -18,12 +19,13 @@ REPORT_S = 0.5
 class Desk:
     """What a worker process has once, whatever users Locust makes and ends in it."""
 
-    def __init__(self, environment: Environment) -> None:
-        self._environment = environment
+    def __init__(self, environment: Environment, profile: str) -> None:
+        self._environment, self._profile = environment, profile
         self._recorder, self._pulse = Recorder(), Pulse()
         self._schedule: Schedule | None = None
         self._order = Order(0.0, "")
         self._tidy: Callable[[], None] | None = None
+        self._making = BoundedSemaphore()  # the master may give a run up before this worker is ready, or has begun
         self._state, self._problems = "preparing", list[str]()
         self.weights: Mapping[str, float] = {}
 
@@ -43,15 +45,19 @@ class Desk:
 
     def begin(self, prepare: Callable[[], Mapping[str, Journey]], tidy: Callable[[], None]) -> None:
         """Make what the journeys need; what goes wrong ends the run as invalid."""
-        self._tidy = tidy
-        try:
-            journeys = prepare()
-        except Exception as error:  # noqa: BLE001 - told to the master, which ends the run
-            self._problems.append(f"nothing to travel with: {type(error).__name__}: {error}")
-            return
-        self._schedule = Schedule(journeys, self.weights, self._recorder, self._seen)
-        self._schedule.obey(self._order)
-        self._state = "ready"
+        with self._making:
+            if self._state != "preparing":
+                return
+            self._tidy = tidy
+            try:
+                journeys = prepare()
+            except Exception as error:  # noqa: BLE001 - told to the master, which ends the run
+                self._problems.append(f"nothing to travel with: {type(error).__name__}: {error}")
+                return
+            self._schedule = Schedule(journeys, self.weights, self._recorder, self._seen)
+            self._schedule.obey(self._order)
+            if self._state == "preparing":
+                self._state = "ready"
 
     def work(self) -> None:
         """Let arrivals come until Locust ends the user."""
@@ -75,12 +81,13 @@ class Desk:
             self._schedule.obey(self._order)
 
     def _tidy_up(self) -> None:
-        try:
-            if self._tidy:
-                self._tidy()
-        except Exception as error:  # noqa: BLE001 - told to the master
-            self._problems.append(f"own data could not be removed: {type(error).__name__}: {error}")
-        self._state = "tidy"
+        with self._making:
+            try:
+                if self._tidy:
+                    self._tidy()
+            except Exception as error:  # noqa: BLE001 - told to the master
+                self._problems.append(f"own data could not be removed: {type(error).__name__}: {error}")
+            self._state = "tidy"
 
     def _report(self) -> None:
         while True:
@@ -91,6 +98,7 @@ class Desk:
                 runner.send_message(
                     REPORT,
                     {
+                        "profile": self._profile,
                         "state": self._state,
                         "under_way": self._schedule.under_way if self._schedule else 0,
                         "problems": problems,

@@ -62,6 +62,7 @@ class Plan:
         shape: makes a new one.
         journeys: those that are to arrive.
         record: where lines about the run go, as JSON; the last one holds the result.
+        profile: tells which one it is; what a worker counts by another one is of another environment.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Plan:
     journeys: tuple[str, ...]
     workers: int
     record: Path | None
+    profile: str
 
 
 class Pilot(LoadTestShape):
@@ -98,6 +100,10 @@ class Pilot(LoadTestShape):
         crew = self._crews.setdefault(msg.node_id, Crew())
         crew.state, crew.under_way, crew.heard_s = data["state"], data["under_way"], now_s
         crew.problems = data["problems"]
+        if data["profile"] != self.plan.profile:
+            crew.problems.append(
+                f"worker {msg.node_id} has the profile {data['profile']}, and the run is of {self.plan.profile}"
+            )
         self._window.add(self.merged.add(data))
         lags = HdrHistogram.decode(data["lags"])
         self._window_cpu = max(self._window_cpu, data["cpu_share"])

@@ -19,11 +19,19 @@ from seatrial.errors import UsageError
 DEFAULT_S = 60.0
 
 
-def wire(slo: Callable[[], Slo], weights: Callable[[], Mapping[str, float]], rate_per_s: Callable[[], float]) -> None:
-    """Add the options to Locust's own, and connect the desk of each worker with the master's pilot."""
+def wire(
+    slo: Callable[[], Slo], weights: Callable[[], Mapping[str, float]], rate_per_s: Callable[[], float], profile: str
+) -> None:
+    """Add the options to Locust's own, and connect the desk of each worker with the master's pilot.
+
+    Args:
+        profile: tells it from every other one; workers and master must have the same.
+    """
 
     @events.init_command_line_parser.add_listener  # type: ignore[untyped-decorator] # Locust's
     def _options(parser: ArgumentParser, **_: Any) -> None:
+        # A host or a rate in ~/.locust.conf, locust.conf or pyproject.toml would be another load than the profile's.
+        parser._default_config_files = []  # type: ignore[attr-defined] # noqa: SLF001 - Locust itself does so
         group = parser.add_argument_group("open model")
         group.add_argument("--shape", choices=SHAPES, default="baseline", help="how the rate changes")
         group.add_argument("--rate", type=float, default=0.0, help="arrivals a second (0: the profile's)")
@@ -36,20 +44,22 @@ def wire(slo: Callable[[], Slo], weights: Callable[[], Mapping[str, float]], rat
         options = environment.parsed_options
         if options is None:
             raise UsageError("Locust gave no options")
+        if options.record and environment.host:
+            raise UsageError(f"--record is of the profile's environment, and not of {environment.host}")
         chosen = dict(weights())
         if options.journey:
             if options.journey not in chosen:
                 raise UsageError(f"no journey {options.journey!r} (there are: {', '.join(chosen)})")
             chosen = {options.journey: 1.0}
         if not isinstance(environment.runner, MasterRunner):
-            OpenUser.desk = Desk(environment)
+            OpenUser.desk = Desk(environment, profile)
             OpenUser.desk.weights = chosen
             OpenUser.desk.open()
         if not isinstance(environment.runner, WorkerRunner):
             shape = partial(shape_named, options.shape, options.rate or rate_per_s(), options.seconds, chosen)
             workers = max(1, options.expect_workers or 1)
             record = Path(options.record) if options.record else None
-            Pilot.plan = Plan(options.shape, shape, slo(), tuple(chosen), workers, record)
+            Pilot.plan = Plan(options.shape, shape, slo(), tuple(chosen), workers, record, profile)
             Pilot.environment = environment
             if isinstance(environment.shape_class, Pilot):
                 listen(environment, environment.shape_class)

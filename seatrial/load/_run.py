@@ -116,7 +116,9 @@ def _start(
     own += ["--rate", str(wanted.rate_per_s)] if wanted.rate_per_s else []
     own += ["--journey", wanted.journey] if wanted.journey else []
     count = wanted.workers + wanted.expect_workers
-    environment = {**os.environ, "SEATRIAL_PROFILE": str(profile.path)}
+    # LOCUST_HOST and its like are options that nobody gave here.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("LOCUST_")}
+    environment["SEATRIAL_PROFILE"] = str(profile.path)
     base = [sys.executable, "-m", "locust", "-f", str(locustfile)]
     place: list[str] = []
     if count:

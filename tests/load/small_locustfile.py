@@ -1,4 +1,4 @@
-"""The smallest locustfile that flies by the open model: GET / of --host, held against an objective without times."""
+"""The smallest locustfile that flies by the open model: GET / of SMALL_HOST, held against an objective without times."""
 
 # ruff: noqa: I001
 import locust
@@ -32,7 +32,7 @@ SLO = Slo.model_validate(
         "journeys": {"look": LIMITS},
     }
 )
-wire(lambda: SLO, lambda: {"look": 1.0}, lambda: 50.0)
+wire(lambda: SLO, lambda: {"look": 1.0}, lambda: 50.0, os.environ.get("SMALL_PROFILE", "small"))
 
 
 def starve() -> None:
@@ -44,7 +44,7 @@ def starve() -> None:
 
 
 class Small(OpenUser):
-    host = "http://127.0.0.1:1"
+    host = os.environ.get("SMALL_HOST", "http://127.0.0.1:1")
 
     def prepare(self) -> Mapping[str, Journey]:
         http = LoadHttp(self.client, {"api": self.host})

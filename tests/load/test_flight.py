@@ -1,10 +1,7 @@
 """Locust itself, with the smallest locustfile, against a server on loopback that can freeze."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -15,12 +12,11 @@ from typing import Any
 
 import pytest
 
+from tests.load.flying import RATE, SECONDS, crew, fly, locust
 from tests.serving import serving
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.alone  # a generator that is kept from its work says so, and nothing else
-LOCUSTFILE = Path(__file__).with_name("small_locustfile.py")
-RATE, SECONDS = 40, 2
 
 
 class Freezing(ThreadingHTTPServer):
@@ -58,24 +54,6 @@ def server(frozen_s: float = 0.0, one_takes_s: float = 0.0) -> Iterator[str]:
     made.frozen_s, made.one_takes_s = frozen_s, one_takes_s
     with serving(made):
         yield f"http://127.0.0.1:{made.server_port}"
-
-
-def locust(*arguments: str, **variables: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen(
-        [sys.executable, "-m", "locust", "-f", str(LOCUSTFILE), *arguments],
-        env={**os.environ, **variables},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def fly(
-    record: Path, host: str, *more: str, shape: str = "baseline", rate: float = RATE, **variables: str
-) -> tuple[int, dict[str, Any]]:
-    asked = ("--headless", "--shape", shape, "--rate", str(rate), "--for", str(SECONDS))
-    code = locust(*asked, "--host", host, "--record", str(record), *more, **variables).wait(120)
-    lines = [json.loads(line) for line in record.read_text().splitlines()]
-    return code, lines[-1]["result"]
 
 
 def test_a_server_that_freezes_is_asked_on_schedule_and_pays_for_all_the_time(tmp_path: Path) -> None:
@@ -120,26 +98,8 @@ def test_a_server_that_is_not_there_fails_every_arrival(tmp_path: Path) -> None:
     assert "refused" in " ".join(result["errors"])
 
 
-@contextmanager
-def crew() -> Iterator[tuple[list["subprocess.Popen[bytes]"], list[str]]]:
-    """Start two workers; give them, and what their master is to be told."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    workers = [locust("--worker", "--master-host", "127.0.0.1", "--master-port", port) for _ in range(2)]
-    try:
-        yield (
-            workers,
-            ["--master", "--expect-workers", "2", "--master-bind-host", "127.0.0.1", "--master-bind-port", port],
-        )
-    finally:
-        for worker in workers:
-            worker.kill()
-            worker.wait()
-
-
 def test_several_workers_share_the_rate_and_the_master_merges_what_they_saw(tmp_path: Path) -> None:
-    with crew() as (workers, master), server() as host:
+    with server() as host, crew(SMALL_HOST=host) as (workers, master):
         code, result = fly(tmp_path / "record", host, *master)
         assert [worker.wait(60) for worker in workers] == [0, 0]
     row = result["stages"][0]["rows"][0]
@@ -150,8 +110,8 @@ def test_several_workers_share_the_rate_and_the_master_merges_what_they_saw(tmp_
 def test_a_worker_that_dies_is_named_once_and_ends_the_run(tmp_path: Path) -> None:
     record = tmp_path / "record"
     asked = ("--headless", "--rate", str(RATE), "--for", "90", "--record", str(record))
-    with crew() as (workers, master), server() as host:
-        flying = locust(*asked, "--host", host, *master)
+    with server() as host, crew(SMALL_HOST=host) as (workers, master):
+        flying = locust(*asked, *master, SMALL_HOST=host)
         try:
             wait_for(lambda: record.is_file() and '"phase": "fly"' in record.read_text(), within_s=60)
             workers[0].kill()
