@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,7 @@ from locust.env import Environment
 from load.desk import ORDER, REPORT
 from load.recorder import Merged, Tally, at_share_ms, histogram
 from load.shapes import ALL, PAUSE, Search, Shape, Sight, Step, Stress
-from load.slo import Generator, Ruling, Slo, judge
+from load.slo import Generator, Ruling, Slo, judge, too_few
 from seatrial.outcome import Outcome
 
 PREPARED_S, DRAINED_S, TIDY_S, SILENT_S = 120.0, 60.0, 120.0, 10.0
@@ -195,17 +196,19 @@ class Pilot(LoadTestShape):
             self.environment.runner.send_message(ORDER, data)
 
     def ruling(self, stage: str) -> Ruling:
-        """Hold a stage against the objective; of a search's steps no least number is asked."""
+        """Hold a stage against the objective."""
         seen = self._stages[stage]
-        wanted = () if isinstance(self._shape, Stress) else self.plan.journeys
-        whole = len([each for each in self._stages if each != PAUSE]) == 1
-        return judge(
-            self.merged.stages.get(stage, {}),
-            self.plan.slo,
-            seen.generator,
-            wanted=wanted if whole else (),
-            latency=seen.step.latency,
-        )
+        tallies = self.merged.stages.get(stage, {})
+        return judge(tallies, self.plan.slo, seen.generator, latency=seen.step.latency)
+
+    def _few(self) -> list[str]:
+        """Tell of which journeys too few have ended in all stages together; a search's steps are too short to ask for that."""
+        if isinstance(self._shape, Stress):
+            return []
+        ended = Counter[str]()
+        for tallies in self.merged.stages.values():
+            ended.update({name: tally.ended for name, tally in tallies.items()})
+        return too_few(ended, self.plan.slo, self.plan.journeys)
 
     def _put_window(self, now_s: float) -> None:
         window, lags = self._window, self._window_lags
@@ -260,7 +263,7 @@ class Pilot(LoadTestShape):
             return Outcome.INVALID, problems or ["nothing was measured"]
         if knees:
             return _rule_knees(knees)
-        invalid = [f"{name}: {line}" for name, ruling in rulings.items() for line in ruling.invalid]
+        invalid = [f"{name}: {line}" for name, ruling in rulings.items() for line in ruling.invalid] + self._few()
         beyond = [f"{name}: {line}" for name, ruling in rulings.items() for line in ruling.beyond]
         unclear = [f"{name}: {line}" for name, ruling in rulings.items() for line in ruling.unclear]
         for outcome, lines in ((Outcome.INVALID, invalid), (Outcome.FAILED, beyond), (Outcome.INVALID, unclear)):

@@ -104,13 +104,11 @@ def judge(
     slo: Slo,
     generator: Generator,
     *,
-    wanted: Collection[str] = (),
     latency: bool = True,
 ) -> Ruling:
     """Hold a sample against the objective.
 
     Args:
-        wanted: journeys of which there must be enough arrivals; a search's steps are too short to ask for that.
         latency: judge times, too; during a spike only what fails.
     """
     invalid = _saturation(slo.generator, generator)
@@ -128,7 +126,6 @@ def judge(
         if latency:
             _times(name, tally, limits, beyond, unclear)
         _failures(name, tally, limits.failed_share, beyond, unclear)
-    invalid += _few(tallies, slo, wanted)
     together = Tally()
     for tally in tallies.values():
         together.add(tally)
@@ -139,13 +136,13 @@ def judge(
     return Ruling(tuple(invalid), tuple(beyond), tuple(unclear), tuple(rows))
 
 
-def _few(tallies: Mapping[str, Tally], slo: Slo, wanted: Collection[str]) -> list[str]:
-    ended = {name: tallies[name].ended if name in tallies else 0 for name in wanted}
+def too_few(ended: Mapping[str, int], slo: Slo, wanted: Collection[str]) -> list[str]:
+    """Tell of which journeys too few arrivals have ended to say anything."""
     least = {name: slo.journeys[name].least for name in wanted if name in slo.journeys}
     return [
-        f"{name}: {ended[name]} arrivals have ended, fewer than {few} say nothing"
+        f"{name}: {ended.get(name, 0)} arrivals have ended, fewer than {few} say nothing"
         for name, few in least.items()
-        if ended[name] < few
+        if ended.get(name, 0) < few
     ]
 
 

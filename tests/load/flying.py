@@ -1,4 +1,4 @@
-"""Start Locust itself, with the smallest locustfile."""
+"""Start Locust itself, with the smallest locustfile, and somebody whom it can ask."""
 
 import json
 import os
@@ -7,8 +7,11 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
+
+from tests.serving import answering
 
 LOCUSTFILE = Path(__file__).with_name("small_locustfile.py")
 RATE, SECONDS = 40, 2
@@ -48,3 +51,20 @@ def crew(**variables: str) -> Iterator[tuple[list["subprocess.Popen[bytes]"], li
         for worker in workers:
             worker.kill()
             worker.wait()
+
+
+@contextmanager
+def counting() -> Iterator[tuple[str, list[str]]]:
+    """Serve, and give the address with what has been asked."""
+    asked: list[str] = []
+
+    class Counting(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+
+    with answering(Counting) as port:
+        yield f"http://127.0.0.1:{port}", asked

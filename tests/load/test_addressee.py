@@ -2,40 +2,19 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
 from seatrial.load import Wanted, fly
 from seatrial.profile import load
-from tests.load.flying import LOCUSTFILE, crew
+from tests.load.flying import LOCUSTFILE, counting, crew
 from tests.load.flying import fly as flown
-from tests.serving import answering
 
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = 'name = "here"\nmax_impact = "exercise"\nurls.api = "http://127.0.0.1:1"\n'
 # A run of no more than a second that is judged by whom it has asked.
 SHORT = Wanted(rate_per_s=20, seconds=1)
-
-
-@contextmanager
-def counting() -> Iterator[tuple[str, list[str]]]:
-    """Serve, and give the address with what has been asked."""
-    asked: list[str] = []
-
-    class Counting(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
-
-    with answering(Counting) as port:
-        yield f"http://127.0.0.1:{port}", asked
 
 
 @pytest.mark.parametrize(
