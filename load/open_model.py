@@ -1,6 +1,8 @@
 """Arrivals on schedule: who comes does not wait for those who came before, and the clock starts when they should have come."""
 
+import math
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
@@ -38,6 +40,27 @@ def turns(weights: Mapping[str, float]) -> Iterator[str]:
         yield chosen
 
 
+class Timetable:
+    """When arrivals fall due: as many as the rate's integral comes to, and none before the change of the rate that hastens it."""
+
+    def __init__(self, begun_s: float) -> None:
+        self._since_s, self._rate_per_s, self._left = begun_s, 0.0, 1.0
+
+    @property
+    def due_s(self) -> float:
+        """When the next one falls due."""
+        return self._since_s + self._left / self._rate_per_s if self._rate_per_s > 0 else math.inf
+
+    def arrived(self) -> None:
+        """Go on to the one after that."""
+        self._since_s, self._left = self.due_s, 1.0
+
+    def change(self, at_s: float, rate_per_s: float) -> None:
+        """Change the rate, at a moment before the next one falls due."""
+        self._left = max(0.0, self._left - self._rate_per_s * max(0.0, at_s - self._since_s))
+        self._since_s, self._rate_per_s = max(at_s, self._since_s), rate_per_s
+
+
 class Schedule:
     """Starts journeys when they fall due, whatever becomes of those under way.
 
@@ -62,6 +85,7 @@ class Schedule:
         self._recorder, self._seen = recorder, seen
         self._pool = Pool(at_once)
         self._order, self._changed = Order(0.0, ""), Event()
+        self._orders: deque[tuple[float, Order]] = deque()
         self.broken: list[str] = []
 
     @property
@@ -73,24 +97,25 @@ class Schedule:
         """Change the rate; what is under way goes on."""
         if order != self._order:
             self._order = order
+            self._orders.append((time.perf_counter(), order))
             self._changed.set()
 
     def run(self) -> None:
         """Start arrivals until this greenlet is ended."""
-        last_s = time.perf_counter()
+        order, table = Order(0.0, ""), Timetable(time.perf_counter())
         while True:
             self._changed.clear()
-            order = self._order
-            if order.rate_per_s <= 0:
-                self._changed.wait()
-                last_s = time.perf_counter()
+            # Whoever fell due before a change, and is late, still belongs to the order of then.
+            if self._orders and self._orders[0][0] <= table.due_s:
+                changed_s, order = self._orders.popleft()
+                table.change(changed_s, order.rate_per_s)
                 continue
-            due_s = last_s + 1 / order.rate_per_s
+            due_s = table.due_s
             early_s = due_s - time.perf_counter()
-            if early_s > 0 and self._changed.wait(early_s):
+            if early_s > 0 and self._changed.wait(early_s if early_s < math.inf else None):
                 continue
             self._arrive(order, due_s)
-            last_s = due_s
+            table.arrived()
             gevent.sleep(0)
 
     def _arrive(self, order: Order, due_s: float) -> None:
