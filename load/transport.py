@@ -14,6 +14,7 @@ from gevent.resolver.thread import Resolver
 from locust.contrib.fasthttp import FastHttpSession
 
 from seatrial.probes.http import HttpAnswer
+from seatrial.probes.text import without_queries
 from seatrial.profile import Profile
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=/)[A-Za-z0-9_-]{20,}")
@@ -89,7 +90,7 @@ class LoadHttp:
             if error is limit or isinstance(error, socket.timeout):
                 status, said = None, f"timed out after {elapsed_s:.1f} s"
             elif status is None or answer.content is None:
-                status, said = None, f"{type(error).__name__}: {error}"
+                status, said = None, without_queries(f"{type(error).__name__}: {error}")
             else:
                 said = ""
             return HttpAnswer(

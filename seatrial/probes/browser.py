@@ -15,7 +15,7 @@ from seatrial.errors import Failure, Invalid
 from seatrial.eventually import eventually
 from seatrial.probes import accessibility
 from seatrial.probes.accessibility import Audit, Walk
-from seatrial.probes.text import one_line
+from seatrial.probes.text import one_line, without_queries
 
 if TYPE_CHECKING:
     from playwright.sync_api import BrowserContext, CDPSession, Dialog, Page, Request
@@ -89,7 +89,7 @@ class Tab:
         self._loads = 0
         self._forget()
         page.expose_function(CANARY, lambda text="": self._seen["canaries"].append(str(text)))
-        page.expose_function("seatrialViolation", lambda text: self._seen["violations"].append(one_line(text)))
+        page.expose_function("seatrialViolation", lambda text: self._seen["violations"].append(_shown(text)))
         page.add_init_script(_LISTEN)
         page.on("dialog", self._dismiss)
         page.on("load", self._count_load)
@@ -97,8 +97,8 @@ class Tab:
         page.on("requestfinished", self._end)
         page.on("requestfailed", self._fail)
         page.on("response", lambda answer: self._note_status(answer.status, answer.request))
-        page.on("console", lambda said: self._seen["console"].append(one_line(f"{said.type}: {said.text}")))
-        page.on("pageerror", lambda error: self._seen["console"].append(one_line(f"error: {error}")))
+        page.on("console", lambda said: self._seen["console"].append(_shown(f"{said.type}: {said.text}")))
+        page.on("pageerror", lambda error: self._seen["console"].append(_shown(f"error: {error}")))
         wire.on("Fetch.requestPaused", self._pass_on)
 
     def open(self, url: str, change: Callable[[str], str] | None = None) -> PageSeen:
@@ -148,7 +148,7 @@ class Tab:
             try:
                 seen = self._page.evaluate(script)
             except Error as error:  # the page that was asked is just left
-                raise Failure(what, one_line(error.message)) from None
+                raise Failure(what, _shown(error.message)) from None
             if seen is not True:
                 raise Failure(what, seen)
             return True
@@ -220,7 +220,7 @@ class Tab:
             self._under_way.clear()
             status, title = (answer.status if answer else None), self._page.title()
         except Error as error:
-            problem = one_line(error.message)
+            problem = _shown(error.message)
             if "net::" in problem and GIVEN_UP not in problem:
                 # The browser's own page about it comes now, and would be taken for the next one.
                 self._wait(lambda: self._loads > loads)
@@ -256,11 +256,11 @@ class Tab:
     def _fail(self, request: "Request") -> None:
         self._end(request)
         if request.failure != GIVEN_UP:
-            self._seen["failed"].append(f"{request.failure} {_place(request)}")
+            self._seen["failed"].append(_shown(f"{request.failure} {request.method} {request.url}"))
 
     def _note_status(self, status: int, request: "Request") -> None:
         if status >= 400:
-            self._seen["failed"].append(f"{status} {_place(request)}")
+            self._seen["failed"].append(_shown(f"{status} {request.method} {request.url}"))
 
     def _pass_on(self, paused: dict[str, Any]) -> None:
         """Give the browser another document in the place of the one that came, or of one that nobody was asked for."""
@@ -282,9 +282,8 @@ class Tab:
         self._wire.send("Fetch.fulfillRequest", {**number, **answer})
 
 
-def _place(request: "Request") -> str:
-    """Say what was asked for without the query, which may be a secret."""
-    return one_line(f"{request.method} {request.url.partition('?')[0]}")
+def _shown(text: str) -> str:
+    return one_line(without_queries(text))
 
 
 @contextlib.contextmanager

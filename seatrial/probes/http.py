@@ -5,14 +5,14 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import httpx2
 
 from seatrial.errors import Failure
-from seatrial.probes.text import describe, one_line
+from seatrial.probes.text import describe, one_line, without_queries
 from seatrial.probes.wire import BUDGET, Budget
 from seatrial.scope import Meter
 
@@ -25,9 +25,9 @@ _PACE_S = 0.02
 _CALLERS_FAULT = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class HttpAnswer:
-    """One exchange.
+    """One exchange; as text it shows no value of the URL's query.
 
     Attributes:
         status: the status code; None when no complete answer came.
@@ -41,8 +41,8 @@ class HttpAnswer:
     method: str
     url: str
     status: int | None
-    headers: httpx2.Headers = field(repr=False)
-    body: bytes = field(repr=False)
+    headers: httpx2.Headers
+    body: bytes
     elapsed_s: float
     error: str | None
     closed: bool = False
@@ -57,12 +57,20 @@ class HttpAnswer:
         try:
             return json.loads(self.body)
         except ValueError:
-            raise Failure(f"a JSON body from {self.method} {self.url}", f"{self}: {one_line(self.text)!r}") from None
+            said = one_line(without_queries(self.text))
+            raise Failure(f"a JSON body from {self.asked}", f"{self}: {said!r}") from None
+
+    @property
+    def asked(self) -> str:
+        """The method and the URL, as they are shown."""
+        return f"{self.method} {without_queries(self.url)}"
 
     def __str__(self) -> str:
         if self.error is not None:
-            return f"{self.method} {self.url}: no answer: {self.error}"
-        return f"{self.method} {self.url}: {self.status} ({len(self.body)} bytes in {self.elapsed_s:.3f} s)"
+            return f"{self.asked}: no answer: {self.error}"
+        return f"{self.asked}: {self.status} ({len(self.body)} bytes in {self.elapsed_s:.3f} s)"
+
+    __repr__ = __str__
 
 
 @dataclass(frozen=True)
@@ -204,7 +212,9 @@ def _lines(answer: httpx2.Response, url: str, timeout_s: float) -> Iterator[str]
     try:
         yield from answer.iter_lines()
     except httpx2.HTTPError as error:
-        raise Failure(f"the stream of {url} to go on", _why(error, timeout_s, answer.status_code)) from None
+        raise Failure(
+            f"the stream of {without_queries(url)} to go on", _why(error, timeout_s, answer.status_code)
+        ) from None
 
 
 def _build(

@@ -1,16 +1,23 @@
 """One clear line for whatever went wrong on the wire."""
 
+import re
 import socket
 import ssl
 from collections.abc import Iterator
 
 LIMIT = 300
+_QUERY = re.compile(r"""(\b[A-Za-z][A-Za-z0-9+.-]*:/[^\s?"'<>]*)\?[^\s"'<>]*""")
 
 
 def one_line(text: object) -> str:
     """Return the text on one line, shortened to 300 characters."""
     line = " ".join(str(text).split())
     return line if len(line) <= LIMIT else line[: LIMIT - 1] + "…"
+
+
+def without_queries(text: object) -> str:
+    """Return the text with the place of each URL alone: its query may be a signature that is valid yet, and reports are read by many."""
+    return _QUERY.sub(r"\1?…", str(text))
 
 
 def describe(error: BaseException) -> str:

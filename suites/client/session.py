@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from seatrial import Failure, eventually
 from seatrial.probes.http import HttpAnswer
+from seatrial.probes.text import without_queries
 from suites.client.answers import Asset, Created, Playback, Tokens, Unfinished, Upload, moment, shaped
 
 SETTLED = frozenset({"ready", "failed"})
@@ -243,9 +244,8 @@ def promised(answer: HttpAnswer, status: int, where: str = "api") -> HttpAnswer:
 
 def unpromised(answer: HttpAnswer, status: int, where: str) -> Failure:
     """Describe an answer that has another status than was promised."""
-    path = answer.url.partition("?")[0]
-    said = answer.error or f"{answer.status} {answer.text[:300]}"
-    return Failure(f"{status} from {answer.method} {path}", said, where)
+    said = answer.error or f"{answer.status} {without_queries(answer.text)[:300]}"
+    return Failure(f"{status} from {answer.asked}", said, where)
 
 
 def _retained_s(answer: HttpAnswer) -> float:

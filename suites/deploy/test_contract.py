@@ -153,14 +153,14 @@ def _require_404(ask: _Asker, path: str, where: str) -> None:
 
 def _require_problem(answer: HttpAnswer, where: str) -> None:
     kind = answer.headers.get("content-type", "").partition(";")[0]
-    require(kind == PROBLEM, f"{PROBLEM} from {answer.method} {answer.url}", f"{kind!r}", where)
+    require(kind == PROBLEM, f"{PROBLEM} from {answer.asked}", f"{kind!r}", where)
     said = answer.json()
     require(said.get("status") == answer.status, f"a problem with status {answer.status}", said, where)
 
 
 def _require_request_id(ask: _Asker, answer: HttpAnswer, where: str) -> None:
     seen = answer.headers.get("x-request-id")
-    require(seen == ask.request_id, f"the request id of {answer.method} {answer.url} given back", f"{seen!r}", where)
+    require(seen == ask.request_id, f"the request id of {answer.asked} given back", f"{seen!r}", where)
 
 
 def _said(answer: HttpAnswer) -> str:

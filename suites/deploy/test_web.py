@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from seatrial import BLOCKER, Exercise, Failure, check, require
 from seatrial.cases import Cases
 from seatrial.probes.browser import PageSeen, Tab
+from seatrial.probes.text import without_queries
 from suites.client import Session, generated_clip, require_removable_masters, signed_in
 from suites.deploy._pages import Pages, require_quiet
 
@@ -113,7 +114,11 @@ def _pressed(tab: Tab, selector: str) -> PageSeen:
 
 
 def _require_at(seen: PageSeen, path: str, what: str) -> None:
-    require(seen.error is None and urlsplit(seen.url).path == path, what, seen.error or f"{seen.status} at {seen.url}")
+    require(
+        seen.error is None and urlsplit(seen.url).path == path,
+        what,
+        seen.error or f"{seen.status} at {without_queries(seen.url)}",
+    )
 
 
 def _said(seen: PageSeen, tab: Tab) -> str:

@@ -3,6 +3,7 @@
 import time
 
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, eventually, require
+from seatrial.probes.text import without_queries
 from suites.client import Created, Session, signed_in, small_clip
 from suites.infra import _presigned as presigned
 
@@ -73,7 +74,7 @@ def _parts_round_trip(exercise: Exercise, session: Session, clip: bytes) -> None
     foreign = first.url.replace(upload.upload_id or "?", "0" * len(upload.upload_id or "?"))
     for name, url in (("another part's number", swapped), ("another upload's id", foreign)):
         if url in {first.url, second.url}:
-            raise Invalid(f"the part's URL could not be bent to {name}: {first.url.partition('?')[0]}")
+            raise Invalid(f"the part's URL could not be bent to {name}: {without_queries(first.url)}")
         answer = exercise.http.put(url, data=b"x")
         require(presigned.refused(answer) or answer.status == 404, f"{name}: refused", f"{answer}")
     parts = session.put(upload, content)

@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 
 from seatrial import Failure, require
 from seatrial.probes.http import HttpAnswer
+from seatrial.probes.text import without_queries
 from suites.client import Asset, Session, Upload
 from suites.client.contract import Operation, body_for
 
@@ -127,7 +128,7 @@ def essence(answer: HttpAnswer, asset_id: str) -> tuple[Any, ...]:
 
 def said(answer: HttpAnswer) -> str:
     """Return what was answered, in short."""
-    return answer.error or f"{answer.status} {answer.text[:300]}"
+    return answer.error or f"{answer.status} {without_queries(answer.text)[:300]}"
 
 
 def _one_of(choices: Callable[[World], Sequence[T]]) -> st.SearchStrategy[T]:
@@ -200,7 +201,7 @@ class Stranger(RuleBasedStateMachine):
         urls = [upload.url or "", *(part.url for part in upload.parts)] if upload else []
         for url in filter(None, urls):
             bent = url.replace(asset_id, self.world.victims[victim]["id"])
-            require(bent != url, "an upload URL that names the asset", url.partition("?")[0])
+            require(bent != url, "an upload URL that names the asset", without_queries(url))
             headers = dict(upload.headers) if upload else {}
             answer = self.world.stranger.client.http.request("PUT", bent, data=b"taken", headers=headers)
             require(answer.status == 403, "403 from the store for another's key", said(answer), "s3")

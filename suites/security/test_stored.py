@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, require
 from seatrial.cases import Cases
 from seatrial.probes.browser import Element, PageSeen, Tab
+from seatrial.probes.text import without_queries
 from suites.client import Asset, Session, another_account, remove, signed_in, small_clip
 from suites.security._hostile_text import INJECTED, MARK, Effect, Text, careless_page, data, html, refused
 
@@ -137,7 +138,11 @@ def _control(exercise: Exercise, tab: Tab) -> None:
 
 def _foreign(exercise: Exercise, seen: PageSeen) -> list[str]:
     ours = {urlsplit(url).netloc for url in exercise.profile.urls.values()}
-    return [url for url in seen.asked if urlsplit(url).scheme in {"http", "https"} and urlsplit(url).netloc not in ours]
+    return [
+        without_queries(url)
+        for url in seen.asked
+        if urlsplit(url).scheme in {"http", "https"} and urlsplit(url).netloc not in ours
+    ]
 
 
 def _require_inert(exercise: Exercise, tab: Tab, seen: PageSeen, what: str) -> None:

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from seatrial import BLOCKER, Observe, check, require
+from seatrial.probes.text import without_queries
 from suites.client import require_refused
 
 PUBLIC = ("app", "api", "play", "s3")
@@ -239,11 +240,11 @@ def _https_hops(observe: Observe, start: str) -> list[tuple[str, int]]:
         if parts.scheme == "https" and parts.hostname:
             found.append((parts.hostname, parts.port or 443))
         answer = observe.http.get(url)
-        require(answer.status is not None, f"an answer on the way from {start}", f"{url}: {answer.error}")
+        require(answer.status is not None, f"an answer on the way from {start}", f"{answer}")
         if not 300 <= (answer.status or 0) < 400 or "location" not in answer.headers:
             break
         url = urljoin(url, answer.headers["location"])
-    require(found, f"a way to HTTPS from {start}", f"it ends at {url}")
+    require(found, f"a way to HTTPS from {start}", f"it ends at {without_queries(url)}")
     return found
 
 

@@ -15,6 +15,10 @@ PAGES = {
     "/script": ("", "<script>seatrialCanary('ran'); alert('boo')</script>"),
     "/strict": ("default-src 'none'", "<main></main>"),
     "/frame": ("", "<iframe srcdoc=\"<script>parent.seatrialCanary('framed')</script>\"></iframe>"),
+    "/signed": (
+        "img-src 'none'",
+        "<img src='/x.png?sig=SIGNED'><script>console.error(`${location}?sig=SIGNED`)</script>",
+    ),
     "/elsewhere": ("", "<img src='//other.example/x.png'>"),
     "/lost": ("", "<title>Lost</title><script type=module src=/missing.js?secret></script>"),
     "/slow": ("", "<script>setTimeout(() => location.replace('/plain'), 200)</script>"),
@@ -112,8 +116,16 @@ def test_what_was_asked_for_in_vain_is_told_without_its_query(tab: Tab, app: str
     tab.open("http://other.example/")
     seen = tab.open(f"{app}/lost")
 
-    assert seen.failed == (f"404 GET {app}/missing.js",)
+    assert seen.failed == (f"404 GET {app}/missing.js?…",)
     assert [each.partition(":")[0] for each in seen.console] == ["error"]
+
+
+def test_what_a_page_says_holds_no_value_of_a_query(tab: Tab, app: str) -> None:
+    seen = tab.open(f"{app}/signed")
+
+    assert seen.violations == (f"img-src refused {app}/x.png?…",)
+    assert f"error: {app}/signed?…" in seen.console
+    assert "SIGNED" not in f"{seen.console}"
 
 
 def test_a_page_is_used_by_the_keyboard(tab: Tab, app: str) -> None:

@@ -218,6 +218,28 @@ def test_a_body_that_is_no_json_is_a_failure_of_the_answerer(serve: Serve, plain
         answer.json()
 
 
+def test_what_is_told_of_an_answer_holds_no_value_of_the_query(serve: Serve, plain: httpx2.Client) -> None:
+    link = b"https://play.example/v/1?exp=9&sig=SIGNED"
+    body = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(link), link)
+    place = f"http://{HOST}:{serve(answering(body)).port}/v/1/preview"
+    answer = get(plain, f"{place}?exp=9&kid=one&sig=SIGNED")
+    with pytest.raises(Failure) as raised:
+        answer.json()
+    assert f"{answer}".startswith(f"GET {place}?…: 200")
+    assert f"from GET {place}?…; saw" in str(raised.value)
+    assert "SIGNED" not in f"{answer} {answer!r} {raised.value}"
+
+
+def test_a_stream_that_breaks_off_tells_no_value_of_the_query(serve: Serve, plain: httpx2.Client) -> None:
+    place = f"http://{HOST}:{serve(answering(OK.replace(b'2', b'9'))).port}/events"
+    with (
+        http.stream(plain, "GET", f"{place}?ticket=SIGNED", meter=Meter(), timeout_s=5) as answer,
+        pytest.raises(Failure) as raised,
+    ):
+        list(answer.lines)
+    assert (f"the stream of {place}?… to go on" in str(raised.value), "SIGNED" in str(raised.value)) == (True, False)
+
+
 def test_a_request_that_cannot_be_expressed_is_the_callers_error(serve: Serve, plain: httpx2.Client) -> None:
     server = serve(silent)
     with pytest.raises(httpx2.LocalProtocolError):
@@ -258,9 +280,7 @@ def stall_amid(connection: socket.socket) -> None:
         (stall_amid, "timed out after 0.2 s amid the body of a 200"),
     ],
 )
-def test_a_late_download_says_in_which_stage(
-    serve: Serve, plain: httpx2.Client, server: Handler, words: str
-) -> None:
+def test_a_late_download_says_in_which_stage(serve: Serve, plain: httpx2.Client, server: Handler, words: str) -> None:
     seen = http.download(plain, f"http://{HOST}:{serve(server).port}/", meter=Meter(), seconds=0.0, timeout_s=0.2)
     assert seen.error == words
 
@@ -270,7 +290,7 @@ def test_a_late_stream_says_in_which_stage(serve: Serve, plain: httpx2.Client) -
         assert answer.error == "timed out after 0.2 s waiting for the answer"
     with http.stream(plain, "GET", f"http://{HOST}:{serve(stall_amid).port}/", meter=Meter(), timeout_s=0.2) as answer:
         assert next(answer.lines) == "one"
-        with pytest.raises(Failure, match="timed out after 0.2 s amid the body of a 200"):
+        with pytest.raises(Failure, match=r"timed out after 0\.2 s amid the body of a 200"):
             next(answer.lines)
 
 

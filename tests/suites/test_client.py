@@ -15,6 +15,7 @@ from seatrial import Failure
 from seatrial.probes.http import HttpAnswer
 from suites.client import Asset, Client, Created, Playback, Session, Tokens
 from suites.client.contract import body_for, operations
+from suites.client.session import promised
 
 ASSET: dict[str, Any] = {
     "id": "3f2b8c1e-1111-4222-8333-abcdefabcdef",
@@ -124,6 +125,15 @@ class Queue:
 def a_second_per_look(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = SimpleNamespace(monotonic=partial(next, itertools.count()), sleep=lambda _s: None)
     monkeypatch.setattr(sys.modules["seatrial.eventually"], "time", clock)
+
+
+def test_a_broken_promise_is_told_without_the_queries_of_links() -> None:
+    link = "https://play.example/v/1/preview?exp=9&sig=SIGNED"
+    answer = HttpAnswer("POST", link, 200, httpx2.Headers(), json.dumps({"url": link}).encode(), 0.0, None)
+    with pytest.raises(Failure) as raised:
+        promised(answer, 201)
+    place = "https://play.example/v/1/preview?…"
+    assert str(raised.value) == f'expected 201 from POST {place}; saw 200 {{"url": "{place}"}} (at api)'
 
 
 @pytest.mark.usefixtures("a_second_per_look")
