@@ -36,6 +36,8 @@ def _place(value: str) -> str:
 
 
 def _base_url(value: str) -> str:
+    if any(mark in value for mark in "@?#"):
+        raise ValueError("a base URL holds no user, password, query or fragment: every report shows it")
     parts = urlsplit(value)
     if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path not in {"", "/"}:
         raise ValueError("a base URL such as https://api.example.com, without a path")

