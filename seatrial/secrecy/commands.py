@@ -92,6 +92,8 @@ def rotate(profile: Profile, names: Sequence[str], *, retire: bool) -> int:
     Without names every SOPS file of the profile gets a new data key, and keeps its values.
     """
     files = _files(profile)
+    if retire and files:
+        raise UsageError(f"{profile.path} names SOPS files, whose values have no overlap that --retire could end")
     if not names:
         if not files:
             raise UsageError(f"{profile.path} names no SOPS file: say which secret of its platform to rotate")

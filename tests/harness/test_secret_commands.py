@@ -137,6 +137,17 @@ def test_a_rotated_value_is_a_new_one_and_the_others_stay(profile: Path, filled:
     assert run(profile, "rotate", "account_9") == USAGE_ERROR
 
 
+@pytest.mark.parametrize("names", [["account_1"], []])
+def test_an_overlap_that_a_file_cannot_have_is_not_ended_by_a_new_value(
+    profile: Path, filled: SopsFile, names: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = filled.path.read_text()
+
+    assert run(profile, "rotate", *names, "--retire") == USAGE_ERROR
+    assert "values have no overlap that --retire could end" in capsys.readouterr().err
+    assert filled.path.read_text() == before
+
+
 def test_a_new_data_key_keeps_the_values(profile: Path, filled: SopsFile) -> None:
     before, values = filled.path.read_text(), filled.read()
 
@@ -231,4 +242,5 @@ def test_without_sops_files_and_platform_there_is_nothing_to_rotate(
 
     assert run(profile, "rotate", "redis-api") == USAGE_ERROR
     assert run(profile, "rotate") == USAGE_ERROR
+    assert run(profile, "rotate", "--retire") == USAGE_ERROR
     assert "neither a SOPS file nor a platform" in capsys.readouterr().err
