@@ -55,6 +55,8 @@ def _file(where: str, path: Path) -> str:
         value = path.read_text().strip()
     except OSError as error:
         raise ProfileError(f"{where} is missing: {error.strerror} ({path})") from None
+    except UnicodeDecodeError as error:
+        raise ProfileError(f"{where} is not UTF-8 at byte {error.start} ({path})") from None
     if not value:
         raise ProfileError(f"{where} is empty ({path})")
     return value
@@ -62,7 +64,10 @@ def _file(where: str, path: Path) -> str:
 
 def _sops(where: str, path: Path, key: str) -> str:
     command = [sops_program(where), "decrypt", "--extract", f'["{key}"]', str(path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=SOPS_TIMEOUT_S, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=SOPS_TIMEOUT_S, check=False)
+    except subprocess.TimeoutExpired:
+        raise ProfileError(f"{where}: sops took more than {SOPS_TIMEOUT_S} s") from None
     if done.returncode or not done.stdout.strip():
         last = done.stderr.strip().splitlines()[-1:] or ["no value"]
         raise ProfileError(f"{where} could not be decrypted: {last[0]}")

@@ -1,5 +1,6 @@
 """Profiles: every problem at once, with its line; secrets by reference only."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from seatrial.errors import ProfileError
 from seatrial.outcome import Level
 from seatrial.profile import Profile, find, load
+from seatrial.secrecy import references
 
 GOOD = """\
 name = "here"
@@ -207,6 +209,22 @@ def test_a_missing_secret_is_named_by_its_reference(written: Path, reference: st
 
     with pytest.raises(ProfileError, match=message):
         naming(written, reference).secret(reference)
+
+
+def test_a_secret_that_is_no_text_is_named_and_not_shown(written: Path) -> None:
+    (written.parent / "secret").write_bytes(b"staple \xff")
+
+    with pytest.raises(ProfileError, match="secret file:secret is not UTF-8 at byte 7") as raised:
+        load(written).secret("file:secret")
+    assert "staple" not in str(raised.value)
+
+
+def test_sops_is_not_waited_for_without_end(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.mkfifo(written.parent / "hung.json")
+    monkeypatch.setattr(references, "SOPS_TIMEOUT_S", 0.5)
+
+    with pytest.raises(ProfileError, match=r"secret sops:hung\.json#key: sops took more than 0\.5 s"):
+        naming(written, "sops:hung.json#key").secret("sops:hung.json#key")
 
 
 def test_a_secret_is_read_from_a_file_that_sops_encrypted(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:
