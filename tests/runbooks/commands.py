@@ -1,4 +1,4 @@
-"""The commands that the runbooks have people type, found in their pages.
+"""The commands that the runbooks, and the other pages for whoever runs this, have people type.
 
 A command is a line of a block without a language, or a text between backticks that has several words or stands in `ALONE`. All
 other single words are names. A text of several words that is no command stands in `QUOTED`: whoever adds one that this file
@@ -13,7 +13,8 @@ from enum import Enum
 from pathlib import Path
 
 RUNBOOKS = tuple(sorted(Path("docs/runbooks").glob("*.md")))
-PAGES = (*RUNBOOKS, *(Path("docs", f"{name}.md") for name in ("backups", "dr-plan", "rebuild", "rollback", "secrets")))
+OTHERS = "backups deploy dr-plan go-live load monitoring mutants observe pipeline rebuild rollback secrets topology"
+PAGES = (Path("README.md"), *RUNBOOKS, *(Path("docs", f"{name}.md") for name in OTHERS.split()))
 
 
 class Kind(Enum):
@@ -24,6 +25,7 @@ class Kind(Enum):
     MODULE = "python -m"
     CURL = "curl"
     MAKE = "make"
+    LOCUST = "locust"
     GIT = "git"
     SQL = "SQL"
     PSQL = "psql's own"
@@ -40,6 +42,7 @@ FIRST_WORDS = {
     "python": Kind.MODULE,
     "curl": Kind.CURL,
     "make": Kind.MAKE,
+    "locust": Kind.LOCUST,
     "patronictl": Kind.PATRONI,
     "git": Kind.GIT,
     "aws": Kind.S3,
@@ -50,6 +53,7 @@ FIRST_WORDS = {
     **dict.fromkeys(("xgroup", "xinfo", "xlen", "xpending", "xrange"), Kind.REDIS),
     **dict.fromkeys(("chmod", "cat", "dig", "openssl", "pg_checksums", "postgres", "sops"), Kind.FOREIGN),
     **dict.fromkeys(("amtool", "promtool", "ss", "ssh", "tofu", "touch", "unshare"), Kind.FOREIGN),
+    **dict.fromkeys(("cd", "docker", "doctl", "export", "psql", "redis-cli", "sha256sum"), Kind.FOREIGN),
 }
 ALONE = {
     **dict.fromkeys(("TIME", "bgsave", "bgrewriteaof"), Kind.REDIS),
@@ -58,11 +62,20 @@ ALONE = {
     **dict.fromkeys(("get-bucket-lifecycle-configuration", "get-bucket-versioning", "put-object-retention"), Kind.S3),
     **dict.fromkeys(("abort-multipart-upload", "list-multipart-uploads"), Kind.S3),
 }
-# Of logs, settings and pages; and options of the command that was named just before.
+# Of logs, settings, source and pages; and options or verbs of the command that was named just before.
 QUOTED = {
+    "--arm destroy=local",
+    "--expect-workers 4",
+    "--headless --record FILE",
+    "--journey play",
+    "--level destroy",
+    "--max-age 2h",
+    "--noise cpu",
+    "--scope SUITE|ID",
     "--state DIR --base-port N",
     "--times 20",
     "--to DEPLOYMENT",
+    "--workers 4",
     "-- migrate:down",
     "-- migrate:up",
     "(in the clear)",
@@ -70,11 +83,24 @@ QUOTED = {
     ".type = SECRET",
     "ALTER ROLE admin PASSWORD",
     "ALTER SYSTEM",
+    "METHOD /route/{template}",
     "RECOVERY WINDOW OF 1 DAYS",
     "[expect] not_applicable",
     "[urls] app",
     "a secret cannot be read again",
+    "and revoked_at is null",
+    "encode preview",
+    "if TYPE_CHECKING",
+    'if __name__ == "__main__"',
+    "if not x",
+    "if x",
+    "is not",
+    "logs api-1",
+    'max_impact = "observe"',
     "minimum TLS version",
+    "not in",
+    "not x",
+    "process jobs:preview",
     "public ...",
     "recovery_target_action = 'pause'",
     "recovery_target_time = '2026-01-31 13:04:00+00'",
@@ -83,6 +109,9 @@ QUOTED = {
     "restored log file",
     "status failed within",
     "unhandled error",
+    '{"patch": [{"find", "replace"}]}',
+    '{"release": "2026-11-27-1", "images": {"seatrial-api": "sha256:...", ...}}',
+    "{component: {KEY: value}}",
 }
 # What stands for a value in a page, with one that can be.
 SAMPLES = {
@@ -91,6 +120,7 @@ SAMPLES = {
     "BUCKET": "masters",
     "C": "some_constraint",
     "COMMIT": "HEAD",
+    "COPY": "profiles/production.toml",
     "DEPLOYMENT": "00000000-0000-4000-8000-000000000000",
     "COMPONENT": "worker-1",
     "ENVIRONMENT": "local",
@@ -106,12 +136,17 @@ SAMPLES = {
     "PREFIX": "masters/",
     "PROFILE": "local",
     "R": "api",
+    "RECORD": "docs/proof.json",
     "REGION": "us-east-1",
     "RELEASE": "0123456789ab",
+    "S": "infra",
     "SEED": "1",
     "T": "jobs",
     "TYPE": "table",
     "URL": "https://s3.example.test",
+    "my/profile.toml": "examples/minimal/profile.toml",
+    "my/suites": "examples/minimal/suites",
+    "profiles/production-before.toml": "profiles/production.toml",
 }
 _PLACEHOLDER = re.compile(r"(?<![\w-])(" + "|".join(SAMPLES) + r")(?![\w-])")
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -138,7 +173,7 @@ class Command:
     def filled(self) -> str:
         """The text with a value for each placeholder, optional arguments taken, without the path of the environment."""
         text = _PLACEHOLDER.sub(lambda found: SAMPLES[found[1]], self.text)
-        return re.sub(r"\[(--[\w-]+)\]", r"\1", text)
+        return re.sub(r"\[(--[\w-]+(?: \S+)?|\S+)(?: \.\.\.)?\]", r"\1", text)
 
     @property
     def words(self) -> list[str]:
@@ -182,8 +217,8 @@ def kind_of(said: str) -> Kind:
 
 
 def bare(said: str) -> str:
-    """Take the path of the environment away."""
-    return said.removeprefix(".venv/bin/")
+    """Take variables and the path of the environment away."""
+    return re.sub(r"^(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?", "", said)
 
 
 def _block_lines(text: str) -> Iterator[tuple[int, str]]:

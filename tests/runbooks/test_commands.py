@@ -27,6 +27,7 @@ from seatrial.outcome import Level
 from seatrial.plugin import OWN_CONFIGURATION, Listing
 from seatrial.profile import find, load
 from seatrial.secrecy.references import Reference
+from system.platforms.local.addresses import DEFAULT_BASE_PORT, Addresses
 from tests.runbooks.commands import PAGES, Command, Kind, commands, of_kind
 
 SUITES = Path("suites")
@@ -55,7 +56,7 @@ def test_every_command_of_ours_is_understood_and_names_what_there_is(
             continue
         try:
             options = cli._parser().parse_args(command.words[1:])
-            profile = load(find(options.profile))
+            profile = load(find(getattr(options, "profile", None)))
         except (SystemExit, SeatrialError) as error:
             offenders.append(f"{command}: {error} {capsys.readouterr().err}")
             continue
@@ -147,13 +148,13 @@ def test_every_call_of_the_platform_is_in_the_protocol() -> None:
     offenders, asked = [], 0
     for command in of_kind(Kind.CURL):
         parser = argparse.ArgumentParser(exit_on_error=False)
-        for option in ("--unix-socket", "-X", "-d"):
+        for option in ("--unix-socket", "-X", "-d", "-H", "--cacert", "--resolve"):
             parser.add_argument(option)
         parser.add_argument("-s", action="store_true")
         parser.add_argument("url")
         curl = parser.parse_args(command.words[1:])
         if curl.unix_socket is None:
-            continue  # asked of a service, in tests/platform/test_runbooks.py
+            continue  # asked of a service: see its address below
         asked += 1
         path = "/" + curl.url.split("/", 3)[3]
         call = calls.get((path, curl.X or ("GET" if curl.d is None else "POST")))
@@ -167,8 +168,26 @@ def test_every_call_of_the_platform_is_in_the_protocol() -> None:
     assert (offenders, asked > 0) == ([], True)
 
 
+def test_every_address_of_the_local_platform_is_one_of_its_own() -> None:
+    addresses = Addresses(DEFAULT_BASE_PORT)
+    known = {str(each) for part in addresses.declared().values() for each in part}
+    known |= {addresses.origin(name).removeprefix("https://") for name in ("app", "api", "play", "s3")}
+    named = re.compile(r"(?:127\.77\.[\d.]+|[\w.]+\.localhost):\d+")
+    asked = [(str(each), place) for page in PAGES for each in commands(page) for place in named.findall(each.filled)]
+
+    assert asked
+    assert [each for each in asked if each[1] not in known] == []
+
+
+def test_locust_takes_every_option_that_we_have_people_type() -> None:
+    for command in of_kind(Kind.LOCUST):
+        words = [sys.executable, "-m", *command.words, "--list"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert (done.returncode, "Visitors" in done.stdout) == (0, True), f"{command}: {done.stderr}"
+
+
 def test_every_verb_of_make_is_there() -> None:
-    verbs = set(re.findall(r"^(\w+):", Path("Makefile").read_text(), re.MULTILINE))
+    verbs = set(re.findall(r"^([a-z-]+):", Path("Makefile").read_text(), re.MULTILINE))
 
     assert [str(each) for each in of_kind(Kind.MAKE) if not set(each.words[1:]) <= verbs] == []
 
@@ -208,9 +227,9 @@ def test_git_shows_what_it_is_asked_for() -> None:
 
 
 def test_every_file_that_a_command_names_is_there() -> None:
-    named = re.compile(r"(?:system|suites|seatrial|docs|tests)/[\w./-]+")
+    named = re.compile(r"(?:system|suites|seatrial|docs|tests|load)/[\w./-]+|profiles/[\w-]+\.toml")
     paths = [
-        (str(command), path) for page in PAGES for command in commands(page) for path in named.findall(command.text)
+        (str(command), path) for page in PAGES for command in commands(page) for path in named.findall(command.filled)
     ]
     assert paths
     assert [each for each in paths if not Path(each[1].rstrip(".")).exists()] == []
@@ -227,7 +246,7 @@ def test_what_a_program_reads_is_printed() -> None:
 
 
 def test_a_dry_run_of_the_drills_tells_them_all(capsys: pytest.CaptureFixture[str]) -> None:
-    told = [each for each in of_kind(Kind.SEATRIAL) if "--dry-run" in each.words]
+    told = [each for each in of_kind(Kind.SEATRIAL) if each.words[1] == "drill" and "--dry-run" in each.words]
 
     for command in told:
         options = cli._parser().parse_args(command.words[1:])
