@@ -1,6 +1,7 @@
 """What the pages show and do."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -140,16 +141,21 @@ def test_events_are_passed_on_and_end_with_the_apis(browser: Browser) -> None:
 
 
 def test_an_open_stream_of_events_does_not_hold_up_the_end_of_an_instance(browser: Browser, api: FakeApi) -> None:
+    opened = threading.Event()
+
     async def endless() -> AsyncIterator[bytes]:
         yield b"event: asset\n\n"
+        opened.set()
         await asyncio.Event().wait()
 
     api.answers["GET", f"{API}/events"] = lambda _request: StreamingResponse(endless(), media_type="text/event-stream")
     browser.sign_in()
     with ThreadPoolExecutor(1) as pool:
         answer = pool.submit(browser.get, f"{PAGE}/events", accept="text/event-stream")
-        draining.set()
         try:
+            assert opened.wait(10)
+            assert browser.get("/").status_code == 200  # on the same event loop: by now the relay waits for the next event
+            draining.set()
             assert answer.result(10).status_code == 200
         finally:
             draining.clear()

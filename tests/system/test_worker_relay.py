@@ -43,11 +43,16 @@ def server() -> Iterator[Path]:
 
 
 class Known(Relay):
-    """A relay to whom Postgres names these jobs."""
+    """A relay to whom Postgres names these jobs, and that keeps which it has asked for."""
 
     jobs: frozenset[UUID] = frozenset()
 
+    def __init__(self, client: "redis.asyncio.Redis") -> None:
+        super().__init__(cast("Pool", None), client, grace_s=1)
+        self.asked: list[set[UUID]] = []
+
     async def _there(self, job_ids: set[UUID]) -> set[UUID]:
+        self.asked.append(job_ids)
         return job_ids & self.jobs
 
 
@@ -61,7 +66,7 @@ def connected(server: Path, work: Callable[["redis.asyncio.Redis", Known], Await
         ):
             while not await _answers(client):  # noqa: ASYNC110 - the server tells nobody when it is up
                 await asyncio.sleep(0.01)
-            await work(client, Known(cast("Pool", None), client, grace_s=1))
+            await work(client, Known(client))
 
     asyncio.run(main())
 
@@ -102,7 +107,7 @@ def test_a_letter_stays_until_its_job_is_gone_and_one_that_names_none_for_good(s
 
 def test_where_there_are_no_letters_nothing_is_asked(server: Path) -> None:
     async def work(_client: "redis.asyncio.Redis", relay: Known) -> None:
-        assert await relay.drop_letters() == 0
+        assert (await relay.drop_letters(), relay.asked) == (0, [])
 
     connected(server, work)
 
