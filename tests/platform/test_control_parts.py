@@ -6,6 +6,7 @@ import httpx2
 import psycopg
 import pytest
 
+from tests.lacking import lacking
 from tests.platform.bench import Running, connect, fits
 from tests.waiting import wait_for
 
@@ -14,7 +15,7 @@ def test_a_disk_is_filled_under_the_feet_of_its_service_and_freed(running: Runni
     if "disk" not in running.get("status")["calls"]:
         refused = running.ask("GET", "disk")
         assert refused.status_code == 404
-        pytest.skip(f"no place can be filled here: {refused.json()['error']}")
+        lacking("mounts", refused.json()["error"])
     before = fits("disks_answer", running.get("disk"))["places"]
     assert [each["part"] for each in before] == ["edge-1", "edge-2", "worker-1"]
     ready = f"http://{running.layout.addresses.endpoint('worker-1')}/readyz"

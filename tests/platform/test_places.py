@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pytest
+from tests.lacking import lacking
 
 SCENARIO = """
 import errno, json, sys
@@ -65,5 +65,5 @@ def run(state: Path) -> dict[str, Any]:
     assert said["directory"]
     if said["refusal"]:
         assert said["refusal"] in {"Operation not permitted", "Permission denied"}
-        pytest.skip(f"no place can be mounted here: {said['refusal']}")
+        lacking("mounts", said["refusal"])
     return said

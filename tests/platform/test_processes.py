@@ -23,6 +23,7 @@ from system.platforms.local.layout import PROJECT, Layout
 from system.platforms.local.listeners import Listener, listeners
 from system.platforms.local.part import Part
 from system.platforms.local.programs import Programs
+from tests.lacking import lacking
 
 ENVIRONMENT = {"PATH": "/usr/bin:/bin"}
 NOTHING: dict[str, Any] = {each.name: Path("/nonexistent") for each in fields(Programs)}
@@ -79,8 +80,8 @@ def test_a_listener_keeps_others_from_its_port_at_its_address(
 def test_an_ipv6_listener_is_decoded() -> None:
     try:
         server = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError:
-        pytest.skip("this machine has no IPv6")
+    except OSError as error:
+        lacking("ipv6", str(error))
     with server:
         assert ("::1", server.getsockname()[1]) in [(each.address, each.port) for each in listeners()]
 
