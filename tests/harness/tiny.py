@@ -59,18 +59,15 @@ class Tiny(Bench):
 
     def start(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start a command of the harness and go on."""
-        return subprocess.Popen(
-            [sys.executable, "-m", "seatrial", *arguments, "--profile", "here.toml"],
-            cwd=self.folder,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            env={**os.environ, "PYTHONPATH": str(Path.cwd())},
-        )
+        return self._begin("seatrial", *arguments, "--profile", "here.toml")
 
     def start_pytest(self, *arguments: str) -> "subprocess.Popen[bytes]":
         """Start raw pytest on the suites and go on."""
+        return self._begin("pytest", *self.raw(), *arguments)
+
+    def _begin(self, *arguments: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
-            [sys.executable, "-m", "pytest", *self.raw(), *arguments],
+            [sys.executable, "-m", *arguments],
             cwd=self.folder,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
