@@ -91,9 +91,7 @@ def test_every_verb_is_there() -> None:
 
 
 def test_what_sets_up_does_so_on_the_system_that_the_lock_is_of() -> None:
-    jobs = {
-        (file.name, name): job for file in FILES for name, job in yaml.safe_load(file.read_text())["jobs"].items()
-    }
+    jobs = {(file.name, name): job for file in FILES for name, job in yaml.safe_load(file.read_text())["jobs"].items()}
     here = {place: job for place, job in jobs.items() if job["runs-on"] == "ubuntu-24.04"}
     setting_up = {
         place

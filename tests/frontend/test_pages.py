@@ -154,7 +154,8 @@ def test_an_open_stream_of_events_does_not_hold_up_the_end_of_an_instance(browse
         answer = pool.submit(browser.get, f"{PAGE}/events", accept="text/event-stream")
         try:
             assert opened.wait(10)
-            assert browser.get("/").status_code == 200  # on the same event loop: by now the relay waits for the next event
+            # On the same event loop: once it is answered, the relay waits for the next event.
+            assert browser.get("/").status_code == 200
             draining.set()
             assert answer.result(10).status_code == 200
         finally:
