@@ -14,7 +14,7 @@ from psycopg import AsyncConnection
 from psycopg.rows import DictRow
 
 from system.api.limits import RateLimits
-from system.api.optional_redis import OptionalRedis
+from system.api.optional_redis import AT_ONCE, OptionalRedis
 from system.api.settings import ApiSettings
 from system.api.storage import read_sha256, stated_sha256
 from system.common import metrics
@@ -100,8 +100,9 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
         settings.database, name=name, max_size=settings.database_pool_size - 1, wait_s=CONNECTION_WAIT_S
     )
     probe_pool = postgres_pool(settings.database, name=f"{name} probe", max_size=1, wait_s=1.0)
-    redis = open_redis(settings.redis)
-    optional_redis = OptionalRedis(redis)
+    redis, probe_redis = open_redis(settings.redis), open_redis(settings.redis, max_connections=2)
+    optional = open_redis(settings.redis, max_connections=2 * AT_ONCE)  # those of questions broken off come back late
+    optional_redis = OptionalRedis(optional)
     store = ObjectStore(settings.storage)
     bulk = ObjectStore(settings.storage, threads=4, read_timeout_s=30.0, attempts=1, limit_s=90.0)
 
@@ -112,7 +113,7 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
                 raise ConnectionError("the server is a standby")
 
     async def ping() -> None:
-        await redis.ping()
+        await probe_redis.ping()
 
     limits = RateLimits(
         optional_redis,
@@ -131,14 +132,18 @@ async def open_services(settings: ApiSettings) -> AsyncIterator[Services]:
             asyncio.create_task(follow(passwords, partial(replace_connections, each, passwords)))
             for each in (pool, probe_pool)
         ),
-        asyncio.create_task(follow(settings.redis.passwords, lambda: drop_connections(redis))),
+        *(
+            asyncio.create_task(follow(settings.redis.passwords, partial(drop_connections, each)))
+            for each in (redis, probe_redis, optional)
+        ),
     ]
     try:
         yield Services(settings, pool, redis, optional_redis, store, bulk, readiness, limits)
     finally:
         for task in beside:
             task.cancel()
-        await asyncio.gather(pool.close(2.0), probe_pool.close(2.0), redis.aclose(), return_exceptions=True)
+        closing = (each.aclose() for each in (redis, probe_redis, optional))
+        await asyncio.gather(pool.close(2.0), probe_pool.close(2.0), *closing, return_exceptions=True)
         store.close()
         bulk.close()
 
