@@ -32,7 +32,7 @@ class Consumer:
 
     def __init__(self, jobs: Jobs, stream: JobStream, attempts: Attempts) -> None:
         self._jobs, self._stream, self._attempts = jobs, stream, attempts
-        self._next_claim_s = 0.0
+        self._next_claim_s, self._claimed = 0.0, False
 
     async def run(self, encoder: Encoder) -> None:
         """Work until told to stop, then leave the group."""
@@ -56,11 +56,20 @@ class Consumer:
             await self._stream.leave()
 
     async def _next(self) -> Entry | None:
-        """Prefer what a dead worker left, looked for every quarter of a lease; else wait for something new."""
+        """Prefer what a dead worker left, looked for every quarter of a lease; else wait for something new.
+
+        In turns with what is new: an entry that is handed back each time would be the first for ever.
+        """
         trace_id.set("")
+        if self._claimed:
+            self._claimed = False
+            new = await self._stream.read_new(0.0)
+            if new is not None:
+                return new
         if time.monotonic() >= self._next_claim_s:
             entry = await self._stream.claim_stale()
             if entry is not None:
+                self._claimed = True
                 return entry
             self._next_claim_s = time.monotonic() + self._jobs.lease_s / 4
         wait_s = min(READ_WAIT_S, max(0.0, self._next_claim_s - time.monotonic()))

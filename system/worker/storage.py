@@ -5,13 +5,16 @@ import base64
 import hashlib
 import io
 import threading
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
+from system.common.logging import get_logger
 from system.common.s3 import ObjectStore, StoreUnavailableError
+from system.worker.backoff import Backoff
 from system.worker.errors import BadInputError, OutageError, PipelineError
 from system.worker.jobs import Job
 
@@ -24,6 +27,9 @@ T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
 GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
 OUTAGE_STATUSES = frozenset({401, 403, 429})
+SETTLES_S = 30.0  # a store that is back may answer before it has every object again
+
+log = get_logger("storage")
 
 
 class _Stoppable(io.BufferedReader):
@@ -46,7 +52,25 @@ class JobStorage:
         self._store, self._max_bytes = store, max_bytes
 
     async def fetch_original(self, job: Job, path: Path) -> None:
-        """Write the master, before there is one the upload, to `path`; raise BadInputError when it is not what was announced."""
+        """Write the master, before there is one the upload, to `path`; raise BadInputError when it is not what was announced.
+
+        What a store that answers does not give, and goes on not to give, is one original and no outage: PipelineError.
+        """
+        backoff, until_s = Backoff(), time.monotonic() + SETTLES_S
+        while True:
+            try:
+                await self._fetch(job, path)
+            except OutageError as error:
+                if not await self._store_answers():
+                    raise
+                if time.monotonic() >= until_s:
+                    raise PipelineError(str(error)) from error
+                log.warning("original not had yet", extra={"job_id": job.id, "reason": str(error)})
+                await asyncio.sleep(backoff.next_s())
+            else:
+                return
+
+    async def _fetch(self, job: Job, path: Path) -> None:
         stop = threading.Event()
 
         def download(s3: "S3Client") -> None:
@@ -57,7 +81,7 @@ class JobStorage:
                     raise BadInputError(
                         f"the file has {answer['ContentLength']} bytes; at most {self._max_bytes} are accepted"
                     )
-                with path.open("xb") as file:
+                with path.open("wb") as file:
                     for chunk in body.iter_chunks(CHUNK_BYTES):
                         if stop.is_set():
                             return
@@ -115,6 +139,15 @@ class JobStorage:
         if job.master_key is not None:
             return {"Bucket": job.master_bucket, "Key": job.master_key, "VersionId": job.master_version_id}
         return {"Bucket": self._store.settings.staging, "Key": f"uploads/{job.asset_id}"}
+
+    async def _store_answers(self) -> bool:
+        from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - see ObjectStore: slow to import
+
+        try:
+            await self._store.probe(self._store.settings.staging)
+        except (BotoCoreError, ClientError):
+            return False
+        return True
 
     async def _call(self, call: "Callable[[S3Client], T]") -> T:
         from botocore.exceptions import ClientError  # noqa: PLC0415 - see ObjectStore: slow to import

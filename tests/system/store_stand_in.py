@@ -33,6 +33,7 @@ class StandIn:
     Attributes:
         body: the object under every key to which nothing was sent.
         code: S3's name of an error, sent instead of an object.
+        alive: buckets are there, whatever is answered of objects.
         announced: the size that is said, None for the true one.
         endless: an object comes again and again, for as long as it is read.
         objects: what was sent, by path and query: `/bucket/key`.
@@ -46,6 +47,7 @@ class StandIn:
     status: int = 200
     code: str = ""
     headers: dict[str, str] = field(default_factory=dict)
+    alive: bool = False
     announced: int | None = None
     endless: bool = False
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -93,7 +95,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self._note()
-        self._begin(self._object())
+        if self.stand_in.alive and self.path.count("/") == 1:
+            self.send_response(200)
+            self.end_headers()
+        else:
+            self._begin(self._object())
 
     def do_GET(self) -> None:
         self._note()

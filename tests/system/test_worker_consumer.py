@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, cast
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -134,6 +135,27 @@ def test_the_last_failed_attempt_is_buried(draining: asyncio.Event) -> None:
 
 def test_an_outage_is_not_the_jobs_fault(draining: asyncio.Event) -> None:
     assert consume(draining, JOB, OutageError("S3: refused")) == ["release: S3: refused, forgiven", "hand back"]
+
+
+def test_a_message_that_is_handed_back_each_time_holds_no_other_one_up(draining: asyncio.Event) -> None:
+    class HandedBack(Recorder):
+        async def claim_stale(self) -> Entry | None:
+            return self._handed_back
+
+        _handed_back = Entry("0-1", {**ENTRY.fields, "job_id": str(uuid4())})
+
+        async def claim(self, job_id: object) -> Claim:
+            return replace(JOB, id=cast("UUID", job_id))
+
+        async def run(self, job: Job, _entry: Entry, _encoder: Encoder) -> None:
+            if job.id != JOB.id:
+                raise OutageError("S3: refused")
+
+    async def attempt() -> None:
+        return
+
+    log = run(HandedBack(draining, JOB, attempt))
+    assert log[:3] == ["release: S3: refused, forgiven", "hand back", "end"]
 
 
 def test_a_full_disk_is_not_the_jobs_fault_and_whoever_has_room_takes_it_after_a_lease(draining: asyncio.Event) -> None:

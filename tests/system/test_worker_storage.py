@@ -1,5 +1,6 @@
 """An original is what was announced or is not touched; a result goes up with the checksum by which it is judged."""
 
+import asyncio
 import base64
 import hashlib
 from dataclasses import replace
@@ -9,9 +10,11 @@ from uuid import UUID
 import pytest
 
 from system.common.s3 import ObjectStore
+from system.worker import storage
 from system.worker.errors import BadInputError, OutageError, PipelineError
 from system.worker.jobs import Job
 from system.worker.storage import JobStorage
+from tests.waiting import wait_for
 
 from .store_stand_in import StandIn
 
@@ -48,20 +51,38 @@ def test_the_announced_original_is_written(job: Job, asked: str, tmp_path: Path)
         (StandIn(CLIP[:-1] + b"\0"), BadInputError, r"not the one that was announced \(its SHA-256 differs\)"),
         (StandIn(CLIP[:-1]), BadInputError, r"not the one that was announced \(its SHA-256 differs\)"),
         (StandIn(CLIP + b"\0"), BadInputError, f"has {MOST_BYTES + 1} bytes; at most {MOST_BYTES} are accepted"),
-        (StandIn(CLIP[:-1], announced=len(CLIP)), OutageError, "S3: "),
+        (StandIn(CLIP[:-1], announced=len(CLIP)), PipelineError, "S3: "),
         (StandIn(status=404, code="NoSuchKey"), BadInputError, "no longer in the store"),
         (StandIn(status=404, code="NoSuchVersion"), BadInputError, "no longer in the store"),
         (StandIn(status=404, code="NoSuchBucket"), PipelineError, "NoSuchBucket"),
         (StandIn(status=403, code="AccessDenied"), OutageError, "AccessDenied"),
         (StandIn(status=503, code="SlowDown"), OutageError, "SlowDown"),
+        (StandIn(status=403, code="AccessDenied", alive=True), PipelineError, "AccessDenied"),
+        (StandIn(status=500, code="InternalError", alive=True), PipelineError, "InternalError"),
     ],
-    ids=["other", "short", "long", "cut", "no key", "no version", "no bucket", "403", "503"],
+    ids=["other", "short", "long", "cut", "no key", "no version", "no bucket", "403", "503", "one 403", "one 500"],
 )
 def test_any_other_answer_is_refused_for_its_reason(
-    stand_in: StandIn, error: type[Exception], words: str, tmp_path: Path
+    stand_in: StandIn, error: type[Exception], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(storage, "SETTLES_S", 0.0)
     with pytest.raises(error, match=words):
         fetch(stand_in, UPLOADED, tmp_path / "source")
+
+
+def test_an_original_that_a_store_has_again_a_moment_later_costs_no_attempt(tmp_path: Path) -> None:
+    stand_in = StandIn(CLIP, status=500, code="InternalError", alive=True)
+
+    async def scenario(store: ObjectStore) -> None:
+        fetching = asyncio.create_task(
+            JobStorage(store, max_bytes=MOST_BYTES).fetch_original(UPLOADED, tmp_path / "source")
+        )
+        await asyncio.to_thread(wait_for, lambda: "HEAD /staging" in {asked.line for asked in stand_in.asked})
+        stand_in.status, stand_in.code = 200, ""
+        await fetching
+
+    stand_in.run(scenario)
+    assert (tmp_path / "source").read_bytes() == CLIP
 
 
 def test_a_result_goes_up_with_its_checksum_for_the_store_and_for_its_readers(tmp_path: Path) -> None:
