@@ -35,12 +35,13 @@ def _authorities() -> ssl.SSLContext:
 
 
 class Instance:
-    """One instance of the api and when it may be asked first again."""
+    """One instance of the api and when it may be asked first again; streams of events take no connection from the pages."""
 
     def __init__(self, url: str) -> None:
         self.url, self.avoid_until_s = url, 0.0
-        self.http = httpx2.AsyncClient(
-            base_url=url, timeout=TIMEOUT, limits=LIMITS, trust_env=False, verify=_authorities()
+        self.http, self.streams = (
+            httpx2.AsyncClient(base_url=url, timeout=timeout, limits=LIMITS, trust_env=False, verify=_authorities())
+            for timeout in (TIMEOUT, EVENTS_TIMEOUT)
         )
 
 
@@ -55,6 +56,7 @@ class Api:
         """Close every connection."""
         for instance in self._instances:
             await instance.http.aclose()
+            await instance.streams.aclose()
 
     async def call(
         self,
@@ -107,10 +109,12 @@ class Api:
             try:
                 with _asking("GET", instance) as span:
                     headers = {**sent, **_trace()}
-                    request = instance.http.build_request("GET", path, headers=headers, timeout=EVENTS_TIMEOUT)
-                    response = await instance.http.send(request, stream=True)
+                    request = instance.streams.build_request("GET", path, headers=headers)
+                    response = await instance.streams.send(request, stream=True)
                     span.set_attribute("http.response.status_code", response.status_code)
                     return response
+            except httpx2.PoolTimeout:
+                log.warning("no room for another stream", extra={"dependency": instance.url})
             except httpx2.TransportError as error:
                 self._lost(instance, error)
         raise ApiUnavailable

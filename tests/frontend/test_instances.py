@@ -1,13 +1,15 @@
 """The api's instances: shared evenly, and lost one at a time."""
 
+import asyncio
 import re
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import httpx2
 import pytest
+from starlette.responses import StreamingResponse
 
 import system.frontend.api
 from system.common.config import ConfigError
@@ -150,6 +152,30 @@ def test_what_takes_long_goes_past_an_instance_that_is_not_there(running: Runnin
         browser = Browser(url)
         browser.cookies = {"__Host-access": "access-1"}
         assert {browser.post(f"/assets/{ASSET_ID}/complete").status_code for _ in range(2)} == {202}
+
+
+def test_streams_of_events_take_nothing_from_the_pages(
+    running: Running, api: FakeApi, api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system.frontend.api, "LIMITS", httpx2.Limits(max_connections=2))
+    for timeout in ("TIMEOUT", "EVENTS_TIMEOUT"):
+        monkeypatch.setattr(system.frontend.api, timeout, httpx2.Timeout(5.0, pool=0.2))
+    path = f"/assets/{ASSET_ID}/events"
+
+    async def unending() -> AsyncIterator[bytes]:
+        yield b": begun\n\n"
+        await asyncio.Event().wait()
+
+    api.answers["GET", f"/v1{path}"] = lambda _request: StreamingResponse(unending())
+    with running(make_app(read_settings(environment(api_url)))) as url, ExitStack() as held:
+        browser = Browser(url).sign_in()
+        cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        viewer = held.enter_context(httpx2.Client(base_url=url, headers={"Cookie": cookies}, trust_env=False))
+        streams = [held.enter_context(viewer.stream("GET", path)).iter_raw() for _ in range(2)]
+        assert [next(stream) for stream in streams] == [b": begun\n\n"] * 2
+        full = viewer.get(path)
+        assert (full.status_code, full.headers["retry-after"]) == (503, "2")
+        assert (browser.get("/").status_code, browser.get("/readyz").status_code) == (200, 200)
 
 
 def test_readiness_follows_the_api_and_liveness_does_not(running: Running, closed: str, api_url: str) -> None:
