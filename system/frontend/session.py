@@ -55,13 +55,13 @@ class Refresher:
         self._api = api
         self._exchanges: dict[str, tuple[float, asyncio.Task[Tokens | None]]] = {}
 
-    async def exchange(self, refresh_token: str) -> Tokens | None:
-        """Return the new tokens, None when the token is not valid; raises ApiUnavailable."""
+    async def exchange(self, refresh_token: str, client: str) -> Tokens | None:
+        """Return the new tokens, None when the token is not valid; raises ApiUnavailable, also where the api wants to be asked later."""
         now_s = time.monotonic()
         self._exchanges = {key: entry for key, entry in self._exchanges.items() if entry[0] > now_s - REMEMBERED_S}
         if refresh_token not in self._exchanges:
             # A task of its own: the exchange must end even when the request that began it is gone.
-            self._exchanges[refresh_token] = (now_s, asyncio.create_task(self._ask(refresh_token)))
+            self._exchanges[refresh_token] = (now_s, asyncio.create_task(self._ask(refresh_token, client)))
         entry = self._exchanges[refresh_token]
         try:
             return await asyncio.shield(entry[1])
@@ -70,12 +70,12 @@ class Refresher:
                 del self._exchanges[refresh_token]
             raise
 
-    async def _ask(self, refresh_token: str) -> Tokens | None:
+    async def _ask(self, refresh_token: str, client: str) -> Tokens | None:
         body = {"refresh_token": refresh_token}
-        answer = await self._api.call("POST", "/v1/sessions/refresh", json=body, repeatable=False)
+        answer = await self._api.call("POST", "/v1/sessions/refresh", json=body, client=client, repeatable=False)
         if answer.status_code == 200:
             return Tokens.of(answer)
-        if answer.status_code >= 500:
+        if answer.status_code not in {401, 422}:
             raise ApiUnavailable
         return None
 
@@ -148,7 +148,7 @@ class Session:
         return answer
 
     async def _renew(self) -> None:
-        tokens = await self._refresher.exchange(self._refresh) if self._refresh else None
+        tokens = await self._refresher.exchange(self._refresh, self.client) if self._refresh else None
         if tokens is None:
             raise SignedOut
         self._adopt(tokens)

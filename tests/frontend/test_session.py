@@ -123,6 +123,26 @@ def test_a_lost_session_ends_at_sign_in_without_cookies(browser: Browser, api: F
     assert browser.cookies == {}
 
 
+@pytest.mark.parametrize("status", [403, 408, 429, 502])
+def test_an_exchange_that_was_refused_for_now_ends_no_session(browser: Browser, api: FakeApi, status: int) -> None:
+    browser.sign_in()
+    api.valid.clear()
+    api.answers["POST", "/v1/sessions/refresh"] = lambda _request: problem(status, "Not now.")
+    page = browser.get("/")
+    assert (page.status_code, page.headers["retry-after"]) == (503, "2")
+    assert browser.cookies == {"__Host-access": "access-1", "__Host-refresh": "refresh-1"}
+    del api.answers["POST", "/v1/sessions/refresh"]
+    assert browser.get("/").status_code == 200
+
+
+def test_an_exchange_counts_for_the_browser_that_needs_it(browser: Browser, api: FakeApi) -> None:
+    browser.sign_in()
+    api.valid.clear()
+    browser.get("/", x_forwarded_for="203.0.113.9")
+    ((headers, _),) = api.calls("POST", "/v1/sessions/refresh")
+    assert headers["x-forwarded-for"] == "203.0.113.9"
+
+
 def test_scripts_are_told_401_instead_of_a_page(browser: Browser) -> None:
     answer = browser.fetch("/upload", {})
     assert (answer.status_code, answer.headers["content-type"]) == (401, "application/problem+json")
