@@ -109,11 +109,13 @@ class Pages:
 
     async def _sign_out(self, _request: Request, session: Session) -> Response:
         try:
-            await session.call("DELETE", "/v1/sessions/current")
+            status = (await session.call("DELETE", "/v1/sessions/current")).status_code
         except SignedOut:
-            pass  # it is what the reader wants
+            status = 204  # it is what the reader wants
         except ApiUnavailable:
-            log.warning("signed out in the browser only, the session lives until it expires")
+            status = 503
+        if status != 204:
+            log.warning("signed out in the browser only, the session lives until it expires", extra={"status": status})
         session.end()
         return RedirectResponse("/sign-in", 303)
 

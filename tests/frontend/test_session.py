@@ -4,7 +4,7 @@ import base64
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 
 from system.frontend.app import make_app
 from system.frontend.settings import read_settings
@@ -170,6 +170,17 @@ def test_signing_out_works_while_the_api_is_away(running: Running) -> None:
         browser.cookies = {"__Host-access": "a", "__Host-refresh": "b"}
         assert browser.post("/sign-out").headers["location"] == "/sign-in"
         assert browser.cookies == {}
+
+
+@pytest.mark.parametrize(("status", "told"), [(204, False), (401, False), (429, True), (500, True)])
+def test_a_session_that_the_api_did_not_end_is_told_in_the_log(
+    browser: Browser, api: FakeApi, status: int, told: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    browser.sign_in()
+    api.answers["DELETE", "/v1/sessions/current"] = lambda _request: Response(status_code=status)
+    assert browser.post("/sign-out").headers["location"] == "/sign-in"
+    assert browser.cookies == {}
+    assert ("signed out in the browser only" in caplog.text) == told
 
 
 def test_the_trace_goes_on_to_the_api(browser: Browser, api: FakeApi) -> None:
