@@ -21,7 +21,7 @@ from system.common.disk import require_room
 from system.common.logging import get_logger
 from system.common.s3 import StoreUnavailableError
 from system.edge import metrics
-from system.edge.errors import ObjectChangedError, ObjectMissingError
+from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectUnavailableError
 from system.edge.origin import ObjectHead
 
 __all__ = ["CachedObject", "DiskCache"]
@@ -45,7 +45,7 @@ class ObjectSource(Protocol):
         """Return what the store says of an object."""
 
     async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
-        """Write the object to a new file, whole and verified."""
+        """Write the object to a new file, whole and verified, and nothing more once this has ended."""
 
 
 @dataclass
@@ -71,6 +71,7 @@ class DiskCache:
         self._filling_bytes = 0
         self._flights: dict[str, asyncio.Task[CachedObject]] = {}
         self._store_down_until_s = self._unwritable_until_s = 0.0
+        self._faulty_until_s: dict[str, float] = {}
 
     def load(self) -> None:
         """Take over the files of an earlier run, oldest use first, and remove what was never finished.
@@ -145,8 +146,8 @@ class DiskCache:
             raise
         except StoreUnavailableError as error:
             now_s = time.monotonic()
-            if now_s >= self._store_down_until_s:
-                self._store_down_until_s = now_s + RETRY_S
+            if not self._is_spared(key):
+                self._spare(key, error)
                 log.warning("store unavailable", extra={"key": key, "reason": str(error), "cached": cached is not None})
             if self._objects.get(key) is None or cached is None:
                 metrics.cache_requests.labels("unavailable").inc()
@@ -155,13 +156,25 @@ class DiskCache:
             metrics.cache_requests.labels("stale").inc()
             return cached
 
+    def _is_spared(self, key: str) -> bool:
+        return time.monotonic() < max(self._store_down_until_s, self._faulty_until_s.get(key, 0.0))
+
+    def _spare(self, key: str, error: StoreUnavailableError) -> None:
+        """Ask for nothing for a while, or not for this object where that alone cannot be had: others are no worse for it."""
+        now_s = time.monotonic()
+        if isinstance(error, ObjectUnavailableError):
+            still = {each: until_s for each, until_s in self._faulty_until_s.items() if until_s > now_s}
+            self._faulty_until_s = {**still, key: now_s + RETRY_S}
+        else:
+            self._store_down_until_s = now_s + RETRY_S
+
     async def _ask(self, key: str, cached: CachedObject | None) -> CachedObject:
-        if time.monotonic() < self._store_down_until_s:
-            raise StoreUnavailableError("the store did not answer a moment ago")
+        if self._is_spared(key):
+            raise StoreUnavailableError("the store did not give it a moment ago")
         for _ in range(3):
             with contextlib.suppress(ObjectChangedError):
                 return await self._refresh(key, cached)
-        raise StoreUnavailableError(f"{key} keeps changing")
+        raise ObjectUnavailableError(f"{key} keeps changing")
 
     async def _refresh(self, key: str, cached: CachedObject | None) -> CachedObject:
         head = await self._head(key)

@@ -1,6 +1,8 @@
 """What can keep the edge from answering with an object."""
 
-__all__ = ["ObjectChangedError", "ObjectMissingError"]
+from system.common.s3 import StoreUnavailableError
+
+__all__ = ["ObjectChangedError", "ObjectMissingError", "ObjectUnavailableError"]
 
 
 class ObjectMissingError(Exception):
@@ -9,3 +11,7 @@ class ObjectMissingError(Exception):
 
 class ObjectChangedError(Exception):
     """The object was replaced between two requests to the store."""
+
+
+class ObjectUnavailableError(StoreUnavailableError):
+    """The store answers, and does not give this object, or not the one that it promised."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from system.common.s3 import ObjectStore, StoreUnavailableError
-from system.edge.errors import ObjectChangedError, ObjectMissingError
+from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectUnavailableError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -43,13 +44,16 @@ class Origin:
         return ObjectHead(answer["ContentLength"], answer["ETag"], answer["Metadata"].get("sha256", ""))
 
     async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
-        """Write the object to `path`; raise StoreUnavailableError when what arrived is not what `head` promised."""
+        """Write the object to `path`; raise ObjectUnavailableError when what arrived is not what `head` promised, or not in time."""
+        stop = threading.Event()
 
         def download(s3: "S3Client") -> None:
             answer = s3.get_object(Bucket=self._bucket, Key=key, IfMatch=head.etag)
             sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
             with closing(answer["Body"]) as body, path.open("xb") as file:
                 for chunk in body.iter_chunks(CHUNK_BYTES):
+                    if stop.is_set():
+                        return
                     file.write(chunk)
                     sha256.update(chunk)
                     md5.update(chunk)
@@ -61,7 +65,12 @@ class Origin:
             if not head.sha256 and _MD5_ETAG.fullmatch(head.etag) and head.etag != f'"{md5.hexdigest()}"':
                 raise StoreUnavailableError(f"{key}: its MD5 is not its entity tag")
 
-        await self._call(download)
+        try:
+            await self._call(download)
+        except StoreUnavailableError as error:  # of this object, since the store has just told of it
+            raise ObjectUnavailableError(str(error)) from error
+        finally:
+            stop.set()
 
     async def read(self, key: str, head: ObjectHead, start: int, stop: int) -> AsyncIterator[bytes | bytearray]:
         """Yield one range straight from the store, for an object that the cache cannot hold."""
@@ -86,4 +95,8 @@ class Origin:
                 raise ObjectMissingError(str(error)) from error
             if status == 412:
                 raise ObjectChangedError(str(error)) from error
-            raise StoreUnavailableError(str(error)) from error
+            raise ObjectUnavailableError(str(error)) from error
+        except StoreUnavailableError as error:
+            if isinstance(error.__cause__, ClientError):
+                raise ObjectUnavailableError(str(error)) from error
+            raise

@@ -11,7 +11,7 @@ from system.common.config import ConfigError
 from system.common.s3 import StoreUnavailableError
 from system.edge import cache as module
 from system.edge.cache import DiskCache
-from system.edge.errors import ObjectMissingError
+from system.edge.errors import ObjectMissingError, ObjectUnavailableError
 from system.edge.origin import ObjectHead
 
 from .edge_source import MemorySource
@@ -178,6 +178,30 @@ def test_a_store_that_is_down_is_not_asked_for_each_request(tmp_path: Path, cloc
         assert await content(cache, "a") == b"a" * 40
 
     play(tmp_path, scenario)
+
+
+def test_an_object_that_cannot_be_had_costs_no_other_one(tmp_path: Path, clock: Clock) -> None:
+    class Broken(MemorySource):
+        async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
+            await super().fetch(key, head, path)
+            if key == "a":
+                raise ObjectUnavailableError("its SHA-256 is not the recorded one")
+
+    async def scenario() -> None:
+        source = Broken()
+        source.objects = {"a": b"a" * 40, "b": b"b" * 40}
+        cache = DiskCache(tmp_path, 100, source)
+        for _ in range(3):
+            with pytest.raises(StoreUnavailableError):
+                await cache.get("a")
+        assert source.calls["fetch"] == 1
+        assert await content(cache, "b") == b"b" * 40
+        clock.now_s += 2.1
+        with pytest.raises(StoreUnavailableError):
+            await cache.get("a")
+        assert source.calls["fetch"] == 3
+
+    asyncio.run(scenario())
 
 
 def test_an_object_that_changes_while_it_is_fetched_is_fetched_again(tmp_path: Path, clock: Clock) -> None:

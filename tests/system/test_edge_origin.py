@@ -1,16 +1,18 @@
 """What the store sends is compared with what it promised before anybody sees it."""
 
+import asyncio
 import hashlib
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from system.common.config import StorageSettings
 from system.common.s3 import ObjectStore, StoreUnavailableError
-from system.edge.errors import ObjectChangedError, ObjectMissingError
+from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectUnavailableError
 from system.edge.origin import ObjectHead, Origin
 
-from .store_stand_in import StandIn
+from .store_stand_in import WITHIN_S, StandIn
 
 KEY = "previews/0f8fad5b-d9cb-469f-a165-70867728950e/preview.mp4"
 VIDEO = bytes(range(256)) * 2048
@@ -40,15 +42,15 @@ def test_what_was_promised_is_written_and_nothing_else_was_asked_for(head: Objec
 @pytest.mark.parametrize(
     ("head", "stand_in", "error", "words"),
     [
-        (RECORDED, StandIn(VIDEO[1:]), StoreUnavailableError, f"{len(VIDEO) - 1} of {len(VIDEO)} bytes arrived"),
-        (IN_PARTS, StandIn(VIDEO + b"\0"), StoreUnavailableError, f"{len(VIDEO) + 1} of {len(VIDEO)} bytes arrived"),
-        (RECORDED, StandIn(VIDEO[1:], announced=len(VIDEO)), StoreUnavailableError, "expected"),
-        (RECORDED, StandIn(OTHER), StoreUnavailableError, "its SHA-256 is not the recorded one"),
-        (UNRECORDED, StandIn(OTHER), StoreUnavailableError, "its MD5 is not its entity tag"),
+        (RECORDED, StandIn(VIDEO[1:]), ObjectUnavailableError, f"{len(VIDEO) - 1} of {len(VIDEO)} bytes arrived"),
+        (IN_PARTS, StandIn(VIDEO + b"\0"), ObjectUnavailableError, f"{len(VIDEO) + 1} of {len(VIDEO)} bytes arrived"),
+        (RECORDED, StandIn(VIDEO[1:], announced=len(VIDEO)), ObjectUnavailableError, "expected"),
+        (RECORDED, StandIn(OTHER), ObjectUnavailableError, "its SHA-256 is not the recorded one"),
+        (UNRECORDED, StandIn(OTHER), ObjectUnavailableError, "its MD5 is not its entity tag"),
         (RECORDED, StandIn(status=404, code="NoSuchKey"), ObjectMissingError, "NoSuchKey"),
         (RECORDED, StandIn(status=412, code="PreconditionFailed"), ObjectChangedError, "PreconditionFailed"),
-        (RECORDED, StandIn(status=403, code="AccessDenied"), StoreUnavailableError, "AccessDenied"),
-        (RECORDED, StandIn(status=503, code="SlowDown"), StoreUnavailableError, "SlowDown"),
+        (RECORDED, StandIn(status=403, code="AccessDenied"), ObjectUnavailableError, "AccessDenied"),
+        (RECORDED, StandIn(status=503, code="SlowDown"), ObjectUnavailableError, "SlowDown"),
     ],
     ids=["short", "long", "cut", "SHA-256", "MD5", "404", "412", "403", "503"],
 )
@@ -73,3 +75,41 @@ def test_a_head_of_nothing_says_so() -> None:
             await Origin(store, "previews").head(KEY)
 
     StandIn(status=404).run(scenario)
+
+
+@pytest.mark.parametrize("stand_in", [StandIn(status=403), StandIn(status=503)], ids=["403", "503"])
+def test_a_store_that_answers_is_there_whatever_it_says_of_an_object(stand_in: StandIn) -> None:
+    async def scenario(store: ObjectStore) -> None:
+        with pytest.raises(ObjectUnavailableError):
+            await Origin(store, "previews").head(KEY)
+
+    stand_in.run(scenario)
+
+
+def test_a_store_that_does_not_answer_is_no_fault_of_an_object() -> None:
+    with StandIn().serving() as settings:
+        pass
+
+    async def scenario() -> None:
+        store = ObjectStore(settings, attempts=1)
+        with pytest.raises(StoreUnavailableError) as gone:
+            await Origin(store, "previews").head(KEY)
+        assert not isinstance(gone.value, ObjectUnavailableError)
+        store.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_fill_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    stand_in = StandIn(bytes(1024 * 1024), announced=1 << 50, endless=True)
+
+    async def scenario(settings: StorageSettings) -> None:
+        store = ObjectStore(settings, threads=1, attempts=1, limit_s=0.5)
+        await store.run(lambda _s3: None, WITHIN_S)  # the client is built
+        with pytest.raises(ObjectUnavailableError, match="no answer within"):
+            await Origin(store, "previews").fetch(KEY, RECORDED, tmp_path / "object")
+        assert await store.run(lambda _s3: "the thread is free", WITHIN_S)
+        store.close()
+
+    with stand_in.serving() as settings:
+        asyncio.run(scenario(settings))
