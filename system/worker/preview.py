@@ -54,9 +54,10 @@ async def make_preview(
             on_progress(min(99, int(100 * position_s / source.duration_s)))
 
     encode = preview_arguments(encoder, source, limits, source_path=source_path, video=video)
+    timeout_s = 120 + 10 * source.duration_s if source.duration_s else limits.max_encode_s
     try:
         async with asyncio.timeout(limits.max_encode_s):
-            await _run(ffmpeg, encode, timeout_s=120 + 10 * source.duration_s, on_position=on_position)
+            await _run(ffmpeg, encode, timeout_s=timeout_s, on_position=on_position)
     except TimeoutError:  # however long it is: another attempt would hold a worker for as long
         raise BadInputError(f"the video cannot be converted within {limits.max_encode_s:.0f} s") from None
     width, height, duration_s = await asyncio.to_thread(_proven, source, video)

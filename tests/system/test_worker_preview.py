@@ -3,12 +3,15 @@
 import asyncio
 import struct
 from pathlib import Path
+from typing import Any
 
 import av
 import pytest
 
+from system.worker import preview as module
 from system.worker.encoder import X264
 from system.worker.errors import BadInputError
+from system.worker.ffmpeg import FFmpegExit, run_ffmpeg
 from system.worker.preview import Preview, make_preview
 from system.worker.source import Limits
 
@@ -138,3 +141,19 @@ def test_a_video_without_a_single_frame_is_refused(tmp_path: Path) -> None:
 def test_what_takes_too_long_is_the_videos_fault_so_that_it_is_not_tried_again(tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="cannot be converted within 0 s"):
         preview_of(clip(tmp_path / "a.mp4"), limits=Limits(max_encode_s=0.001))
+
+
+@pytest.mark.parametrize(("more", "longest_s"), [("", 130), ("-live 1", 3600)], ids=["stated", "not stated"])
+def test_a_video_that_states_no_duration_gets_the_time_of_the_longest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, more: str, longest_s: float
+) -> None:
+    given: list[float] = []
+
+    async def run_noting(*arguments: Any, timeout_s: float, **options: Any) -> FFmpegExit:
+        given.append(timeout_s)
+        return await run_ffmpeg(*arguments, timeout_s=timeout_s, **options)
+
+    monkeypatch.setattr(module, "run_ffmpeg", run_noting)
+    preview_of(clip(tmp_path / "a.mkv", more=more), limits=Limits(max_encode_s=3600))
+
+    assert given[0] == pytest.approx(longest_s, abs=1)
