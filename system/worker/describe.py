@@ -54,7 +54,8 @@ def _seconds(duration: int | None, unit: Fraction | None) -> float:
 def main() -> None:
     """Limit this process, then print the description of the file named on the command line."""
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_LIMIT_BYTES, MEMORY_LIMIT_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S))
+    # At the soft limit comes SIGXCPU, by which the file is known to be at fault; at the hard one SIGKILL, which says nothing.
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_LIMIT_S, CPU_LIMIT_S + 2))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     try:
         answer = describe(sys.argv[1])

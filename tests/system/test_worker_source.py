@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from system.worker import source as module
 from system.worker.errors import BadInputError
 from system.worker.source import Limits, Source, inspect_source
 
@@ -112,3 +113,17 @@ def test_a_file_cut_before_its_index_is_refused(tmp_path: Path) -> None:
     cut.write_bytes(whole[: len(whole) // 2])
 
     assert refusal(cut).startswith("the file is not a video that can be read")
+
+
+def test_a_file_that_takes_all_the_time_there_is_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program = (
+        "from itertools import count",
+        "from system.worker import describe",
+        "describe.CPU_LIMIT_S = 1",
+        "describe.describe = lambda path: all(count(1))",
+        "describe.main()",
+    )
+    (tmp_path / "describe.py").write_text("\n".join(program))
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "source.py"))
+
+    assert refusal(clip(tmp_path / "a.mp4")) == "the file breaks its reader (SIGXCPU)"
