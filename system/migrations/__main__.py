@@ -55,7 +55,7 @@ def main() -> int:
                 versions = runner.up(arguments.steps)
             elif arguments.action == "down":
                 versions = runner.down(1 if arguments.steps is None else arguments.steps)
-            pending = [migration.version for migration in runner.verify()]
+            pending = [migration.version for migration in runner.verify(or_ahead=arguments.action == "up")]
             applied = [row.version for row in runner.applied()]
     except (ConfigError, MigrationError, psycopg.Error) as error:
         # PostgreSQL adds lines of context; who reads only the last one must find the reason there too.

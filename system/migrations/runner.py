@@ -81,11 +81,22 @@ class Runner:
                 "select version, sha256, applied_at from schema_migrations order by version"
             ).fetchall()
 
-    def verify(self) -> list[Migration]:
-        """Compare the files with what was applied; give what is pending, or raise MigrationError."""
+    def ahead(self) -> list[str]:
+        """List what was applied and comes after the newest file: a newer release's."""
+        newest = max((migration.version for migration in self._migrations), default="")
+        return [row.version for row in self.applied() if row.version > newest]
+
+    def verify(self, *, or_ahead: bool = False) -> list[Migration]:
+        """Compare the files with what was applied; give what is pending, or raise MigrationError.
+
+        Args:
+            or_ahead: accept what a newer release has applied behind the newest file.
+        """
         files = {migration.version: migration for migration in self._migrations}
         applied = self.applied()
         for row in applied:
+            if or_ahead and row.version > max(files, default=""):
+                continue
             if row.version not in files:
                 raise MigrationError(f"{row.version} is applied, but its file is missing")
             if row.sha256 != files[row.version].sha256:
@@ -101,9 +112,12 @@ class Runner:
     def plan(self, steps: int | None = None) -> list[Migration]:
         """Give what `up` would apply, or raise what it would be refused for; changes nothing.
 
-        What takes away is kept back, with all that follows, where nobody knows which releases serve.
+        What takes away is kept back, with all that follows, where nobody knows which releases serve. A schema that is ahead is
+        left as it is: whoever goes back to a release starts it on that of the newer one.
         """
-        pending = self.verify()[:steps]
+        if ahead := self.ahead():
+            self._say(f"the schema is ahead: {', '.join(ahead)} came with a newer release")
+        pending = self.verify(or_ahead=True)[:steps]
         for number, migration in enumerate(pending):
             if migration.phase != "contract" or self._old == []:
                 continue

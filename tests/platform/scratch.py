@@ -47,9 +47,17 @@ class ScratchDatabase:
 
     def dsn(self, user: str) -> str:
         """Give the connection string of a role, with its password."""
-        password = Path(self.answer["password_file"]).with_name(f"postgres-{user}").read_text().strip()
         where = {name: self.answer[name] for name in ("host", "port", "dbname")}
-        return psycopg.conninfo.make_conninfo(**where, user=user, password=password, sslmode="require")
+        return psycopg.conninfo.make_conninfo(**where, user=user, password=self.password(user), sslmode="require")
+
+    def url(self, user: str) -> str:
+        """Give where a role connects as a program is told, without its password."""
+        host, port, name = (self.answer[each] for each in ("host", "port", "dbname"))
+        return f"postgresql://{user}@{host}:{port}/{name}?sslmode=require"
+
+    def password(self, user: str) -> str:
+        """Give the password of a role."""
+        return Path(self.answer["password_file"]).with_name(f"postgres-{user}").read_text().strip()
 
     @contextmanager
     def session(self) -> Iterator[Session]:

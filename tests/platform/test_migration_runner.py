@@ -1,12 +1,14 @@
 """The runner against a real server: retries, remains of indexes, batches, phases, and who else applies the same files."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
 import psycopg
 import pytest
 
-from system.migrations import Migration, MigrationError, Runner
+from system.migrations import Migration, MigrationError, Runner, load_migrations
 from system.migrations.files import parse_migration
 from tests.platform.bench import Running
 from tests.platform.scratch import ScratchDatabase, scratch
@@ -136,6 +138,52 @@ def test_a_plan_changes_nothing(database: ScratchDatabase) -> None:
         assert [migration.version for migration in runner.plan()] == [SECOND]
         assert [row.version for row in runner.applied()] == [FIRST]
     assert database.rows("select count(*) as things from things") == [{"things": 25}]
+
+
+def test_up_leaves_a_schema_alone_that_is_ahead_and_nothing_else_accepts_it(database: ScratchDatabase) -> None:
+    with database.runner([TABLE, MORE]) as newer:
+        newer.up()
+    lines: list[str] = []
+    with database.runner([TABLE], lines) as runner:
+        assert runner.up() == []
+        assert lines == [f"the schema is ahead: {SECOND} came with a newer release"]
+        for strict in (runner.verify, runner.down):
+            with pytest.raises(MigrationError, match=f"{SECOND} is applied, but its file is missing"):
+                strict()
+    assert [row["version"] for row in database.rows("select version from schema_migrations")] == [FIRST, SECOND]
+
+
+def test_up_refuses_a_version_without_a_file_between_its_own_and_a_file_behind_one_that_is_ahead(
+    database: ScratchDatabase,
+) -> None:
+    with database.runner([TABLE, MORE]) as newer:
+        newer.up()
+    with database.runner([TABLE, CONTRACT]) as runner, pytest.raises(MigrationError, match="its file is missing"):
+        runner.up()
+    late = revision("alter table things add column late bigint;", version="20260101000000")
+    database.rows("delete from schema_migrations where version = %s", [FIRST])
+    with database.runner([late]) as runner, pytest.raises(MigrationError, match=f"{FIRST} is older than {SECOND}"):
+        runner.up()
+
+
+@pytest.mark.parametrize(
+    ("action", "code", "said"), [("up", 0, "the schema is ahead: 29991231235959"), ("status", 1, "its file is missing")]
+)
+def test_the_command_that_comes_before_a_rollback_ends_well(
+    database: ScratchDatabase, action: str, code: int, said: str
+) -> None:
+    applied = [*((each.version, each.sha256) for each in load_migrations()), ("29991231235959", "0" * 64)]
+    database.rows("delete from schema_migrations")
+    for row in applied:
+        database.rows("insert into schema_migrations (version, sha256) values (%s, %s)", row)
+    done = subprocess.run(
+        [sys.executable, "-m", "system.migrations", action],
+        env={"DATABASE_URL": database.url("migrator"), "DATABASE_PASSWORD": database.password("migrator")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, said in done.stdout + done.stderr) == (code, True), done.stdout + done.stderr
 
 
 def test_of_two_runners_one_waits_and_finds_nothing_to_do(database: ScratchDatabase) -> None:
