@@ -264,9 +264,10 @@ class Calls:
 
     async def _deploy(self, arguments: Arguments) -> Answer:
         edits, services = arguments.edits("patch"), arguments.names("services")
-        settings, at_once = arguments.settings("settings"), arguments.flag("at_once")
+        settings = arguments.settings("settings")
+        at_once, migrate = arguments.flag("at_once"), arguments.flag("migrate")
         arguments.finish()
-        return await self._rollout.deploy(edits, services, settings, at_once=at_once)
+        return await self._rollout.deploy(edits, services, settings, at_once=at_once, migrate=migrate)
 
     async def _previous(self, arguments: Arguments) -> Answer:
         arguments.finish()

@@ -47,7 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="show the parts; exit code 0 when all are ready")
     status.set_defaults(command=_status)
     status.add_argument("--json", action="store_true", help="print the answer of the control protocol")
-    deploy = commands.add_parser("deploy", help="roll the source tree out; what does not become ready is rolled back")
+    deploy = commands.add_parser(
+        "deploy", help="migrate, roll the source tree out; what does not become ready is rolled back"
+    )
     deploy.set_defaults(command=_deploy)
     rollback = commands.add_parser("rollback", help="go back to a release, by default the one before this one")
     rollback.set_defaults(command=_rollback)

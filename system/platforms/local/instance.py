@@ -212,18 +212,30 @@ class Instance:
         return True
 
     async def run_release(
-        self, name: str, arguments: list[str], environment: dict[str, str], stdin: bytes = b""
+        self,
+        name: str,
+        arguments: list[str],
+        environment: dict[str, str],
+        stdin: bytes = b"",
+        release: str | None = None,
     ) -> str:
-        """Run Python with the current release to its end, and give what it printed; raises PartFailed."""
-        directory = self.releases.path(self.release)
+        """Run Python with a release, by default the current one, to its end, and give what it printed; raises PartFailed."""
+        directory = self.releases.path(release or self.release)
         base = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONPATH": str(directory)}
         command = Command([sys.executable, *arguments], {**base, **environment}, directory)
         return await self.children.run(name, command, self.layout.log(name), stdin=stdin)
 
     async def migrate(
-        self, server: Postgres | None = None, through: Endpoint | None = None, action: Sequence[str] = ("up",)
+        self,
+        server: Postgres | None = None,
+        through: Endpoint | None = None,
+        action: Sequence[str] = ("up",),
+        coming: str | None = None,
     ) -> str:
-        """Move the schema of the primary, or of a server, as `migrator`, directly or through a pooler; gives the runner's JSON line."""
+        """Move the schema of the primary, or of a server, as `migrator`, directly or through a pooler; gives the runner's JSON line.
+
+        The revisions are the current release's, or those of one that is `coming`, which contracts nothing.
+        """
         secrets = server.secrets if server else self.secrets
         door = through or (server.endpoint if server else None)
         environment = database_variables(door or self.cluster.endpoints, self.layout.root_certificate, "migrator")
@@ -234,8 +246,9 @@ class Instance:
         name = next(each for each in numbered if each not in self._migrating)
         self._migrating.add(name)
         try:
-            line = ["-m", "system.migrations", *action, "--json", "--old", *self._old_releases(server)]
-            output = await self.run_release(name, line, environment)
+            old = [] if coming else ["--old", *self._old_releases(server)]
+            line = ["-m", "system.migrations", *action, "--json", *old]
+            output = await self.run_release(name, line, environment, release=coming)
         finally:
             self._migrating.discard(name)
         return output.strip().splitlines()[-1]

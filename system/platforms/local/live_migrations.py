@@ -32,6 +32,16 @@ async def move(instance: Instance, to: str | None) -> dict[str, Any]:
         return {"applied": [], "reverted": moved["changed"], "head": moved["head"]}
 
 
+async def make_ready(instance: Instance, coming: str) -> None:
+    """Apply what a release brings that is about to be deployed, but for what contracts, behind a base backup.
+
+    Raises PartFailed where the backup or the runner fails.
+    """
+    if json.loads(await instance.migrate(action=["up", "--dry-run"], coming=coming))["pending"]:
+        await back_up(instance)
+        await instance.migrate(coming=coming)
+
+
 async def _run(instance: Instance, direction: str, steps: int) -> dict[str, Any]:
     result: dict[str, Any] = json.loads(await instance.migrate(action=[direction, "--steps", str(steps)]))
     return result

@@ -11,8 +11,8 @@ _WITHIN_S = 240.0
 
 
 def deploy(layout: Layout) -> int:
-    """Roll the source tree out as a release; one that does not become ready is rolled back, which is an error."""
-    return _in_force(_ask(layout, "POST", "deploy", {}))
+    """Migrate, and roll the source tree out as a release; one of which either fails is rolled back, which is an error."""
+    return _in_force(_ask(layout, "POST", "deploy", {"migrate": True}))
 
 
 def rollback(layout: Layout, release: str | None) -> int:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import Any
 
+from system.platforms.local import live_migrations
 from system.platforms.local.addresses import SLOTS
 from system.platforms.local.errors import BadRequest, PartFailed
 from system.platforms.local.history import Change, Outcome
@@ -38,7 +39,7 @@ class Rollout:
         self._instance = instance
 
     async def deploy(
-        self, edits: list[Edit], services: list[str], settings: Settings, *, at_once: bool
+        self, edits: list[Edit], services: list[str], settings: Settings, *, at_once: bool, migrate: bool
     ) -> dict[str, Any]:
         """Build a release from the source tree and move every instance to it.
 
@@ -49,11 +50,12 @@ class Rollout:
             services: those to try first, before the others are touched.
             settings: service -> variable -> value, in the place of the value so far; None removes it.
             at_once: with an outage.
+            migrate: bring the live schema up first; where that fails, no instance is moved.
         """
         _known([*services, *settings])
         async with self._instance.changing:
             release = await asyncio.to_thread(self._build, edits, settings)
-            return await self._change("deploy", release, services, at_once=at_once)
+            return await self._change("deploy", release, services, at_once=at_once, migrate=migrate)
 
     async def canary(self, edits: list[Edit], names: list[str]) -> dict[str, Any]:
         """Build a release and put it on these instances alone; `release` stays what it is until a deploy.
@@ -101,9 +103,13 @@ class Rollout:
         every = dict.fromkeys([*releases.edits(now), *self._instance.patched, *edits])
         return releases.build(list(every), _configured(releases.configuration(now), settings))
 
-    async def _change(self, by: str, release: str, first: list[str], *, at_once: bool) -> dict[str, Any]:
+    async def _change(
+        self, by: str, release: str, first: list[str], *, at_once: bool, migrate: bool = False
+    ) -> dict[str, Any]:
         previous, started, reason = self._instance.release, time.monotonic(), ""
         try:
+            if migrate:
+                await live_migrations.make_ready(self._instance, release)
             await self._move(release, first, at_once=at_once)
             self._instance.release = release
         except PartFailed as error:

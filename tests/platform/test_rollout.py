@@ -1,0 +1,149 @@
+"""A deploy by hand: the schema goes first, and nothing is moved where that fails. One PostgreSQL server is real, and no service."""
+
+import asyncio
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import psycopg
+import pytest
+
+from system.platforms.local import live_migrations, rollout
+from system.platforms.local.bootstrap_postgres import DATABASE, bootstrap
+from system.platforms.local.children import Children
+from system.platforms.local.errors import BadRequest
+from system.platforms.local.instance import Instance, Timings
+from system.platforms.local.keeper import Keeper, State
+from system.platforms.local.layout import Layout
+from system.platforms.local.parts.postgres import Postgres
+from system.platforms.local.places import Places
+from system.platforms.local.programs import Programs
+from system.platforms.local.releases import Edit
+from system.platforms.local.rollout import Rollout
+
+ADDED, CONTRACTING = "29991231235958", "29991231235959"
+LAST = "system/migrations/20261128070000_previews_made_again.sql"
+
+
+@dataclass
+class Standing:
+    """An instance of the API that runs nothing: it notes which revisions there are when it is told to end."""
+
+    revisions: Callable[[], list[str]]
+    release: str
+    name: str = "api-1"
+    service: str = "api"
+    state: State = State.READY
+    seen: list[str] = field(default_factory=list)
+
+    async def stop(self, _signal: int) -> None:
+        self.seen = self.revisions()
+
+    def start(self) -> None:
+        """Start nothing."""
+
+    async def wait_ready(self) -> None:
+        """Be ready."""
+
+
+@pytest.fixture
+def backups(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """How many revisions there were at each base backup; the store is left out, and so is what serves."""
+    made: list[str] = []
+
+    async def back_up(instance: Instance) -> None:
+        made.append(revisions(instance)[-1])
+
+    async def serving(*_: object) -> None:
+        return
+
+    monkeypatch.setattr(live_migrations, "back_up", back_up)
+    monkeypatch.setattr(rollout, "wait_serving", serving)
+    return made
+
+
+def revisions(instance: Instance) -> list[str]:
+    with psycopg.connect(instance.postgres.admin_dsn(DATABASE)) as connection:
+        return [row[0] for row in connection.execute("select version from schema_migrations order by version")]
+
+
+def migrated(layout: Layout, act: Callable[[Instance, Standing], Awaitable[None]]) -> None:
+    """Act on an instance of which nothing runs but a server at its newest revision."""
+
+    async def main() -> None:
+        layout.make()
+        programs, children, said = Programs.find(), Children(), list[str]()
+        places = Places(layout)
+        instance = Instance(
+            layout, programs, children, said.append, Timings(time.monotonic()), [], places, watched=False
+        )
+        server = Postgres(layout, programs, children, instance.secrets, durable=False)
+        keeper = Keeper(server, children, said.append)
+        standing = Standing(lambda: revisions(instance), instance.release)
+        instance.services = cast("Any", [standing])
+        instance.keepers["api-1"] = cast("Any", standing)
+        keeper.start()
+        try:
+            await keeper.wait_ready()
+            await bootstrap(server.admin_dsn("postgres"), server.admin_dsn(DATABASE), instance.secrets)
+            await instance.migrate()
+            await act(instance, standing)
+        finally:
+            await keeper.stop()
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
+
+    asyncio.run(main())
+
+
+def revision(version: str, phase: str, up: str) -> Edit:
+    text = f"-- phase: {phase}\n-- lock_timeout: 500ms\n\n-- migrate:up\n{up}\n\n-- migrate:down\nselect 1;\n"
+    return Edit(file=f"system/migrations/{version}_trial.sql", find="", replace=text)
+
+
+async def deploy(instance: Instance, *edits: Edit, migrate: bool = True) -> dict[str, Any]:
+    return await Rollout(instance).deploy(list(edits), [], {}, at_once=True, migrate=migrate)
+
+
+def test_a_release_finds_its_schema_which_was_backed_up_before_and_what_contracts_waits(
+    layout: Layout, backups: list[str]
+) -> None:
+    async def act(instance: Instance, standing: Standing) -> None:
+        before = revisions(instance)
+        await deploy(instance)
+        assert backups == []
+        added = revision(ADDED, "expand", "alter table accounts add column plan text;")
+        contracting = revision(CONTRACTING, "contract", "alter table accounts drop column plan;")
+        answer = await deploy(instance, added, contracting)
+        assert backups == [before[-1]]
+        assert standing.seen == revisions(instance) == [*before, ADDED]
+        assert standing.release == instance.release == answer["release"]
+
+    migrated(layout, act)
+
+
+def test_nothing_is_moved_where_the_schema_does_not_follow(layout: Layout, backups: list[str]) -> None:
+    edited = Edit(file=LAST, find="-- migrate:up", replace="-- Edited afterwards.\n-- migrate:up")
+
+    async def act(instance: Instance, standing: Standing) -> None:
+        before, first = revisions(instance), instance.release
+        failing = revision(ADDED, "expand", "alter table nobody add column plan text;")
+        for edit, words in ((edited, "was changed after it had been applied"), (failing, "nobody")):
+            with pytest.raises(BadRequest, match=f"was rolled back to {first}: migrations: exit code 1: .*{words}"):
+                await deploy(instance, edit)
+        assert (instance.release, standing.release, standing.seen) == (first, first, [])
+        assert revisions(instance) == before
+        change = instance.history.newest_first()[0]
+        assert (change["outcome"], change["previous"]) == ("rolled back", first)
+
+    migrated(layout, act)
+
+
+def test_a_deploy_that_is_not_told_to_leaves_the_schema_alone(layout: Layout, backups: list[str]) -> None:
+    async def act(instance: Instance, standing: Standing) -> None:
+        before = revisions(instance)
+        await deploy(instance, revision(ADDED, "expand", "alter table accounts add column plan text;"), migrate=False)
+        assert standing.seen == revisions(instance) == before
+
+    migrated(layout, act)
