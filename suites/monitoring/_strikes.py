@@ -30,14 +30,15 @@ HANGING_ALERTS: Mapping[str, str] = {
     "StorageDown": "s3",
     "PublicHostDown": "{s3}",
     "PoolerDown": "pgbouncer",
+    "ArchiveBehind": "postgres",
     "DependencyLost": "api-1",
     "ErrorBudgetBurn": TIER,
     "LatencyBudgetBurn": TIER,
     "ErrorBudgetSlowBurn": TIER,
     "LatencyBudgetSlowBurn": TIER,
 }
-# They look back for so long that the next round need not wait for their end.
-SLOW = frozenset({"ErrorBudgetSlowBurn", "LatencyBudgetSlowBurn"})
+# They look back for so long, or what failed is tried again so late, that the next round need not wait for their end.
+SLOW = frozenset({"ErrorBudgetSlowBurn", "LatencyBudgetSlowBurn", "ArchiveBehind"})
 
 
 def named(observe: Observe, alerts: Mapping[str, str]) -> dict[str, tuple[str, str]]:

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
 from seatrial import BLOCKER, MAJOR, Disrupt, Failure, Invalid, Observe, check, eventually, require
 from seatrial.cases import Cases
+from seatrial.errors import EnvironmentFault
 from seatrial.traffic import Traffic
 from suites.client import Session, poison_clip, signed_in, small_clip, uploaded_asset
 from suites.monitoring import _strikes as strikes
@@ -78,13 +79,14 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
     Why it matters: a rule is written for a day that has not come yet. One with a metric that was renamed since, a label
     that is not there, or a threshold that nothing reaches looks like all the others, and is silent on that day.
 
-    How it is measured: once no alert fires, in two rounds. First the object store and the pooler are frozen while the API
-    is asked eight times a second. After the undo, an instance of the edge, the Redis replica, the standby and the backups
-    are stopped, the other edge's disk is filled, Redis gets a certificate that ends in a day, a job is uploaded that no
-    attempt survives, and then the worker is left without an encoder and a job uploaded. Prometheus is asked four times a
-    second which alerts fire: each must fire, with the component in its labels, within its line of targets.alert_times after
-    the strike, and end within it after the undo. Every alert that Prometheus has loaded must be one that is struck here, and
-    evaluate without an error. Where the platform cannot fill a disk, all others are judged, and then the check is INVALID.
+    How it is measured: once no alert fires, in two rounds. First the object store and the pooler are frozen while the
+    API is asked eight times a second and a segment of the log ends. After the undo, an instance of the edge, the Redis
+    replica, the standby and the backups are stopped, the other edge's disk is filled, Redis gets a certificate that
+    ends in a day, a job is uploaded that no attempt survives, and then the worker is left without an encoder and a job
+    uploaded. Prometheus is asked four times a second which alerts fire: each must fire, with the component in its
+    labels, within its line of targets.alert_times after the strike, and end within it after the undo. Every alert that
+    Prometheus has loaded must be one that is struck here, and evaluate without an error. Where the platform cannot fill
+    a disk, all others are judged, and then the check is INVALID.
 
     Not covered: the way to people (MON-03), the silence of the monitoring itself (MON-04), and branches of a rule beside
     the one that is struck (unit tests of the rules).
@@ -172,6 +174,8 @@ def _hanging(
         disrupt.platform.pause(part)
     struck = dict.fromkeys(alerts, time.monotonic())
     with _asked(session):
+        with suppress(EnvironmentFault):  # that it cannot be archived is meant
+            disrupt.platform.archive()
         _until_fired(seen, alerts, budgets, struck)
     return struck
 

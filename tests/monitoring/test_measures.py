@@ -4,14 +4,18 @@ import asyncio
 import socket
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from system.platforms.local import exporter
+from system.platforms.local.bootstrap_postgres import DATABASE
 from system.platforms.local.ca import Authority
+from system.platforms.local.children import Children
 from system.platforms.local.layout import Layout
 from system.platforms.local.measures import Figure, Measures
 from system.platforms.local.secret_files import SecretFiles
 from tests.platform.bench import free_layout
+from tests.platform.lone import lone_server
 
 UP = {
     "instance_ready": {"api-1"},
@@ -74,6 +78,24 @@ def test_a_disk_has_a_figure_where_the_instance_has_one_of_its_own(
     }
     assert by_name["disk_free_bytes"].keys() == by_name["disk_free_limit_bytes"].keys() == {"state", "worker-1"}
     assert by_name["disk_free_limit_bytes"]["worker-1"] == (1 << 30) / 10
+
+
+def test_a_segment_that_cannot_be_archived_waits_and_nothing_waits_while_nobody_writes(empty: Layout) -> None:
+    async def main() -> tuple[float, float]:
+        archiving = {"archive_mode": "on", "archive_command": "false"}
+        async with lone_server(empty, Children(), archiving) as server:
+            measures = Measures(empty, [])
+            at_rest = oldest(await measures.all({}))
+            async with await psycopg.AsyncConnection.connect(server.admin_dsn(DATABASE)) as connection:
+                await connection.execute("select pg_logical_emit_message(true, 'heartbeat', '')")
+                await connection.execute("select pg_switch_wal()")
+            return at_rest, oldest(await measures.all({}))
+
+    def oldest(figures: list[Figure]) -> float:
+        return next(each.value for each in figures if each.name == "archive_oldest_seconds")
+
+    at_rest, behind = asyncio.run(main())
+    assert at_rest == 0.0 < behind
 
 
 def test_the_list_of_targets_stays_while_the_platform_does_not_answer(empty: Layout) -> None:

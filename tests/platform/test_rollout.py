@@ -1,7 +1,6 @@
 """A deploy by hand: the schema goes first, and nothing is moved where that fails. One PostgreSQL server is real, and no service."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -11,17 +10,17 @@ import psycopg
 import pytest
 
 from system.platforms.local import live_migrations, rollout
-from system.platforms.local.bootstrap_postgres import DATABASE, bootstrap
+from system.platforms.local.bootstrap_postgres import DATABASE
 from system.platforms.local.children import Children
 from system.platforms.local.errors import BadRequest
 from system.platforms.local.instance import Instance, Timings
-from system.platforms.local.keeper import Keeper, State
+from system.platforms.local.keeper import State
 from system.platforms.local.layout import Layout
-from system.platforms.local.parts.postgres import Postgres
 from system.platforms.local.places import Places
 from system.platforms.local.programs import Programs
 from system.platforms.local.releases import Edit
 from system.platforms.local.rollout import Rollout
+from tests.platform.lone import lone_server
 
 ADDED, CONTRACTING = "29991231235958", "29991231235959"
 LAST = "system/migrations/20261128070000_previews_made_again.sql"
@@ -79,20 +78,12 @@ def migrated(layout: Layout, act: Callable[[Instance, Standing], Awaitable[None]
         instance = Instance(
             layout, programs, children, said.append, Timings(time.monotonic()), [], places, watched=False
         )
-        server = Postgres(layout, programs, children, instance.secrets, durable=False)
-        keeper = Keeper(server, children, said.append)
         standing = Standing(lambda: revisions(instance), instance.release)
         instance.services = cast("Any", [standing])
         instance.keepers["api-1"] = cast("Any", standing)
-        keeper.start()
-        try:
-            await keeper.wait_ready()
-            await bootstrap(server.admin_dsn("postgres"), server.admin_dsn(DATABASE), instance.secrets)
+        async with lone_server(layout, children):
             await instance.migrate()
             await act(instance, standing)
-        finally:
-            await keeper.stop()
-            asyncio.get_running_loop().remove_signal_handler(signal.SIGCHLD)
 
     asyncio.run(main())
 

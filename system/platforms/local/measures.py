@@ -31,6 +31,7 @@ _STEP_S = 0.65  # three of them, one after the other, are less than a scrape wai
 _DAY_S = 86400.0
 # What is too old, too long or too near its end here.
 BACKUP_AGE_S = EVERY.total_seconds() + 3600.0
+ARCHIVE_AGE_S = 75.0  # PostgreSQL tries a segment that failed again after a minute
 QUEUE_AGE_S = 15.0
 RENEW_PUBLIC_S = 15.0  # the ingress renews at a third of 75 s
 RENEW_PRIVATE_S = 7 * _DAY_S
@@ -41,6 +42,8 @@ _SSL_REQUEST = b"\x00\x00\x00\x08\x04\xd2\x16\x2f"  # what a client of PostgreSQ
 _PATHS = {"s3": "/"}
 _MEMBER = """
 select pg_is_in_recovery() as standby,
+    (select greatest(0, coalesce(max(extract(epoch from now() - modification)), 0))
+        from pg_ls_archive_statusdir() where name like '%.ready') as unarchived_s,
     (select json_object_agg(application_name, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0))
         from pg_stat_replication where state = 'streaming') as streaming
 """
@@ -159,8 +162,10 @@ class Measures:
     async def _cluster(self) -> list[Figure]:
         rows = await asyncio.gather(*(self._member(name) for name in MEMBERS))
         found = [_up("postgres_up", name, up=row is not None) for name, row in zip(MEMBERS, rows, strict=True)]
-        primary = next((name for name, row in zip(MEMBERS, rows, strict=True) if row and not row["standby"]), None)
-        streaming = next((row["streaming"] for row in rows if row and not row["standby"]), None)
+        primary, row = next(
+            ((name, row) for name, row in zip(MEMBERS, rows, strict=True) if row and not row["standby"]), ("", {})
+        )
+        streaming = row.get("streaming")
         lags = streaming if isinstance(streaming, dict) else {}
         for name in MEMBERS:
             if name == primary:
@@ -172,7 +177,11 @@ class Measures:
             if streams:
                 said = "What was written and is not replayed there yet"
                 found.append(Figure("postgres_standby_lag_bytes", said, float(lags[name]), {"component": name}))
-        return found + (await self._queue(primary) if primary else [])
+        if not primary:
+            return found
+        said = "How long a finished segment of the log has waited to be archived at most"
+        archive = Figure("archive_oldest_seconds", said, float(str(row["unarchived_s"])), {"component": primary})
+        return [*found, archive, *await self._queue(primary)]
 
     async def _queue(self, primary: str) -> list[Figure]:
         row = await self._rows(primary, _QUEUE)
@@ -228,6 +237,7 @@ async def _ready(place: Endpoint) -> bool:
 def _limits() -> list[Figure]:
     return [
         Figure("backup_age_limit_seconds", "Older than this is no backup to rely on", BACKUP_AGE_S),
+        Figure("archive_age_limit_seconds", "Longer than this no segment of the log should wait", ARCHIVE_AGE_S),
         Figure("queue_age_limit_seconds", "Longer than this no job should wait", QUEUE_AGE_S),
         Figure("expected_encoder", "What workers are meant to encode with", 1.0, {"encoder": ENCODER}),
     ]
