@@ -26,7 +26,8 @@ _ARCHIVED_S = 60.0
 _AGAIN_S = 60.0  # after a backup that failed
 _WITHIN_S = 900.0
 _NEWEST = Gauge("backup_newest_timestamp_seconds", "When the newest whole base backup ended")
-_FAILED = Counter("backup_failures", "Base backups, and clean-ups of them, that failed")
+_FAILED = Counter("backup_failures", "Base backups that failed")
+_LEFT = Counter("backup_clean_up_failures", "Clean-ups of old base backups that failed")
 
 
 def main(arguments: list[str]) -> None:
@@ -54,7 +55,6 @@ def main(arguments: list[str]) -> None:
         if _due(newest) and time.monotonic() >= again:
             try:
                 newest = _back_up(layout)
-                _NEWEST.set(newest.timestamp())
             except (subprocess.SubprocessError, BotoCoreError, ClientError, LookupError) as error:
                 _FAILED.inc()
                 again = time.monotonic() + _AGAIN_S
@@ -66,16 +66,26 @@ def _due(newest: dt.datetime) -> bool:
 
 
 def _back_up(layout: Layout) -> dt.datetime:
-    """Make a base backup and drop what the window no longer needs; give when the newest ended."""
+    """Make a base backup, publish when the newest ended, and drop what the window no longer needs; give that moment."""
     _run(layout, "backup")
     ends = _ends(layout)
     if not ends:
         raise LookupError("the store lists no whole backup after one was made")
-    if len(ends) > 1:
-        _run(layout, "backup-delete", "--minimum-redundancy=1", f"--retention-policy={WINDOW}")
     newest = max(ends)
+    _NEWEST.set(newest.timestamp())
     print(f"newest backup: {newest:%Y-%m-%dT%H:%M:%SZ}", flush=True)
+    if len(ends) > 1:
+        _clean_up(layout)
     return newest
+
+
+def _clean_up(layout: Layout) -> None:
+    """Drop what the window no longer needs; where that fails, the next backup's clean-up drops it, too."""
+    try:
+        _run(layout, "backup-delete", "--minimum-redundancy=1", f"--retention-policy={WINDOW}")
+    except subprocess.SubprocessError as error:
+        _LEFT.inc()
+        print(f"clean-up failed: {error}; old backups stay until after the next one", flush=True)
 
 
 def _ends(layout: Layout) -> list[dt.datetime]:
