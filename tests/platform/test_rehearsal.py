@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,10 @@ import pytest
 import yaml
 
 from system.platforms.compose.rehearsal import FILE, Rehearsal, health_command, in_order, run_command
+from system.platforms.local.ca import Authority
+from system.platforms.local.layout import Layout
+from system.platforms.local.programs import DEBIAN_TREE
+from tests.waiting import wait_for
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES = DOCUMENT["services"]
@@ -77,3 +83,43 @@ def test_a_health_check_is_run_as_compose_would() -> None:
     assert health_command(SERVICES["front"])[:2] == ["curl", "-fsS"]
     assert health_command(SERVICES["redis"])[:2] == ["sh", "-c"]
     assert health_command(SERVICES["migrate"]) == []
+
+
+@pytest.fixture
+def healthy(layout: Layout, tmp_path: Path) -> Iterator[Callable[[], bool]]:
+    """The file's Redis, run by Debian's with its command line and mounts, but on a free port; gives its health check."""
+    layout.make()
+    place, authority = layout.addresses.endpoint("redis"), Authority(layout.ca)
+    authority.ensure_root()
+    leaf = authority.ensure_leaf("redis", place)
+    given = tmp_path / "given"
+    secrets, configs = given / "secrets", given / "configs"
+    secrets.mkdir(parents=True)
+    configs.mkdir()
+    (configs / "ca.crt").write_bytes(authority.root_certificate.read_bytes())
+    (configs / "redis.crt").write_bytes(leaf.certificate.read_bytes())
+    (configs / "redis.conf").write_text(f"bind 127.0.0.1\ndir {given}\n")
+    (secrets / "redis.key").write_bytes(leaf.key.read_bytes())
+    (secrets / "redis.acl").write_text("user default off resetpass ~* &* +@all\n")
+    words = run_command(rehearsal(given), "redis", {}, "/run/netns/x")
+    mounts = [word.removesuffix(":ro").split(":") for word in words if word.endswith(":ro")]
+    debian = DEBIAN_TREE.resolve()
+    environment = {"PATH": f"{debian}/usr/bin:/usr/bin:/bin", "LD_LIBRARY_PATH": f"{debian}/usr/lib/x86_64-linux-gnu"}
+
+    def here(word: str) -> str:
+        for source, target in mounts:
+            word = word.replace(target, source)
+        return word.replace("6379", str(place.port)).replace("redis-cli", f"redis-cli -p {place.port}")
+
+    def ask() -> bool:
+        check = list(map(here, health_command(SERVICES["redis"])))
+        return not subprocess.run(check, env=environment, check=False, capture_output=True).returncode
+
+    command = list(map(here, words[words.index(SERVICES["redis"]["image"]) + 1 :]))
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as server:
+        yield ask
+        server.terminate()
+
+
+def test_redis_becomes_healthy_by_its_own_check(healthy: Callable[[], bool]) -> None:
+    wait_for(healthy, 10)
