@@ -18,6 +18,7 @@ from tests.waiting import wait_for
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES = DOCUMENT["services"]
+NGINX = FILE.parents[2] / "edge/front/nginx.conf"
 
 
 def rehearsal(tmp_path: Path, **images: str) -> Rehearsal:
@@ -68,7 +69,15 @@ def test_secrets_are_files_and_never_arguments(tmp_path: Path) -> None:
 def test_a_directory_in_memory_belongs_to_the_containers_user(tmp_path: Path) -> None:
     command = run_command(rehearsal(tmp_path), "front", {}, "/run/netns/x")
 
-    assert "/var/cache/nginx:size=384m,U,mode=0700" in command
+    assert "/var/cache/nginx:size=128m,U,mode=0700" in command
+
+
+def test_what_nginx_keeps_of_objects_is_on_a_disk_with_room_left_for_those_on_their_way(tmp_path: Path) -> None:
+    command = run_command(rehearsal(tmp_path), "front", {}, "/run/netns/x")
+    kept = re.findall(r"proxy_cache_path (\S+) .*keys_zone=bodies:.* min_free=1g ", NGINX.read_text())
+
+    assert kept == ["/var/cache/nginx/bodies"]
+    assert f"seatrial-front:{kept[0]}:U" in command
 
 
 def test_an_entry_point_is_split_as_podman_wants_it(tmp_path: Path) -> None:
