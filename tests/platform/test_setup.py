@@ -1,6 +1,7 @@
 """Setup: lock files, retries, and its habit of doing nothing when all is done."""
 
 import json
+import re
 import subprocess
 import threading
 from pathlib import Path
@@ -23,6 +24,13 @@ def test_a_lock_line_is_read() -> None:
 def test_a_malformed_lock_line_is_named(line: str) -> None:
     with pytest.raises(SetupError, match=r"debian.lock:2: expected"):
         setup_debian.read_lock(f"# note\n{line}\n")
+
+
+def test_without_apt_it_says_which_debian_the_lock_is_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    with pytest.raises(SetupError, match="run on Debian 12"):
+        setup_debian.unpack(tmp_path, setup_debian.LOCK)
+    assert set(re.findall(r"[~+]deb(\d+)u", setup_debian.LOCK.read_text())) == {"12"}
 
 
 @pytest.mark.parametrize(

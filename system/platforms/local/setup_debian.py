@@ -83,7 +83,7 @@ def unpack(tree: Path, lock: Path) -> None:
     for tool in ("apt-get", "apt-cache", "dpkg"):
         if not shutil.which(tool):
             raise SetupError(
-                f"{tool} is not on this machine: what {lock.name} names are Debian's packages, run on Debian or Ubuntu"
+                f"{tool} is not on this machine: what {lock.name} names are Debian 12's packages, run on Debian 12"
             )
     work = tree / "apt"
     shutil.rmtree(work, ignore_errors=True)
