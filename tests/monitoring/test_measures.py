@@ -10,12 +10,11 @@ import pytest
 from system.platforms.local import exporter
 from system.platforms.local.bootstrap_postgres import DATABASE
 from system.platforms.local.ca import Authority
-from system.platforms.local.children import Children
 from system.platforms.local.layout import Layout
 from system.platforms.local.measures import Figure, Measures
 from system.platforms.local.secret_files import SecretFiles
 from tests.platform.bench import free_layout
-from tests.platform.lone import lone_server
+from tests.platform.lone import idle_instance, lone_server
 
 UP = {
     "instance_ready": {"api-1"},
@@ -83,7 +82,7 @@ def test_a_disk_has_a_figure_where_the_instance_has_one_of_its_own(
 def test_a_segment_that_cannot_be_archived_waits_and_nothing_waits_while_nobody_writes(empty: Layout) -> None:
     async def main() -> tuple[float, float]:
         archiving = {"archive_mode": "on", "archive_command": "false"}
-        async with lone_server(empty, Children(), archiving) as server:
+        async with idle_instance(empty) as instance, lone_server(empty, instance.children, archiving) as server:
             measures = Measures(empty, [])
             at_rest = oldest(await measures.all({}))
             async with await psycopg.AsyncConnection.connect(server.admin_dsn(DATABASE)) as connection:

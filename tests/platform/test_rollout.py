@@ -1,7 +1,6 @@
 """A deploy by hand: the schema goes first, and nothing is moved where that fails. One PostgreSQL server is real, and no service."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -9,18 +8,15 @@ from typing import Any, cast
 import psycopg
 import pytest
 
-from system.platforms.local import live_migrations, rollout
+from system.platforms.local import live_migrations, releasing, rollout
 from system.platforms.local.bootstrap_postgres import DATABASE
-from system.platforms.local.children import Children
 from system.platforms.local.errors import BadRequest
-from system.platforms.local.instance import Instance, Timings
+from system.platforms.local.instance import Instance
 from system.platforms.local.keeper import State
 from system.platforms.local.layout import Layout
-from system.platforms.local.places import Places
-from system.platforms.local.programs import Programs
 from system.platforms.local.releases import Edit
 from system.platforms.local.rollout import Rollout
-from tests.platform.lone import lone_server
+from tests.platform.lone import idle_instance, lone_server
 
 ADDED, CONTRACTING = "29991231235958", "29991231235959"
 LAST = "system/migrations/20261128070000_previews_made_again.sql"
@@ -72,16 +68,10 @@ def migrated(layout: Layout, act: Callable[[Instance, Standing], Awaitable[None]
     """Act on an instance of which nothing runs but a server at its newest revision."""
 
     async def main() -> None:
-        layout.make()
-        programs, children, said = Programs.find(), Children(), list[str]()
-        places = Places(layout)
-        instance = Instance(
-            layout, programs, children, said.append, Timings(time.monotonic()), [], places, watched=False
-        )
-        standing = Standing(lambda: revisions(instance), instance.release)
-        instance.services = cast("Any", [standing])
-        instance.keepers["api-1"] = cast("Any", standing)
-        async with lone_server(layout, children):
+        async with idle_instance(layout) as instance, lone_server(layout, instance.children):
+            standing = Standing(lambda: revisions(instance), instance.release)
+            instance.services = cast("Any", [standing])
+            instance.keepers["api-1"] = cast("Any", standing)
             await instance.migrate()
             await act(instance, standing)
 
@@ -129,6 +119,21 @@ def test_nothing_is_moved_where_the_schema_does_not_follow(layout: Layout, backu
         assert (change["outcome"], change["previous"]) == ("rolled back", first)
 
     migrated(layout, act)
+
+
+def test_the_command_has_the_schema_brought_up(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[object] = []
+
+    def call(*given: object, timeout_s: float) -> dict[str, Any]:
+        asked.append(given)
+        return {"release": "r2", "previous": "r1", "seconds": timeout_s}
+
+    monkeypatch.setattr(releasing, "call", call)
+    assert releasing.deploy(layout) == 0
+    assert asked == [(layout.control_socket, "POST", "/v1/deploy", {"migrate": True})]
+    assert capsys.readouterr().out.startswith("release r2 is in force")
 
 
 def test_a_deploy_that_is_not_told_to_leaves_the_schema_alone(layout: Layout, backups: list[str]) -> None:

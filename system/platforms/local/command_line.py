@@ -60,6 +60,9 @@ def _parser() -> argparse.ArgumentParser:
     scale.set_defaults(command=_scale)
     scale.add_argument("service", metavar="SERVICE")
     scale.add_argument("count", type=int, metavar="COUNT")
+    restart = commands.add_parser("restart", help="restart a part as shipped, without settings made by hand")
+    restart.set_defaults(command=_restart)
+    restart.add_argument("part", metavar="PART")
     restore = commands.add_parser("restore", help="recover a server from the backups, beside the live one")
     restore.set_defaults(command=_restore)
     restore.add_argument("--backup", metavar="ID", help="by default the newest that ended before --to")
@@ -70,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     recover.add_argument("prefix", metavar="PREFIX", help="of the keys")
     recover.add_argument("--at", type=_moment, required=True, metavar="MOMENT", help="as they were then")
     recover.add_argument("--dry-run", action="store_true", help="say which, and change nothing")
-    for each in (parser, up, rebuild, down, status, deploy, rollback, releases, scale, restore, recover):
+    for each in (parser, up, rebuild, down, status, deploy, rollback, releases, scale, restart, restore, recover):
         # Both before and behind the command: a profile names them once and the harness appends `up` or `down`.
         each.add_argument(
             "--state",
@@ -157,6 +160,12 @@ def _scale(options: argparse.Namespace) -> int:
     from system.platforms.local.releasing import scale  # noqa: PLC0415
 
     return scale(Layout.of(options.state, DEFAULT_BASE_PORT), options.service, options.count)
+
+
+def _restart(options: argparse.Namespace) -> int:
+    from system.platforms.local.releasing import restart  # noqa: PLC0415
+
+    return restart(Layout.of(options.state, DEFAULT_BASE_PORT), options.part)
 
 
 def _restore(options: argparse.Namespace) -> int:

@@ -1,5 +1,6 @@
-"""`deploy`, `rollback`, `releases`, `scale`: what runs here, changed by hand."""
+"""`deploy`, `rollback`, `releases`, `scale`, `restart`: what runs here, changed by hand."""
 
+import time
 from typing import Any
 
 from system.platforms.local.control_client import call
@@ -34,6 +35,16 @@ def scale(layout: Layout, service: str, count: int) -> int:
     """Run so many instances of a service."""
     answer = _ask(layout, "POST", "scale", {"service": service, "count": count})
     print(f"{service}: {answer['count']} instances, before {answer['previous']}")
+    return 0
+
+
+def restart(layout: Layout, part: str) -> int:
+    """Restart a part as shipped, without settings that it was given by hand; one that is not ready again is an error."""
+    began = time.monotonic()
+    answer = _ask(layout, "POST", "restart", {"part": part})
+    if not answer["ready"]:
+        raise PlatformError(f"{part} is not ready again, but {answer['state']}: {answer['reason']}")
+    print(f"{part} is ready again after {time.monotonic() - began:.1f} s")
     return 0
 
 
