@@ -2,8 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PROFILE ?= local
-# What `gate` and `drill` may strike: nothing where it is empty.
-ARM ?= destroy=$(PROFILE)
+# What `gate` and `drill` may strike: nothing where it is empty. Elsewhere than here somebody types it.
+ARM ?= $(if $(filter local,$(PROFILE)),destroy=local)
 # Cached bytecode halves the start of every process.
 unexport PYTHONDONTWRITEBYTECODE
 # A test that hangs ends, and says where each thread was. Not in pyproject.toml: suites are read with it, too, and a drill that
@@ -59,7 +59,7 @@ test-system: setup  ## pass the project's own tests that need a running system, 
 scan: setup .cache/scanners/.ready  ## have other people's scanners look: testssl.sh, wapiti, sqlmap
 	@$(BIN)/python -m pytest tests $(ENDED) -q -m scan
 
-gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"; ARM= strikes nothing), print the verdict, write reports/out/
+gate: setup      ## boot the whole system, run every suite (or SUITES="infra dr"; ARM= strikes nothing, and so does another PROFILE without ARM), print the verdict, write reports/out/
 	@$(BIN)/seatrial gate $(SUITES) --profile $(PROFILE) $(ARM:%=--arm %)
 
 prove: setup     ## break the system on purpose; every check must notice, and what else notices is drawn (or SUITES="infra dr")
