@@ -10,7 +10,11 @@ HEALTH, PROBES = "system/common/health.py", "system/common/probes.py"
 NOBODY = "http://127.0.0.1:1"
 
 
-@fault("edge-instance-down", kind="process", caught_by={"DEP-HLT-01": "refused"})
+@fault(
+    "edge-instance-down",
+    kind="process",
+    caught_by={"DEP-HLT-01": "refused", "SEC-HTTP-04": ("INVALID", "edge-2 did not answer a harmless request")},
+)
 class InstanceDown:
     """One of the edge instances is gone; the balancer hides it from the public host.
 

@@ -8,6 +8,7 @@ from faults.security._ingress import PatchedIngress
 from seatrial import fault
 from seatrial.platform import Patch
 
+EDGE = "system/edge/app.py"
 BODY, ERRORS, MIDDLEWARE = "system/common/body.py", "system/api/errors.py", "system/common/middleware.py"
 
 
@@ -86,6 +87,32 @@ class HeadersWithoutMeasure(PatchedRelease):
             file=MIDDLEWARE,
             find="LARGEST_HEADERS_BYTES = 32 * 1024",
             replace="LARGEST_HEADERS_BYTES = 32 * 1024 * 1024",
+        )
+    ]
+
+
+@fault(
+    "malformed-request-ends-the-edge",
+    kind="code",
+    caught_by={"SEC-HTTP-04": "nobody took the connection any more"},
+    takes_s=30.0,
+)
+class MalformedRequestEndsTheEdge(PatchedRelease):
+    """A second Host, which nothing expects, ends the process of an edge; whoever comes meanwhile is refused by the kernel.
+
+    Source: CWE-617, "Reachable Assertion"
+    """
+
+    services = ("edge",)
+    patch: ClassVar = [
+        Patch(
+            file=EDGE,
+            find='        if scope["type"] == "http" and scope["path"].startswith("/v/"):\n',
+            replace=(
+                '        if [name for name, _ in scope.get("headers", ())].count(b"host") > 1:\n'
+                '            __import__("os")._exit(1)\n'
+                '        if scope["type"] == "http" and scope["path"].startswith("/v/"):\n'
+            ),
         )
     ]
 

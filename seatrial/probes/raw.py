@@ -32,6 +32,7 @@ class RawExchange:
     Attributes:
         answers: the complete final answers, in the order in which they came.
         rest: what came behind them and is no complete answer.
+        connected: there was a connection; without one nothing was asked, so that nothing was refused either.
         closed: the other side ended the connection.
         error: one line when there was no connection, or it was reset; None otherwise.
         elapsed_s: from the connection to its end, or until nobody waited any more.
@@ -39,6 +40,7 @@ class RawExchange:
 
     answers: tuple[RawAnswer, ...]
     rest: bytes = field(repr=False)
+    connected: bool
     closed: bool
     error: str | None
     elapsed_s: float
@@ -79,7 +81,8 @@ def exchange(
     try:
         connection = _connect(address, tls, within_s, read_bytes_per_s)
     except OSError as error:
-        return RawExchange((), b"", closed=True, error=describe(error), elapsed_s=time.monotonic() - started)
+        took_s = time.monotonic() - started
+        return RawExchange((), b"", connected=False, closed=False, error=describe(error), elapsed_s=took_s)
     closed, error_line = False, None
     with connection:
         try:
@@ -103,7 +106,8 @@ def exchange(
             closed, error_line = True, describe(error)
     meter.add(bytes_received=len(received))
     answers, rest = parse(bytes(received), methods, closed=closed)
-    return RawExchange(answers, rest, closed=closed, error=error_line, elapsed_s=time.monotonic() - started)
+    took_s = time.monotonic() - started
+    return RawExchange(answers, rest, connected=True, closed=closed, error=error_line, elapsed_s=took_s)
 
 
 def _connect(

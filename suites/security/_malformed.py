@@ -176,6 +176,7 @@ def wrong(case: Malformed, mark: str, exchange: RawExchange) -> str:
     # A 400 to what is left of the bytes, and the end, is no answer to a request.
     reused = follow in ids or any(status != 400 for status in statuses[1:]) or not exchange.closed
     troubles = {
+        "nobody took the connection any more": not exchange.connected,
         "a request was answered that stood inside another one": smuggled in ids and not chunked,
         f"answers out of order, {named}": named != sorted(set(named), key=order.index),
         f"an answer that belongs to none of these requests, {foreign}": bool(foreign),

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from seatrial import MAJOR, Exercise, check, require
+from seatrial import MAJOR, Exercise, Invalid, check, require
 from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer
 from seatrial.probes.raw import RawExchange, Send
@@ -56,9 +56,11 @@ def test_hostile_requests_harm_nobody(exercise: Exercise) -> None:
     requests that RFC 9112 calls malformed or ambiguous (lengths, codings, chunks, line ends, hosts, names, targets,
     methods, versions) are each followed by a harmless request on the same connection; ids tell which answer belongs to
     which request: none may be answered that stood inside another one, none out of order, and after a framing error the
-    connection must be closed. Bodies over the limit are announced, and sent in chunks; both must be refused. Clients that
-    send slowly (headers, bodies, a bounded number at once) must be let go within targets.slow_client_s; some that read slowly
-    hold their connections as long. All the while a bystander uses the product at eight requests a second, whatever the answers do: each must be 200, within
+    connection must be closed. Each door is asked something harmless before all this, without an answer to which nothing
+    is concluded, and again after its malformed requests; that it took no connection is no refusal. Bodies over the limit
+    are announced, and sent in chunks; both must be refused. Clients that send slowly (headers, bodies, a bounded number
+    at once) must be let go within targets.slow_client_s; some that read slowly hold their connections as long. All the
+    while a bystander uses the product at eight requests a second, whatever the answers do: each must be 200, within
     targets.answer_s (all but one in a hundred), and carry its own id. No refusal may show the inside of a service, nor
     what was sent. If this machine itself sent late, nothing is concluded of times.
 
@@ -70,6 +72,9 @@ def test_hostile_requests_harm_nobody(exercise: Exercise) -> None:
     asset = ready_asset(exercise, session)
     link = session.playback(asset.id).url
     doors = list(_doors(exercise))
+    for door in doors:
+        if not _answers(seen := _harmless(exercise, door)):
+            raise Invalid(f"{door.name} did not answer a harmless request, so that it can refuse none: {seen}")
     slow_s, answer_s = float(exercise.target("slow_client_s")), float(exercise.target("answer_s"))
     mark = exercise.marker.removeprefix("seatrial-")
     bystander = _Bystander(exercise, session, link, mark)
@@ -135,33 +140,49 @@ def _doors(exercise: Exercise) -> Iterator[Door]:
                 yield Door(each.name, service, each.via)
 
 
-def _malform(exercise: Exercise, cases: Cases, doors: list[Door], mark: str) -> None:
-    jobs: list[tuple[Door, Malformed, str]] = []
-    for number, door in enumerate(doors):
-        host = urlsplit(exercise.profile.urls[HOSTS[door.service]]).netloc
-        own = f"{mark}.{number}"
-        for index, case in enumerate(malformed(host, POSTS[door.service], own)):
-            unique = f"{own}.{index}"
-            data = case.data.replace(own.encode() + b".", unique.encode() + b".")
-            jobs.append((door, Malformed(case.name, data, case.allowed), unique))
+def _harmless(exercise: Exercise, door: Door) -> RawExchange:
+    host = urlsplit(exercise.profile.urls[HOSTS[door.service]]).netloc
+    request = f"GET /livez HTTP/1.1\r\nHost: {host}\r\n\r\n".encode()
+    return exercise.http.raw(door.url, [request], methods=("GET",), via=door.via, patience_s=5.0)
 
-    def sent(job: tuple[Door, Malformed, str]) -> RawExchange:
-        door, case, _ = job
+
+def _answers(seen: RawExchange) -> bool:
+    return [answer.status for answer in seen.answers] == [200]
+
+
+def _malform(exercise: Exercise, cases: Cases, doors: list[Door], mark: str) -> None:
+    counts: dict[str, int] = {}
+    for number, door in enumerate(doors):
+        _malform_at(exercise, cases, door, f"{mark}.{number}", counts)
+        with cases(f"a harmless request after the malformed ones at {door.name}"):
+            seen = _harmless(exercise, door)
+            require(_answers(seen), "the door as open after malformed requests as before", seen, door.name)
+    exercise.evidence("malformed requests, by first answer", counts)
+
+
+def _malform_at(exercise: Exercise, cases: Cases, door: Door, own: str, counts: dict[str, int]) -> None:
+    host = urlsplit(exercise.profile.urls[HOSTS[door.service]]).netloc
+    jobs: list[tuple[Malformed, str]] = []
+    for index, case in enumerate(malformed(host, POSTS[door.service], own)):
+        unique = f"{own}.{index}"
+        data = case.data.replace(own.encode() + b".", unique.encode() + b".")
+        jobs.append((Malformed(case.name, data, case.allowed), unique))
+
+    def sent(job: tuple[Malformed, str]) -> RawExchange:
+        case, _ = job
         methods = ("POST" if case.data.startswith(b"POST") else "GET", "GET", "GET")
         wanted = methods if case.allowed is Allowed.CHUNKED else methods[:2]
         return exercise.http.raw(door.url, [case.data], methods=wanted, via=door.via, patience_s=5.0)
 
     with ThreadPoolExecutor(AT_ONCE) as threads:
         exchanges = list(threads.map(sent, jobs))
-    counts: dict[str, int] = {}
-    for (door, case, unique), seen in zip(jobs, exchanges, strict=True):
+    for (case, unique), seen in zip(jobs, exchanges, strict=True):
         with cases(f"{case.name} at {door.name}"):
             fault = wrong(case, unique, seen)
             require(not fault, f"{case.allowed}: {case.name}", fault, door.name)
             _require_nothing_shown(seen, case.name, door.name)
             said = str(seen.answers[0].status) if seen.answers else "no answer"
             counts[said] = counts.get(said, 0) + 1
-    exercise.evidence("malformed requests, by first answer", counts)
 
 
 def _oversize(exercise: Exercise, cases: Cases, doors: list[Door]) -> None:

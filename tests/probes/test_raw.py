@@ -54,12 +54,13 @@ def test_silence_ends_after_the_patience(serve: Serve) -> None:
 def test_a_closed_connection_is_told(serve: Serve) -> None:
     seen = ask(serve, hang_up)
 
-    assert (seen.answers, seen.closed) == ((), True)
+    assert (seen.answers, seen.connected, seen.closed) == ((), True, True)
 
 
 def test_nobody_there_is_an_error(unused_tcp_port: int) -> None:
     seen = raw.exchange(("127.0.0.1", unused_tcp_port), [ASK], methods=("GET",), meter=Meter())
 
+    assert (seen.connected, seen.closed) == (False, False)
     assert seen.error is not None
     assert "refused" in seen.error
 

@@ -8,9 +8,12 @@ from suites.security._malformed import Allowed, Malformed, malformed, wrong
 FIRST, SMUGGLED, FOLLOW = "m.first", "m.smuggled", "m.follow"
 
 
+NO_CONNECTION = RawExchange((), b"", connected=False, closed=False, error="connection refused", elapsed_s=0.0)
+
+
 def exchange(*answers: tuple[int, str], closed: bool = True) -> RawExchange:
     made = tuple(RawAnswer(status, {"x-request-id": name} if name else {}, b"") for status, name in answers)
-    return RawExchange(made, b"", closed=closed, error=None, elapsed_s=0.1)
+    return RawExchange(made, b"", connected=True, closed=closed, error=None, elapsed_s=0.1)
 
 
 @pytest.mark.parametrize(
@@ -32,6 +35,8 @@ def exchange(*answers: tuple[int, str], closed: bool = True) -> RawExchange:
         (Allowed.REFUSED, exchange((500, FIRST)), "an error of the server"),
         (Allowed.REFUSED, exchange((501, FIRST)), ""),
         (Allowed.REFUSED, exchange(closed=False), "neither an answer nor an end"),
+        (Allowed.REFUSAL, NO_CONNECTION, "nobody took the connection"),
+        (Allowed.EITHER, NO_CONNECTION, "nobody took the connection"),
     ],
 )
 def test_only_answers_in_their_place_are_right(allowed: Allowed, seen: RawExchange, trouble: str) -> None:
