@@ -29,6 +29,34 @@ class NamesNobody(EditedFile):
     part, find, replace = "prometheus", "expr: up == 0", "expr: count(up == 0) > 0"
 
 
+@fault(
+    "alert-about-one-instance",
+    kind="configuration",
+    caught_by={"MON-02": "InstanceDown to look at all that have its figure"},
+)
+class AboutOneInstance(EditedFile):
+    """The rule was tried out on the instance that always dies first, and nobody took its name out again.
+
+    Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#time-series-selectors (label matchers select a subset)
+    """
+
+    part, find, replace = "prometheus", "expr: up == 0", 'expr: up{component="edge-2"} == 0'
+
+
+@fault(
+    "alert-about-one-host",
+    kind="configuration",
+    caught_by={"MON-08": "PublicHostDown to look at each public host"},
+)
+class AboutOneHost(EditedFile):
+    """Somebody silenced the hosts that were noisy by naming the one that was not: the others are asked, and nobody is told.
+
+    Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#time-series-selectors (label matchers select a subset)
+    """
+
+    part, find, replace = "prometheus", "expr: public_up == 0", 'expr: public_up{component=~"s3.*"} == 0'
+
+
 @fault("host-not-watched", kind="configuration", caught_by={"MON-08": "public_up for each public host"})
 class HostNotWatched:
     """A host was added to the product and not to the list of those that are asked from outside.

@@ -37,6 +37,8 @@ HANGING_ALERTS: Mapping[str, str] = {
     "ErrorBudgetSlowBurn": TIER,
     "LatencyBudgetSlowBurn": TIER,
 }
+# It is about workers, and reads a figure that everybody has.
+OF_SOME = frozenset({"EncoderFallback"})
 # They look back for so long, or what failed is tried again so late, that the next round need not wait for their end.
 SLOW = frozenset({"ErrorBudgetSlowBurn", "LatencyBudgetSlowBurn", "ArchiveBehind"})
 

@@ -1,5 +1,6 @@
 """What the monitoring says: which rules there are, which alerts fire, and what has reached people."""
 
+import re
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,7 @@ WATCHED = ("prometheus", "alertmanager", "pager")
 WATCHDOG = "Watchdog"
 EVERY_S = 0.25
 EVALUATED_WITHIN_S = 10.0
+_COMPARISON = re.compile(r" (==|!=|<=|>=|<|>) ")
 
 
 @dataclass(frozen=True)
@@ -53,24 +55,24 @@ def place(observe: Observe) -> MonitoringSection:
     return found
 
 
-def rules(observe: Observe) -> dict[str, Rule]:
-    """Return the alerts that are loaded, by name; those of a Prometheus that has just started are evaluated first."""
+def rules(observe: Observe) -> list[Rule]:
+    """Return the alerts that are loaded, of which several may have one name; those of a Prometheus that has just started are evaluated first."""
     try:
         return eventually(lambda: _evaluated(observe), within_s=EVALUATED_WITHIN_S, what="every alert evaluated once")
     except Failure:
         return _loaded(observe)
 
 
-def _evaluated(observe: Observe) -> dict[str, Rule]:
+def _evaluated(observe: Observe) -> list[Rule]:
     """Return the alerts once each has been evaluated, and none before."""
     now = _loaded(observe)
-    return {} if any(rule.health == "unknown" for rule in now.values()) else now
+    return [] if any(rule.health == "unknown" for rule in now) else now
 
 
-def _loaded(observe: Observe) -> dict[str, Rule]:
+def _loaded(observe: Observe) -> list[Rule]:
     groups = _data(observe, "/api/v1/rules?type=alert")["groups"]
-    return {
-        each["name"]: Rule(
+    return [
+        Rule(
             each["name"],
             each["query"],
             each["health"],
@@ -79,7 +81,12 @@ def _loaded(observe: Observe) -> dict[str, Rule]:
         )
         for group in groups
         for each in group["rules"]
-    }
+    ]
+
+
+def unfiltered(query: str) -> str:
+    """Return an alert's query about all that it looks at: its comparisons answer 0 or 1, and leave nothing out."""
+    return _COMPARISON.sub(r" \1 bool ", query)
 
 
 def firing(observe: Observe) -> set[tuple[str, str]]:
@@ -96,9 +103,9 @@ def asked(observe: Observe, query: str) -> list[dict[str, Any]]:
     return list(_data(observe, f"/api/v1/query?query={quote(query)}")["result"])
 
 
-def samples(observe: Observe, metric: str) -> dict[str, float]:
-    """Return a metric's present values by component."""
-    return {each["metric"].get("component", ""): float(each["value"][1]) for each in asked(observe, metric)}
+def samples(observe: Observe, query: str) -> dict[str, float]:
+    """Return the present values that a query selects, by component."""
+    return {each["metric"].get("component", ""): float(each["value"][1]) for each in asked(observe, query)}
 
 
 def received(observe: Observe) -> list[Message]:

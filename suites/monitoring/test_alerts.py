@@ -1,5 +1,6 @@
 """Alerts: each one fires for what it is about, says where, and ends when that is over."""
 
+import re
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -13,12 +14,13 @@ from suites.client import Session, poison_clip, signed_in, small_clip, uploaded_
 from suites.monitoring import _strikes as strikes
 from suites.monitoring import _watch as watch
 from suites.monitoring._alert_times import Budget, alert_times
-from suites.monitoring._watch import WATCHDOG, WATCHED, Watch
+from suites.monitoring._watch import WATCHDOG, WATCHED, Rule, Watch
 
 QUIET_WITHIN_S = 120.0  # an alert over half an hour looks back for a minute
 CALLS_PER_S, CALL_WITHIN_S = 8.0, 10.0
 SCRAPED_WITHIN_S = 10.0
 ONE_DAY = 1
+_MATCHERS = re.compile(r"\{[^}]*\}")
 
 
 @dataclass(frozen=True)
@@ -79,14 +81,15 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
     Why it matters: a rule is written for a day that has not come yet. One with a metric that was renamed since, a label
     that is not there, or a threshold that nothing reaches looks like all the others, and is silent on that day.
 
-    How it is measured: once no alert fires, in two rounds. First the object store and the pooler are frozen while the
-    API is asked eight times a second and a segment of the log ends. After the undo, an instance of the edge, the Redis
-    replica, the standby and the backups are stopped, the other edge's disk is filled, Redis gets a certificate that
-    ends in a day, a job is uploaded that no attempt survives, and then the worker is left without an encoder and a job
-    uploaded. Prometheus is asked four times a second which alerts fire: each must fire, with the component in its
-    labels, within its line of targets.alert_times after the strike, and end within it after the undo. Every alert that
-    Prometheus has loaded must be one that is struck here, and evaluate without an error. Where the platform cannot fill
-    a disk, all others are judged, and then the check is INVALID.
+    How it is measured: once no alert fires, in two rounds. First the object store and the pooler are frozen while the API
+    is asked eight times a second and a segment of the log ends. After the undo, an instance of the edge, the Redis
+    replica, the standby and the backups are stopped, the other edge's disk is filled, Redis gets a certificate that ends
+    in a day, a job is uploaded that no attempt survives, and then the worker is left without an encoder and a job
+    uploaded. Prometheus is asked four times a second which alerts fire: each must fire, with the component in its labels,
+    within its line of targets.alert_times after the strike, and end within it after the undo. Every alert that Prometheus
+    has loaded must be one that is struck here, evaluate without an error, and look at all that have its figure, though one
+    of them is struck: its expression, with comparisons that leave nothing out, must return as much as without its matchers
+    (but for EncoderFallback). Where the platform cannot fill a disk, all others are judged, and then the check is INVALID.
 
     Not covered: the way to people (MON-03), the silence of the monitoring itself (MON-04), and branches of a rule beside
     the one that is struck (unit tests of the rules).
@@ -99,11 +102,12 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
     if not fills:
         del gone[strikes.FILLING]
     with disrupt.cases(at_least=len(loaded)) as cases, ExitStack() as watching:
-        for rule in loaded.values():
+        for rule in loaded:
             with cases(f"{rule.name} is loaded"):
                 known = rule.name in {*gone, *hanging, WATCHDOG, strikes.FILLING}
                 require(known, "a strike for every alert that is loaded", f"none for {rule.name}", "prometheus")
                 require(rule.health == "ok", f"{rule.name} to be evaluated", rule.health, "prometheus")
+                _require_about_all(disrupt, rule)
         session = signed_in(disrupt)
         rounds: list[_Round] = []
         for alerts, strike in ((hanging, _hanging), (gone, _gone)):
@@ -127,6 +131,23 @@ def _budgets(observe: Observe) -> dict[str, Budget]:
     if missing := {*strikes.GONE_ALERTS, *strikes.HANGING_ALERTS} - found.keys():
         raise Invalid(f"targets.alert_times has no line for {', '.join(sorted(missing))}")
     return found
+
+
+def _require_about_all(observe: Observe, rule: Rule) -> None:
+    """Raise Failure where a rule's matchers keep some of those out that have its figure; one of all is struck for it."""
+    if rule.name in strikes.OF_SOME or not _MATCHERS.search(rule.query):
+        return
+    query = watch.unfiltered(rule.query)
+    what = f"{rule.name} to look at all that have its figure"
+
+    def about_all() -> bool:
+        every = [each["metric"] for each in watch.asked(observe, _MATCHERS.sub("", query))]
+        some = [each["metric"] for each in watch.asked(observe, query)]
+        left_out = [series for series in every if series not in some]
+        require(not left_out, what, f"it leaves out {left_out}", "prometheus")
+        return True
+
+    eventually(about_all, within_s=SCRAPED_WITHIN_S, what=what, where="prometheus")
 
 
 def _until_quiet(observe: Observe, but: Collection[str]) -> None:
@@ -214,7 +235,8 @@ def test_every_public_host_is_watched(observe: Observe) -> None:
 
     How it is measured: for every HTTPS host of [urls], Prometheus must hold public_up, now 1, and
     certificate_expires_timestamp_seconds, in the future; the alerts PublicHostDown and CertificateExpiring must be loaded,
-    evaluate without an error, and ask for these.
+    evaluate without an error, ask for these, and look at every host: their expressions, put to Prometheus with comparisons
+    that leave nothing out, must return it.
 
     Not covered: whether the alerts fire (MON-02); whether asking from this machine says anything about the world's.
     """
@@ -226,19 +248,23 @@ def test_every_public_host_is_watched(observe: Observe) -> None:
     loaded = watch.rules(observe)
     figures = {"PublicHostDown": "public_up", "CertificateExpiring": "certificate_expires_timestamp_seconds"}
     seen = {}
-    with observe.cases(at_least=2 * len(hosts) + len(figures)) as cases:
+    with observe.cases(at_least=4 * len(hosts) + len(figures)) as cases:
         for alert, metric in figures.items():
-            with cases(alert):
-                rule = loaded.get(alert)
-                fits = rule is not None and rule.health == "ok" and metric in rule.query
-                require(fits, f"{alert} to be loaded, evaluated, and about {metric}", rule, "prometheus")
+            rules = [rule for rule in loaded if rule.name == alert]
             now = _first_scraped(observe, metric, hosts)
+            about: set[str] = set()
+            with cases(alert):
+                fit = rules and all(rule.health == "ok" and metric in rule.query for rule in rules)
+                require(fit, f"{alert} to be loaded, evaluated, and about {metric}", rules, "prometheus")
+                about = {host for rule in rules for host in watch.samples(observe, watch.unfiltered(rule.query))}
             seen[metric] = {host: now.get(host) for host in sorted(hosts)}
             for host in sorted(hosts):
                 with cases(f"{metric} of {host}"):
                     least = 1.0 if metric == "public_up" else time.time()
                     require(host in now, f"{metric} for each public host", f"none for {host}", host)
                     require(now[host] >= least, f"{metric} of {host} to be at least {least:g}", now[host], host)
+                with cases(f"{alert} about {host}"):
+                    require(host in about, f"{alert} to look at each public host", f"it does not look at {host}", host)
     observe.evidence("figures", seen)
 
 

@@ -33,7 +33,7 @@ def test_a_page_reaches_people_with_its_runbook(disrupt: Disrupt) -> None:
     within_s = float(disrupt.target("page_s"))
     loaded = watch.rules(disrupt)
     with disrupt.cases(at_least=len(loaded) + 2 * len(CHANNELS)) as cases:
-        for rule in loaded.values():
+        for rule in loaded:
             with cases(f"runbook of {rule.name}"):
                 _require_section(disrupt, f"docs/runbooks/{rule.runbook}", rule.name)
         quiet = "InstanceDown does not fire"

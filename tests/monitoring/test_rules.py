@@ -13,7 +13,7 @@ import yaml
 from faults.monitoring._files import EditedFile
 from seatrial.registry import load_faults
 from suites.monitoring import _strikes as strikes
-from suites.monitoring._watch import WATCHDOG
+from suites.monitoring._watch import WATCHDOG, unfiltered
 from system.platforms.local.parts.watching import Alertmanager, Prometheus
 from system.platforms.local.programs import MONITORING_TREE
 from system.platforms.local.watch_files import FOLDER, faster, rendered
@@ -90,6 +90,13 @@ def filled(folder: Path) -> dict[str, object]:
         "smtp_tls": "false",
         "runbooks": "file:///docs",
     }
+
+
+def test_every_alert_can_be_asked_about_all_that_it_looks_at(tmp_path: Path) -> None:
+    rules = [{"record": f"rule:{at}", "expr": unfiltered(rule["expr"])} for at, rule in enumerate(ALERTS.values())]
+    assert sum(" bool " in rule["expr"] for rule in rules) == len(rules) - 1  # the heartbeat compares nothing
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"groups": [{"name": "asked", "rules": rules}]}))
+    passes(tool("promtool"), "check", "rules", tmp_path / "rules.yaml")
 
 
 @pytest.mark.parametrize("fault", EDITED)

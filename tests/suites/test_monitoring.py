@@ -10,8 +10,7 @@ from seatrial import Failure
 from suites.client import Instance
 from suites.monitoring._alert_times import BUDGET
 from suites.monitoring._dashboards import Panel, panels
-from suites.monitoring._watch import Message, _message
-from suites.monitoring.test_dashboards import _selection
+from suites.monitoring._watch import Message, _message, unfiltered
 from suites.monitoring.test_errors import DEFECT, FUNCTION, _error, _last
 from suites.monitoring.test_logs import _unstructured
 
@@ -93,8 +92,9 @@ def test_messages_are_read_by_their_channel() -> None:
     assert _message({"at": 3, "channel": "dead-man", "status": "firing", "text": "silent"}).title == "FIRING"
 
 
-def test_an_alert_is_asked_without_its_comparison() -> None:
-    assert _selection('dependency_up{dependency!="s3"} == 0') == 'dependency_up{dependency!="s3"}'
+def test_an_alert_is_asked_about_all_that_it_looks_at() -> None:
+    assert unfiltered('dependency_up{dependency!="s3"} == 0') == 'dependency_up{dependency!="s3"} == bool 0'
+    assert unfiltered("ends - time() < limit and up >= 1") == "ends - time() < bool limit and up >= bool 1"
 
 
 @pytest.mark.parametrize(
