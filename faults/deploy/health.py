@@ -101,9 +101,7 @@ class AlwaysGreen(PatchedRelease):
     patch: ClassVar = [Patch(file=HEALTH, find=" and not any(needed)", replace="")]
 
 
-@fault(
-    "live-follows-dependencies", kind="code", caught_by={"DEP-HLT-02": "green, and both probes within"}, takes_s=30.0
-)
+@fault("live-follows-dependencies", kind="code", caught_by={"DEP-HLT-02": "green, and within"}, takes_s=30.0)
 class LiveFollows(PatchedRelease):
     """Live fails when a dependency does, so that an outage of Redis restarts every worker.
 
@@ -118,6 +116,39 @@ class LiveFollows(PatchedRelease):
             find='        return JSONResponse({"status": "ok"})\n',
             replace="        report = await readiness.report()\n        return JSONResponse(report.body, status_code=report.status_code)\n",
         )
+    ]
+
+
+@fault("live-follows-dependencies-later", kind="code", caught_by={"DEP-HLT-02": "green, and within"}, takes_s=30.0)
+class LiveFollowsLater(PatchedRelease):
+    """Live bears the loss of a dependency for some seconds and fails then, as if that were patience enough for an outage.
+
+    Source: https://kubernetes.io/docs/tasks/configure-pod-container/configure-liveness-readiness-startup-probes/ (wrongly
+    built liveness probes lead to cascading failures)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(
+            file=PROBES,
+            find='        return JSONResponse({"status": "ok"})\n',
+            replace=(
+                "        report, now_s = await readiness.report(), asyncio.get_running_loop().time()\n"
+                "        lost_s[:] = (lost_s or [now_s]) if report.status_code != 200 else []\n"
+                "        late = bool(lost_s) and now_s - lost_s[0] > 4.0\n"
+                '        return JSONResponse({"status": "ok"}, status_code=503 if late else 200)\n'
+            ),
+        ),
+        Patch(
+            file=PROBES,
+            find="    async def live(_request: Request) -> Response:\n",
+            replace="    lost_s: list[float] = []\n\n    async def live(_request: Request) -> Response:\n",
+        ),
+        Patch(
+            file=PROBES,
+            find="from starlette.requests import Request\n",
+            replace="import asyncio\n\nfrom starlette.requests import Request\n",
+        ),
     ]
 
 
