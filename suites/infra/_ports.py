@@ -44,9 +44,20 @@ def _of_platform(status: Status) -> list[Private]:
 
 
 def is_foreign(known: Listeners, address: str, port: int) -> bool:
-    """Say whether what takes connections there is known to be no part of the system."""
+    """Say whether what takes connections there is no affair of the system's.
+
+    It was there before the start; or it is somebody's who listens everywhere, and meant this address no more than any other.
+    """
     there = [each for each in known.now if _covers(each, address, port)]
-    return bool(there or covers_any(known.before, address, port)) and not any(each.part for each in there)
+    if is_ours(known, address, port):
+        return False
+    everywhere = [each.address in WILDCARDS and each.pid is not None for each in there]
+    return covers_any(known.before, address, port) or (bool(everywhere) and all(everywhere))
+
+
+def is_ours(known: Listeners, address: str, port: int) -> bool:
+    """Say whether a part of the system takes connections there."""
+    return any(each.part and _covers(each, address, port) for each in known.now)
 
 
 def covers_any(listeners: Iterable[Listener], address: str, port: int) -> bool:
@@ -59,8 +70,9 @@ def _covers(listener: Listener, address: str, port: int) -> bool:
 
 
 def parts_at(known: Listeners | None, address: str, port: int) -> str:
-    """Name whose listeners take connections there, in parentheses; empty when nobody knows."""
-    names = sorted({each.part for each in known.now if each.part and _covers(each, address, port)}) if known else []
+    """Name whose listeners take connections there, in parentheses: parts, or processes of nobody's; empty when nobody knows."""
+    there = [each for each in known.now if _covers(each, address, port)] if known else []
+    names = sorted({each.part or f"process {each.pid}" for each in there if each.part or each.pid})
     return f"({', '.join(names)})" if names else ""
 
 

@@ -14,17 +14,20 @@ THEIRS = Listener(PUBLIC, 5432, pid=3)
 @pytest.mark.parametrize(
     ("before", "now", "expected"),
     [
-        ((), (THEIRS,), True),
+        ((), (THEIRS,), False),
+        ((THEIRS,), (THEIRS,), True),
         ((THEIRS,), (), True),
         ((), (OURS,), False),
         ((THEIRS,), (OURS,), False),
         ((), (), False),
         ((), (Listener("0.0.0.0", 5432, pid=3),), True),  # noqa: S104 - a listing, not a bind
+        ((), (Listener("0.0.0.0", 5432),), False),  # noqa: S104 - a listing, not a bind
+        ((), (Listener("0.0.0.0", 5432, pid=3), THEIRS), False),  # noqa: S104 - a listing, not a bind
         ((), (Listener("::", 5432, pid=2, part="redis"),), False),
         ((), (Listener("127.77.0.10", 5432, pid=3),), False),
     ],
 )
-def test_only_a_listener_of_nobody_of_ours_is_foreign(
+def test_only_a_listener_from_before_or_of_somebody_who_listens_everywhere_is_foreign(
     before: tuple[Listener, ...], now: tuple[Listener, ...], expected: bool
 ) -> None:
     assert is_foreign(Listeners(before, now), PUBLIC, 5432) is expected
@@ -58,5 +61,5 @@ def test_what_is_no_list_of_ports_is_invalid(text: str) -> None:
 
 def test_a_listener_names_its_part() -> None:
     assert parts_at(Listeners((), (OURS,)), PUBLIC, 5432) == "(postgres)"
-    assert parts_at(Listeners((), (THEIRS,)), PUBLIC, 5432) == ""
+    assert parts_at(Listeners((), (THEIRS,)), PUBLIC, 5432) == "(process 3)"
     assert parts_at(None, PUBLIC, 5432) == ""
