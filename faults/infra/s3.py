@@ -253,6 +253,25 @@ class GovernanceBypass:
         return "BypassGovernanceRetention" in str(observe.s3.policy("masters"))
 
 
+@fault("s3-retention-shortened", kind="cloud objects", caught_by={"INF-S3-03": "worker shortens its retention"})
+class RetentionShortened:
+    """A policy lets the worker change retentions past governance: it may delete nothing, and need only wait a moment.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock-managing.html (s3:BypassGovernanceRetention)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the policy."""
+        masters = destroy.s3.bucket("masters")
+        actions = ("s3:PutObjectRetention", "s3:BypassGovernanceRetention")
+        worker = {"AWS": f"{ACCOUNT}:user/worker"}
+        destroy.s3.set_policy("masters", _policy("Allow", actions, [f"arn:aws:s3:::{masters}/*"], worker))
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read the policy back."""
+        return "s3:PutObjectRetention" in str(observe.s3.policy("masters"))
+
+
 @fault("s3-no-multipart", kind="cloud objects", caught_by={"INF-S3-06": "AccessDenied"})
 class MultipartDenied:
     """A policy made for single uploads refuses parts.

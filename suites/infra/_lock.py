@@ -6,19 +6,25 @@ from datetime import UTC, datetime, timedelta
 from math import ceil
 from typing import Any
 
-from seatrial import Exercise, Failure, eventually
+from seatrial import Exercise, Failure, Invalid, eventually
 from seatrial.facets.s3 import ServiceKey
 from seatrial.probes.s3 import S3Answer
 
 BYPASS = {"x-amz-bypass-governance-retention": "true"}
 BUCKET = "masters"
-LEAST_S = 4.0
+LEAST_S = 8.0
+# What an attempt needs of the retention: a shorter one must end before it, and must not have ended when it arrives.
+LEFT_S = 4.0
 REMOVED_WITHIN_S = 10
+REMOVES = "removes its retention"
+DENIED = frozenset({"AccessDenied"})
+# To take a retention away is no request of every store's; one that knows none says so to whoever may shorten it.
+UNKNOWN = frozenset({"InvalidRequest", "MalformedXML"})
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """What came of one attempt: refused by the store's word, and what it said."""
+    """What came of one attempt: denied by the store, and what it said."""
 
     refused: bool
     said: str
@@ -51,6 +57,11 @@ class Locked:
         answer = _put(writer, key, body, mode, until)
         return cls(key, _version(answer), mode, until, body)
 
+    def require_locked(self, for_s: float = 0.0) -> None:
+        """Raise Invalid unless the retention lasts for so long: what is done to the version after it is right."""
+        if datetime.now(UTC) + timedelta(seconds=for_s) >= self.until:
+            raise Invalid(f"the attempts took longer than the probe's retention, until {self.until:%H:%M:%S}")
+
     def intact(self, exercise: Exercise) -> bool:
         """Read the version and its lock with the observing key; false if either is not as written."""
         seen = exercise.s3.get(BUCKET, self.key, self.version_id)
@@ -71,10 +82,18 @@ class Locked:
 
 def attempts(exercise: Exercise, services: Iterable[ServiceKey], probe: Locked) -> Iterator[Attempt]:
     """Give every way to undo the probe's lock: with each service's key, and with none."""
+    for service in services:
+        for name in _calls(probe):
+            yield Attempt(f"{service.service} {name}", lambda s=service, n=name: _with(s, n, *_calls(probe)[n]))  # type: ignore[misc]
+    yield Attempt("a stranger deletes it with bypass", lambda: _as_stranger(exercise, probe))
+
+
+def _calls(probe: Locked) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Return every way to undo the lock as it is asked for now: a shorter retention has not ended when it arrives."""
     which: dict[str, Any] = {"Bucket": BUCKET, "Key": probe.key, "VersionId": probe.version_id}
-    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=LEFT_S - 1)
     weaker = {"Mode": "GOVERNANCE", "RetainUntilDate": soon if probe.mode == "GOVERNANCE" else probe.until}
-    calls: dict[str, tuple[str, dict[str, Any]]] = {
+    return {
         "deletes the version": ("delete_object", which),
         "deletes it with bypass": ("delete_object", which | {"BypassGovernanceRetention": True}),
         "deletes it in a batch": (
@@ -97,23 +116,19 @@ def attempts(exercise: Exercise, services: Iterable[ServiceKey], probe: Locked) 
             "put_object_retention",
             which | {"Retention": weaker, "BypassGovernanceRetention": True},
         ),
-        "removes its retention": (
+        REMOVES: (
             "put_object_retention",
             which | {"Retention": {}, "BypassGovernanceRetention": True},
         ),
     }
-    for service in services:
-        for name, (operation, arguments) in calls.items():
-            yield Attempt(f"{service.service} {name}", lambda s=service, o=operation, a=arguments: _with(s, o, a))  # type: ignore[misc]
-    yield Attempt("a stranger deletes it with bypass", lambda: _as_stranger(exercise, probe))
 
 
-def _with(service: ServiceKey, operation: str, arguments: dict[str, Any]) -> Refusal:
+def _with(service: ServiceKey, name: str, operation: str, arguments: dict[str, Any]) -> Refusal:
     answer = service.call(operation, **arguments)
     if answer.ok and operation == "delete_objects":
         errors = answer.data.get("Errors", [])
-        return Refusal(bool(errors), f"{answer}, errors {errors}")
-    return Refusal(answer.answered and not answer.ok, str(answer))
+        return Refusal({error.get("Code") for error in errors} == DENIED, f"{answer}, errors {errors}")
+    return Refusal(answer.code in (DENIED | UNKNOWN if name == REMOVES else DENIED), str(answer))
 
 
 def _as_stranger(exercise: Exercise, probe: Locked) -> Refusal:
