@@ -45,6 +45,24 @@ class PolicyLoosened(PatchedIngress):
         return [(COMMON, f'{COMMON}\theader >Content-Security-Policy "{policy}"\n')]
 
 
+@fault(
+    "csp-script-elements-open",
+    kind="configuration",
+    caught_by={"SEC-HTTP-01": "a script-src-elem without"},
+)
+class ScriptElementsOpen(PatchedIngress):
+    """The policy keeps its strict script-src, and a newer directive beside it, which browsers ask first, allows inline scripts.
+
+    Source: https://www.w3.org/TR/CSP3/#csp-directives (script-src-elem)
+    """
+
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Replace the header for every site."""
+        closed = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; script-src 'self'"
+        policy = f"{closed}; script-src-elem 'self' 'unsafe-inline'"
+        return [(COMMON, f'{COMMON}\theader >Content-Security-Policy "{policy}"\n')]
+
+
 @fault("cookie-open-to-scripts", kind="code", caught_by={"SEC-HTTP-01": "httponly on the cookie"}, takes_s=30.0)
 class CookieOpen(PatchedRelease):
     """Scripts can read the session's cookies, and so can whatever script is injected.
