@@ -158,6 +158,26 @@ class LifecycleTooEarly:
         return [rule.get("ID") for rule in rules] == ["too-early"]
 
 
+@fault("s3-lifecycle-narrower", kind="cloud objects", caught_by={"INF-S3-04": "large: after 1 days"})
+class LifecycleNarrower:
+    """Beside the rule for all uploads there is one that takes the large ones, which cost most, after a day.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/intro-lifecycle-filters.html
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Add the rule to those of now."""
+        now = destroy.s3.call("get_bucket_lifecycle_configuration", Bucket="staging").data["Rules"]
+        limit = {"And": {"Prefix": "uploads/", "ObjectSizeGreaterThan": 1 << 30}}
+        rule = {"ID": "large", "Status": "Enabled", "Filter": limit, "Expiration": {"Days": 1}}
+        destroy.s3.set_lifecycle("staging", [*now, rule])
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask by the older call."""
+        rules = observe.s3.call("get_bucket_lifecycle", Bucket="staging").data.get("Rules", [])
+        return "large" in [rule.get("ID") for rule in rules]
+
+
 @fault("s3-cors-everybody", kind="cloud objects", caught_by={"INF-S3-05": "allowed to origin"})
 class CorsForEverybody:
     """The bucket's CORS rule says `*`, as most answers to the question how to upload from a browser advise.

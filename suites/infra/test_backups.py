@@ -5,6 +5,7 @@ from typing import Any
 
 from seatrial import BLOCKER, Observe, check, eventually, require
 from suites.infra._backups import Backup, archived, chain, is_stored, number, obsolete, read_backups
+from suites.infra._lifecycle import early
 
 BUCKET = "backups"
 ARCHIVER = """
@@ -124,9 +125,5 @@ def _require_chain(
 def _require_no_early_expiry(observe: Observe, prefix: str, least: dt.timedelta) -> None:
     answer = observe.s3.call("get_bucket_lifecycle_configuration", Bucket=BUCKET)
     require(answer.ok or answer.code == "NoSuchLifecycleConfiguration", "the bucket's rules to be read", answer, BUCKET)
-    for rule in answer.data.get("Rules", []) if answer.ok else []:
-        about = rule.get("Filter", {}).get("Prefix", rule.get("Prefix", ""))
-        touches = about.startswith(prefix) or prefix.startswith(about)
-        days = rule.get("Expiration", {}).get("Days")
-        early = rule.get("Status") == "Enabled" and touches and days and dt.timedelta(days=days) < least
-        require(not early, f"nothing expires before {least}", f"rule {rule.get('ID')}: after {days} days", BUCKET)
+    found = early(answer.data.get("Rules", []) if answer.ok else [], prefix, least)
+    require(not found, f"nothing expires before {least}", f"rule {', '.join(found)}", BUCKET)

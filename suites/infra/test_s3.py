@@ -12,6 +12,7 @@ from seatrial.errors import Unanswered
 from seatrial.facets.s3 import ServiceKey
 from seatrial.probes.http import HttpAnswer
 from suites.infra import _rights as rights
+from suites.infra._lifecycle import early
 from suites.infra._lock import LEAST_S, LEFT_S, Locked, attempts
 
 NEEDED = ("staging", "masters", "previews")
@@ -214,9 +215,10 @@ def test_staging_forgets_what_nobody_finished(observe: Observe) -> None:
     upload, too, until its preview is made: where it expires sooner than an outage of the workers is mended, it is lost.
 
     How it is measured: the bucket's lifecycle configuration must have an enabled rule for every key under uploads/, without
-    a filter by tag or size, that expires objects after targets.staging_expires_days, and none that does so before, and one that
-    aborts incomplete multipart uploads within targets.staging_aborts_days. No object of staging may be older than the former and
-    two days for the sweep.
+    a filter by tag or size, that expires objects after targets.staging_expires_days, and one that aborts incomplete multipart
+    uploads within targets.staging_aborts_days. None may take any of these objects before, be it for some of the keys, tags
+    or sizes alone, and none on a date, which is no age. No object of staging may be older than the former and two days for
+    the sweep.
 
     Not covered: parts of uploads that should have been swept, which S3 does not date in a listing of objects; that other
     buckets have no such rule.
@@ -231,10 +233,12 @@ def test_staging_forgets_what_nobody_finished(observe: Observe) -> None:
     expires = _soonest(rule.get("Expiration", {}).get("Days") for rule in in_force)
     aborts = _soonest(rule.get("AbortIncompleteMultipartUpload", {}).get("DaysAfterInitiation") for rule in in_force)
     none = f"no rule in force among {len(rules)}"
+    hasty = early(rules, UPLOADS, timedelta(days=days))
     with observe.cases(at_least=3) as cases:
         with cases("rule for objects"):
             wanted = f"objects under {UPLOADS} expire after {days} days, not before"
-            require(expires == days, wanted, f"after {expires} days" if expires else none)
+            told = ", ".join(hasty) or (f"after {expires} days" if expires else none)
+            require(expires == days and not hasty, wanted, told)
         with cases("rule for incomplete uploads"):
             wanted = f"incomplete uploads under {UPLOADS} expire within {parts_days} days"
             require(0 < aborts <= parts_days, wanted, f"after {aborts} days" if aborts else none)
