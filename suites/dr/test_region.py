@@ -40,11 +40,12 @@ def test_a_lost_region_is_rebuilt_in_an_empty_place(destroy: Destroy) -> None:
     those that watch the others included, and clients see the steady state (targets.region_rebuilt_s for both; the evidence has
     each step). Then every row and object of before must be there unchanged, the master with it; the session of before must go
     on, and the password sign in again; the link of before must play the same bytes; each upload be there once, and a new one
-    become a preview; the log be archived again, and the plan be up to date. Of the late entries those lost are counted; the
-    oldest must not be older than targets.rpo_s.
+    become a preview; the log be archived again, and the plan be up to date. Of the late entries those lost are counted.
 
-    Not covered: the object store's provider lost (none of it is kept twice); DNS that must be pointed at the new place; getting the
-    machines, which is the cloud's time; what was set by hand, which is lost, and secrets that are in the plan of others.
+    Not covered: how much the schedule of archiving would have lost, since the drill has just archived by itself (INF-PG-07
+    holds the newest segment against targets.rpo_s); the object store's provider lost (none of it is kept twice); DNS that must
+    be pointed at the new place; getting the machines, which is the cloud's time; what was set by hand, which is lost, and
+    secrets that are in the plan of others.
     """
     if missing := [call for call in region.WAYS if not destroy.platform.offers(call)]:
         raise Invalid(f"the platform does not offer {', '.join(missing)}")
@@ -73,18 +74,13 @@ def test_a_lost_region_is_rebuilt_in_an_empty_place(destroy: Destroy) -> None:
             budgets_s={REBUILT: limit_s, SERVED: limit_s},
             where="platform",
         )
-        with destroy.cases(at_least=8) as cases:
+        with destroy.cases(at_least=7) as cases:
             with cases("every row"):
                 held.require_rows(destroy)
             with cases("every object"):
                 held.require_objects(destroy)
             with cases("the master"):
                 region.require_promoted(destroy, session, promoted)
-            with cases("what was promised nobody"):
-                audit = late.audit(_titles(session, late.asked), drill.struck_s)
-                destroy.evidence("RPO, entries after the last archived segment", audit.to_json())
-                rpo_s = float(destroy.target("rpo_s"))
-                require(audit.rpo_s <= rpo_s, f"lost entries no older than {rpo_s:g} s", f"{audit.rpo_s} s", "backups")
             with cases("sign-in"):
                 again = session.again()
                 again.sign_out()
@@ -102,6 +98,8 @@ def test_a_lost_region_is_rebuilt_in_an_empty_place(destroy: Destroy) -> None:
                 archived(destroy)
                 require(destroy.platform.plan().current, "the plan for a rebuild up to date", "it is not", "platform")
         drill.require_steady()
+        audit = late.audit(_titles(session, late.asked), drill.struck_s)
+        destroy.evidence("RPO, entries after the last archived segment", audit.to_json())
 
 
 def _entry(destroy: Destroy, session: Session, ledger: Ledger, title: str) -> None:
