@@ -1,0 +1,94 @@
+"""How DEP-FLOW-02 judges a master whose retention is short, and a promotion that is slow."""
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from seatrial.environment import Environment
+from seatrial.impact import Exercise
+from seatrial.profile import load
+from suites.client import Asset
+from suites.client.answers import Master
+from suites.deploy import test_flow as flow
+from suites.deploy.test_flow import test_promotion_writes_one_locked_master as promotion_writes_one_locked_master
+from tests.checking import ended
+from tests.waiting import wait_for
+
+BODY = b"a video"
+SHA256 = hashlib.sha256(BODY).hexdigest()
+
+
+class Product:
+    """A session and a store in one, which keep a promoted master for so long."""
+
+    def __init__(self, retained_s: float, *, locks: bool = True) -> None:
+        self.until = datetime.now(UTC) + timedelta(seconds=retained_s)
+        self.locks = locks
+
+    def promote(self, asset_id: str) -> Asset:
+        master = Master("masters", "m", "v", SHA256, len(BODY), self.until)
+        then = datetime.now(UTC)
+        return Asset(asset_id, "", "", "", "ready", 100, None, len(BODY), then, then, master)
+
+    asset = promote
+
+    def delete(self, _: str) -> Any:
+        kept = datetime.now(UTC) < self.until
+        return SimpleNamespace(status=409 if kept else 204, json=lambda: {"retained_until": ""}, text="")
+
+    def bucket(self, role: str) -> str:
+        return role
+
+    def get(self, *_: str) -> Any:
+        return SimpleNamespace(ok=True, body=BODY)
+
+    def call(self, operation: str, **_: str) -> Any:
+        if operation == "list_object_versions":
+            return SimpleNamespace(ok=True, data={"Versions": [{"Key": "m", "VersionId": "v"}]})
+        retention = {"Mode": "COMPLIANCE", "RetainUntilDate": self.until}
+        return SimpleNamespace(ok=self.locks, data={"Retention": retention if self.locks else {}})
+
+
+def judged(monkeypatch: pytest.MonkeyPatch, folder: Path, product: Product) -> tuple[str, str]:
+    file = folder / "here.toml"
+    file.write_text(f'name = "here"\nmax_impact = "exercise"\ntree = {json.dumps(str(folder))}\n[urls]\n')
+    exercise: Any = Exercise(Environment(load(file)), "test")
+    exercise.s3 = product
+    clip = SimpleNamespace(sha256=SHA256)
+    monkeypatch.setattr(flow, "require_removable_masters", lambda _: None)
+    monkeypatch.setattr(flow, "signed_in", lambda _: product)
+    monkeypatch.setattr(flow, "small_clip", lambda: clip)
+    monkeypatch.setattr(flow, "ready_asset", lambda *_: SimpleNamespace(id="1"))
+    return ended(exercise, promotion_writes_one_locked_master)
+
+
+def test_a_master_that_is_locked_long_enough_is_right(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert judged(monkeypatch, tmp_path, Product(60.0)) == ("PASSED", "")
+
+
+def test_a_retention_that_is_over_before_it_was_tried_says_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    class Slow(Product):
+        def promote(self, asset_id: str) -> Asset:
+            wait_for(lambda: datetime.now(UTC) >= self.until, what="the end of the retention")
+            return super().promote(asset_id)
+
+    outcome, said = judged(monkeypatch, tmp_path, Slow(0.5))
+
+    assert outcome == "INVALID"
+    assert "too slow a machine" in said
+
+
+def test_a_master_without_a_lock_is_found_before_its_time_counts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    outcome, said = judged(monkeypatch, tmp_path, Product(0.5, locks=False))
+
+    assert outcome == "FAILED"
+    assert said.startswith("locked: ")
