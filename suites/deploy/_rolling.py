@@ -11,6 +11,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
@@ -22,7 +23,7 @@ from seatrial import Disrupt, Invalid, eventually, require
 from seatrial.drills import Ledger, require_whole
 from seatrial.probes.raw import Send
 from seatrial.traffic import Shot, Traffic, shuffled
-from suites.client import Asset, generated_clip, ready_asset, remove, signed_in, small_clip
+from suites.client import Asset, Instance, generated_clip, instances, ready_asset, remove, signed_in, small_clip
 from suites.client.instances import HOSTS
 
 SHORT_PER_S, LONG_PER_S, DOWNLOADS_PER_S, UPLOADS_PER_S = 14.0, 2.0, 0.75, 0.5
@@ -30,7 +31,8 @@ SHORT_WITHIN_S = 5.0
 LONG_S, DOWNLOAD_S = 4.0, 4.0  # longer than the balancer's notice, well within targets.drain_s
 DOWNLOAD_BYTES = 24 << 20  # more than the sockets on the way hold
 RANGE_BYTES = 65_536
-MORE_WITHIN_S, LONG_CLIP_S = 30.0, 12
+LONG_CLIP_S, SPARE_JOBS = 6, 2  # one for the worker on trial, and one that waits
+EVERY_S = 0.1  # a worker says for more than a second that it was told to stop
 LATE_S, LATE_SHARE = (
     1.0,
     0.02,
@@ -76,6 +78,7 @@ class Rolling:
         self._numbers, self._lock = itertools.count(1), threading.Lock()
         kinds: list[Callable[[], Reply]] = [self._read, self._rename, self._range, self._page]
         kinds += [partial(self.version, service) for service in HOSTS]
+        self._held: dict[str, bool] = {}
         self._turns = shuffled(kinds)
         self.kinds = len(kinds)
         self._traffic: dict[str, Traffic[Reply]] = {
@@ -112,18 +115,54 @@ class Rolling:
             self.session.complete(created.asset.id, self.session.put(created.upload, content))
         self._ledger.acknowledge(title)
 
-    def occupy_workers(self) -> None:
-        """Give every worker a job of some seconds, as soon as one more is ready than before, which a deploy begins with."""
+    def occupy_workers(self, over: threading.Event) -> None:
+        """Let no worker be without a job until each is told to stop, or the roll is over; note who held one then."""
+        content = generated_clip(seed=3, duration_s=LONG_CLIP_S).content
+        workers = self._workers()
+        with ThreadPoolExecutor(len(workers) + SPARE_JOBS) as feeding:
+            under_way: list[Future[None]] = []
+            while not over.is_set() and len(self._held) < len(workers):
+                before = self._holding()
+                for worker in workers:
+                    if worker.name not in self._held and self._told_to_stop(worker):
+                        self._held[worker.name] = worker.name in before | self._holding()
+                under_way = [each for each in under_way if not each.done()]
+                if self._unfinished() + len(under_way) < len(workers) + SPARE_JOBS:
+                    under_way.append(feeding.submit(self._feed, content))
+                over.wait(EVERY_S)
 
-        def ready() -> int:
-            found = self._disrupt.platform.status().instances("worker")
-            return sum(each.state == "ready" for each in found)
+    def require_occupied(self) -> None:
+        """Raise Invalid unless every worker held a job when it was told to stop."""
+        self._disrupt.evidence("workers that held a job when told to stop", self._held)
+        idle = [each.name for each in self._workers() if not self._held.get(each.name)]
+        if idle or not self._held:
+            raise Invalid(
+                f"{', '.join(idle) or 'any worker'}: no job in hand when told to stop, so that none could be lost"
+            )
 
-        before = ready()
-        with contextlib.suppress(AssertionError):  # a platform that replaces in place has no such moment
-            eventually(lambda: ready() > before, within_s=MORE_WITHIN_S, what="one more worker")
-        for number in range(before + 1):
-            self.upload(f"long {number}", generated_clip(seed=3, duration_s=LONG_CLIP_S).content)
+    def _workers(self) -> list[Instance]:
+        return [each for each in instances(self._disrupt, "worker") if each.via is not None]
+
+    def _told_to_stop(self, worker: Instance) -> bool:
+        path = self._disrupt.profile.services[worker.service].ready
+        answer = self._disrupt.http.get(worker.url(path), via=worker.via, timeout_s=SHORT_WITHIN_S)
+        return answer.status == 503 and answer.json().get("status") == "draining"
+
+    def _holding(self) -> set[str]:
+        rows = self._disrupt.pg.rows("select lease_owner from jobs where state = 'running'")
+        return {str(row["lease_owner"]).rpartition(".")[0] for row in rows}
+
+    def _unfinished(self) -> int:
+        rows = self._disrupt.pg.rows(
+            "select j.state from jobs j join assets a on a.id = j.asset_id"
+            " where j.state in ('queued', 'running') and a.title like %s",
+            (f"{self._disrupt.marker} job long %",),
+        )
+        return len(rows)
+
+    def _feed(self, content: bytes) -> None:
+        with contextlib.suppress(AssertionError):  # whether uploads fail is judged by those that fall due
+            self.upload(f"long {next(self._numbers)}", content)
 
     def version(self, service: str) -> Reply:
         """Ask a service's public host who answers, and what it runs."""

@@ -1,5 +1,6 @@
 """Releases that come and go while people work: rolled out, refused, rolled back, scaled, and watched afterwards."""
 
+import threading
 import time
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -39,10 +40,11 @@ def test_a_rolling_deploy_goes_unnoticed(disrupt: Disrupt) -> None:
     How it is measured: all through a deploy of a release that differs in one variable, requests fall due on schedule,
     whatever becomes of those before: 14 short ones a second (reads and writes of the API, ranges of a preview, pages,
     /version of each public host), requests whose body takes four seconds, downloads of 24 MiB that take four, and uploads;
-    before a worker is replaced, each has got a job of some seconds. None may fail, every download must come byte for
+    until a worker is told to stop, by its readiness, jobs of some seconds wait for it. None may fail, every download must come byte for
     byte, every instance must run the new release and answer through the public hosts, and every acknowledged upload must
-    be there once, with one job, done. Requests that were late or too few are INVALID, and so is one that failed after longer
-    than the drain allows while those that succeeded were a quarter slower than planned, too; beside quick ones it was left hanging.
+    be there once, with one job, done. Requests that were late or too few are INVALID, and so is a worker that held no job when
+    it was told to stop, and a request that failed after longer than the drain allows while those that succeeded were a quarter
+    slower than planned, too; beside quick ones it was left hanging.
 
     Not covered: requests longer than targets.drain_s, and streams of events, which clients open again; more load than this
     (benchmarks/roll.py).
@@ -51,9 +53,13 @@ def test_a_rolling_deploy_goes_unnoticed(disrupt: Disrupt) -> None:
     before = disrupt.platform.status().release
     with Rolling(disrupt, jobs=True) as rolling:
         rolling.flow(1)
+        over = threading.Event()
         with ThreadPoolExecutor(1) as beside:
-            occupied = beside.submit(rolling.occupy_workers)
-            change = _deploy(disrupt, NEXT)
+            occupied = beside.submit(rolling.occupy_workers, over)
+            try:
+                change = _deploy(disrupt, NEXT)
+            finally:
+                over.set()
             occupied.result()
         rolling.flow()
     disrupt.evidence("deploy", {"seconds": change.seconds, "outcome": change.outcome, "reason": change.reason})
@@ -66,6 +72,7 @@ def test_a_rolling_deploy_goes_unnoticed(disrupt: Disrupt) -> None:
             hosts = {shot.answer.kind for shot in rolling.versions() if shot.answer.release == change.release}
             require(len(hosts) == len(HOSTS), "answers of the new release from each public host", sorted(hosts))
         rolling.judge_jobs(cases)
+        rolling.require_occupied()
     disrupt.platform.rollback(before, at_once=True)
 
 

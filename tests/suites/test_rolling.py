@@ -1,12 +1,18 @@
+import itertools
 import sqlite3
+import threading
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
+import httpx2
 import pytest
 
 from seatrial import Invalid
+from seatrial.probes.http import HttpAnswer
 from seatrial.traffic import Shot
+from suites.client import Instance
+from suites.deploy import _rolling
 from suites.deploy._rolling import AT_LEAST, Reply, Rolling, require_enough, require_short, tell
 
 
@@ -69,3 +75,61 @@ def test_only_a_job_of_our_own_shows_that_a_new_worker_works() -> None:
     rolling._disrupt = SimpleNamespace(marker="trial-1", pg=tables)  # type: ignore[assignment]
 
     assert rolling.workers() == {"worker-1"}
+
+
+class Worker:
+    """One worker, as its readiness and the table of jobs tell of it: it is told to stop when it was asked so often."""
+
+    def __init__(self, *, holds: bool, told_after: int) -> None:
+        self.holds, self.asked, self.told_after = holds, 0, told_after
+
+    def rows(self, statement: str, _values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        row = {"lease_owner": "worker-1.a", "state": "running"}
+        return [row] if self.holds or "lease_owner" not in statement else []
+
+    def get(self, url: str, **_: object) -> HttpAnswer:
+        self.asked += 1
+        told = self.asked > self.told_after
+        body = b'{"status": "draining"}' if told else b'{"status": "ok"}'
+        return HttpAnswer("GET", url, 503 if told else 200, httpx2.Headers(), body, 0.0, None)
+
+
+def occupied(monkeypatch: pytest.MonkeyPatch, worker: Worker, over: threading.Event) -> tuple[Rolling, list[str]]:
+    rolling, fed = object.__new__(Rolling), list[str]()
+    rolling._held, rolling._numbers = {}, itertools.count()
+    rolling._disrupt = SimpleNamespace(  # type: ignore[assignment]
+        marker="trial-1",
+        pg=worker,
+        http=worker,
+        profile=SimpleNamespace(services={"worker": SimpleNamespace(ready="/readyz")}),
+        evidence=lambda *_: None,
+    )
+    monkeypatch.setattr(rolling, "upload", lambda name, _: fed.append(name))
+    monkeypatch.setattr(_rolling, "instances", lambda *_: [Instance("worker", "worker-1", "127.0.0.1:1")])
+    monkeypatch.setattr(_rolling, "generated_clip", lambda **_: SimpleNamespace(content=b""))
+    rolling.occupy_workers(over)
+    return rolling, fed
+
+
+def test_a_worker_that_holds_a_job_when_it_is_told_to_stop_is_occupied(monkeypatch: pytest.MonkeyPatch) -> None:
+    rolling, fed = occupied(monkeypatch, Worker(holds=True, told_after=2), threading.Event())
+
+    rolling.require_occupied()
+    assert fed
+
+
+def test_a_worker_that_held_none_shows_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    rolling, _ = occupied(monkeypatch, Worker(holds=False, told_after=2), threading.Event())
+
+    with pytest.raises(Invalid, match="worker-1: no job in hand when told to stop"):
+        rolling.require_occupied()
+
+
+def test_a_worker_that_was_never_told_shows_nothing_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    over.set()
+    rolling, fed = occupied(monkeypatch, Worker(holds=True, told_after=99), over)
+
+    assert fed == []
+    with pytest.raises(Invalid, match="no job in hand"):
+        rolling.require_occupied()
