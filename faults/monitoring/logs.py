@@ -7,6 +7,14 @@ from seatrial import fault
 from seatrial.platform import Patch
 
 LOGGING, MIDDLEWARE = "system/common/logging.py", "system/common/middleware.py"
+QUERY = Patch(
+    file=MIDDLEWARE,
+    find='                        "path": scope["path"],\n',
+    replace=(
+        '                        "path": scope["path"],\n'
+        '                        "query": __import__("urllib.parse").parse.quote(scope["query_string"], safe=""),\n'
+    ),
+)
 
 
 @fault("log-plain-text", kind="code", takes_s=30.0, caught_by={"MON-05": "every line to be one JSON object"})
@@ -51,10 +59,17 @@ class WithQuery(PatchedRelease):
     Source: https://cwe.mitre.org/data/definitions/532.html (insertion of sensitive information into log file)
     """
 
+    patch: ClassVar = [QUERY]
+
+
+@fault("log-with-query-later", kind="code", takes_s=30.0, caught_by={"MON-05": "no secret in a log"})
+class WithQueryLater(PatchedRelease):
+    """The line of a request has its query, and lines are written in bundles: what was said last is not there yet.
+
+    Source: https://cwe.mitre.org/data/definitions/532.html (insertion of sensitive information into log file)
+    """
+
     patch: ClassVar = [
-        Patch(
-            file=MIDDLEWARE,
-            find='                        "path": scope["path"],\n',
-            replace='                        "path": scope["path"],\n                        "query": __import__("urllib.parse").parse.quote(scope["query_string"], safe=""),\n',
-        )
+        QUERY,
+        Patch(file=LOGGING, find="call_soon(self._flush)", replace="call_later(3.0, self._flush)"),
     ]
