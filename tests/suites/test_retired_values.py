@@ -1,0 +1,36 @@
+"""How long an old value may live, as SEC-SEC-04 counts it: from the request to retire it."""
+
+import time
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from seatrial import Failure
+from suites.security import test_rotation as rotation
+from suites.security._proofs import Proof
+
+WITHIN_S = 0.3
+
+
+def died(*, lives_s: float, asked_before_s: float = 0.0) -> float:
+    """Try a value that opens its door for so long, and was to be retired that much earlier."""
+    ends_s = time.monotonic() + lives_s
+    proof = Proof(lambda: ["redis"] if time.monotonic() < ends_s else [], lambda: None)
+    disrupt: Any = SimpleNamespace(target=lambda _: WITHIN_S)
+    return rotation._died(disrupt, proof, time.monotonic() - asked_before_s)
+
+
+def test_a_value_that_dies_in_time_tells_how_long_it_lived() -> None:
+    assert 0.1 <= died(lives_s=0.1) <= WITHIN_S
+
+
+def test_a_value_that_was_alive_while_it_was_being_retired_lived_as_long() -> None:
+    with pytest.raises(Failure, match=r"refused, 0.3 s after its end; saw after"):
+        died(lives_s=0.0, asked_before_s=WITHIN_S + 0.1)
+
+
+def test_a_value_that_lives_on_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rotation, "ANSWERED_S", 0.1)
+    with pytest.raises(Failure, match="it still opens redis"):
+        died(lives_s=60.0)
