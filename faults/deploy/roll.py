@@ -107,17 +107,18 @@ class TrafficToTheUnready(PatchedIngress):
 
 @fault("rollback-keeps-new-configuration", kind="code", caught_by={"DEP-ROLL-03": "after the rollback"}, takes_s=40.0)
 class KeepsConfiguration(PatchedRelease):
-    """The API keeps the shortest link lifetime that it was ever told in a file that belongs to no release.
+    """The API keeps the shortest link lifetime that it was ever told in one file, which every later release reads.
 
     Source: https://sre.google/workbook/configuration-design/ (a configuration change must be able to be rolled back)
     """
 
     def strike(self, destroy: Destroy) -> None:
-        """Deploy it with a file of its own for this strike, since the file outlives it."""
-        kept = f'__import__("pathlib").Path(environ["HOME"], "lifetime-{secrets.token_hex(4)}")'
+        """Deploy it with a file of its own for this strike, in the directory of the release that is first to write it."""
+        own = f'__import__("pathlib").Path(__file__).with_name("lifetime-{secrets.token_hex(4)}")'
         find = "    reader.finish()\n    return settings\n\n\ndef read_account"
         replace = (
-            f"    reader.finish()\n    kept, seconds = {kept}, settings.link_lifetime_s\n"
+            f"    reader.finish()\n    own, seconds = {own}, settings.link_lifetime_s\n"
+            '    kept = next(own.parents[3].glob(f"*/system/api/{own.name}"), own)\n'
             "    seconds = min(seconds, int(kept.read_text())) if kept.exists() else seconds\n"
             "    kept.write_text(str(seconds))\n"
             '    return __import__("dataclasses").replace(settings, link_lifetime_s=seconds)\n\n\ndef read_account'

@@ -30,7 +30,8 @@ def test_secrets_at_rest_are_encrypted_or_their_owners_alone(observe: Observe) -
     one and refuse a known bad one first. Nothing is decrypted and no file of the platform is opened.
 
     Not covered: who holds the keys that decrypt; whether the cipher text is genuine, which takes a key (`seatrial secrets
-    verify`); secrets in the environment's variables (`env:`), which rest elsewhere; the disk's own encryption and backups.
+    verify`); secrets in the environment's variables (`env:`), which rest elsewhere; App Platform's variables of type SECRET, which
+    DEP-SPEC-01 reads in the spec; the disk's own encryption and backups.
     """
     if _sops.problems_of(KNOWN_GOOD) or not _sops.problems_of(KNOWN_BAD):
         raise Invalid("the judge of SOPS files does not tell a known good one from a known bad one")
