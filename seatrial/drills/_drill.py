@@ -107,7 +107,8 @@ class Drill:
     ) -> dict[str, float]:
         """Wait until every stage has been reached; return each one's seconds on the clock.
 
-        A recovery that misses the deadline, or a stage's own budget, is a Failure that says what was reached, and when.
+        A recovery that misses the deadline, or a stage's own budget, is a Failure that says what was reached, and when; what was
+        reached after the deadline has missed it, also where the action or the question alone took that long.
         A drill may strike and recover several times; its evidence keeps the stages of all.
 
         Args:
@@ -132,7 +133,9 @@ class Drill:
         try:
             eventually(over, within_s=left_s, every_s=0.05, what="recovery")
         except Failure:
-            raise Failure(f"{', '.join(stages)} within {within_s:g} s of {since}", recovery.told, where) from None
+            if recovery.whole or not stop():
+                told = recovery.told(within_s)
+                raise Failure(f"{', '.join(stages)} within {within_s:g} s of {since}", told, where) from None
         finally:
             self._stages += stage_rows(recovery.reached, budgets_s)
             self._handle.evidence(RTO, self._stages)
@@ -202,8 +205,9 @@ class _Recovery:
         """Whether every stage was reached."""
         return len(self.reached) == len(self._stages)
 
-    @property
-    def told(self) -> str:
-        """What is missing, with what was seen last, and what was reached when."""
+    def told(self, within_s: float) -> str:
+        """Say what is missing, with what was seen last, what came too late, and what was reached when."""
         missing = [f"{name} (last: {self._seen.get(name)})" for name in self._stages if name not in self.reached]
-        return f"not reached: {', '.join(missing)}; reached after seconds: {self.reached}"
+        late = [f"{name} {took_s - within_s:.2f} s late" for name, took_s in self.reached.items() if took_s > within_s]
+        lacks = [f"not reached: {', '.join(missing)}"] if missing else []
+        return "; ".join([*lacks, *late, f"reached after seconds: {self.reached}"])

@@ -96,8 +96,11 @@ def _require_beat(disrupt: Disrupt) -> None:
 
 
 def _page(disrupt: Disrupt, channel: str, status: str, since: float, until_s: float) -> Message:
-    """Wait for a message of this channel about the instance; raises Failure with what came instead."""
-    title, left_s = f"{status} {ALERT} {PART}", max(0.0, until_s - time.monotonic())
+    """Wait for a message of this channel about the instance; raises Failure with what came instead.
+
+    One that came while another channel was waited for is found, though the time is over by then.
+    """
+    title, left_s = f"{status} {ALERT} {PART}", max(EVERY_S, until_s - time.monotonic())
     return _wait(disrupt, channel, since, round(left_s, 1), f"{title} by {channel}", lambda each: each.title == title)
 
 

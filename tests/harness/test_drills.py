@@ -100,8 +100,14 @@ def test_one_bad_rehearsal_of_many_is_the_result(tiny: Tiny) -> None:
         ([(UNDO, "")], "INVALID", "nothing was undone"),
         ([('{"open": 5}', '{"open": -1}')], "FAILED", "open within -1 s of the undo"),
         ([(UNDO, ""), (RECOVER, '{"open": is_open}, within_s=0.5')], "FAILED", "not reached: open"),
+        ([(RECOVER, '{"open": is_open}, within_s=0, since_undo=True')], "FAILED", "s late; reached after seconds"),
         (
             [(UNDO, ""), (RECOVER, '{"open": is_open}, within_s=5, stop=lambda: "too many"')],
+            "FAILED",
+            "too many; broken off and undone",
+        ),
+        (
+            [(UNDO, ""), (RECOVER, '{"open": is_open}, within_s=0, stop=lambda: "too many"')],
             "FAILED",
             "too many; broken off and undone",
         ),
