@@ -26,11 +26,13 @@ class Basis:
         releases: service, or repository of an image -> its release: "sha256:...", or an id.
         files: "profile", "expected.toml" and, if there is one, "waivers.toml" -> sha256, in hexadecimal.
         unknown: why nobody tells the releases; empty where somebody does.
+        mixed: a service runs several at once, which is why none of them is told.
     """
 
     releases: Mapping[str, str] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
     unknown: str = ""
+    mixed: bool = False
 
     @classmethod
     def of(cls, environment: Environment, suites: Path) -> "Basis":
@@ -44,7 +46,7 @@ class Basis:
             return cls({}, files, "the profile has neither a platform, nor a cloud.app, nor an expect.release")
         for name, each in found.items():
             if len(each) > 1:
-                return cls({}, files, f"{name} runs {' and '.join(sorted(each))} at once")
+                return cls({}, files, f"{name} runs {' and '.join(sorted(each))} at once", mixed=True)
         return cls({name: release for name, (release,) in sorted(found.items())}, files)
 
     def until(self, later: "Basis") -> tuple["Basis", list[str]]:
@@ -55,7 +57,9 @@ class Basis:
             for name in sorted({*self.files, *later.files})
             if self.files.get(name) != later.files.get(name)
         ]
-        if not unknown and self.releases != later.releases:
+        if self.mixed or later.mixed or bool(self.unknown) != bool(later.unknown):
+            changed.append(f"the trial was not of one release from its start to its end: {unknown}")
+        elif self.releases != later.releases:
             changed.append(
                 f"the release changed during the trial: {_told(self)} at its start, {_told(later)} at its end"
             )

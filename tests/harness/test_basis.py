@@ -51,7 +51,9 @@ def test_two_releases_at_once_are_none(
     mixed = [fake.part | {"name": "api-1"}, fake.part | {"name": "api-2", "release": "r0"}]
     monkeypatch.setattr(fake, "say", lambda **values: said(**values | {"parts": mixed}))
 
-    assert on(platform, desk) == replace(on(platform, desk), releases={}, unknown="api runs r0 and r1 at once")
+    found = on(platform, desk)
+
+    assert found == replace(found, releases={}, unknown="api runs r0 and r1 at once", mixed=True)
 
 
 def test_a_platform_that_is_silent_leaves_the_release_unknown(desk: Desk) -> None:
@@ -95,8 +97,21 @@ def test_what_changed_on_the_way_is_a_problem(later: Basis, words: str) -> None:
     assert FIRST.until(later) == (FIRST, [words])
 
 
-def test_a_release_that_is_unknown_once_is_unknown() -> None:
-    silent = replace(FIRST, releases={}, unknown="no answer")
+SILENT = replace(FIRST, releases={}, unknown="no answer")
+MIXED = replace(FIRST, releases={}, unknown="api runs r1 and r2 at once", mixed=True)
 
-    assert FIRST.until(silent) == (replace(FIRST, unknown="no answer"), [])
-    assert silent.until(FIRST) == (silent, [])
+
+@pytest.mark.parametrize(
+    ("first", "later"), [(FIRST, SILENT), (SILENT, FIRST), (FIRST, MIXED), (MIXED, FIRST), (MIXED, MIXED)]
+)
+def test_a_release_that_is_not_told_at_both_ends_is_a_problem(first: Basis, later: Basis) -> None:
+    unknown = first.unknown or later.unknown
+
+    assert first.until(later) == (
+        replace(first, unknown=unknown),
+        [f"the trial was not of one release from its start to its end: {unknown}"],
+    )
+
+
+def test_where_nobody_can_be_asked_at_either_end_the_release_is_unknown_and_no_problem() -> None:
+    assert SILENT.until(SILENT) == (SILENT, [])

@@ -130,6 +130,16 @@ def test_what_is_edited_while_the_environment_boots_is_a_problem(tiny: Tiny, nam
     assert f"{'profile' if name == 'here.toml' else Path(name).name} changed during the trial" in run.output
 
 
+def test_a_platform_that_says_nothing_any_more_at_the_end_is_a_problem(tiny: Tiny) -> None:
+    tiny.suite(OPEN + "    socket = observe.profile.platform.socket\n    socket.rename(socket.with_suffix('.away'))\n")
+    assert tiny.seatrial("up").code == 0
+
+    run = tiny.gate()
+
+    assert (run.code, run.outcome("INF-TC-01")) == (2, "PASSED"), run.output
+    assert "the trial was not of one release from its start to its end" in run.output
+
+
 def test_a_variable_leaves_no_drill_out(tiny: Tiny) -> None:
     tiny.suite(
         DRILL + CLOSED.replace("INF-TC-02", "DR-TC-03").replace("component=", "plan=PLAN, component="),
