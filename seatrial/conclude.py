@@ -104,9 +104,17 @@ def release_of(environment: Environment) -> str:
 
 def scope_of_arguments(config: pytest.Config) -> expected.Scope:
     """Return what a raw pytest call is about, from its path arguments."""
+    return expected.select_paths(_paths(config))
+
+
+def roots_of_arguments(config: pytest.Config) -> set[Path]:
+    """Return the folders of suites that a raw pytest call is about, from its path arguments."""
+    return expected.roots_of_paths(_paths(config))
+
+
+def _paths(config: pytest.Config) -> list[str]:
     # Where help is asked for, pytest comes no further than to what was typed.
-    given = config.args or config.known_args_namespace.file_or_dir
-    return expected.select_paths([str(argument) for argument in given])
+    return [str(argument) for argument in config.args or config.known_args_namespace.file_or_dir]
 
 
 def is_trial(config: pytest.Config) -> bool:

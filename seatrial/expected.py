@@ -116,16 +116,23 @@ def select_paths(arguments: list[str]) -> Scope:
     for argument in arguments:
         path_text, _, test = argument.partition("::")
         path = Path(path_text).resolve()
-        below = path if path.is_dir() else path.parent
-        root = next((folder for folder in (below, *below.rglob("*")) if (folder / NAME).is_file()), None) or root_of(
-            below
-        )
+        root = _root_at(path)
         for row in read(root):
             place = root / row.file
             if (place == path or place.is_relative_to(path)) and test in {"", row.test}:
                 chosen[row.id] = row
     label = " ".join(_shown(argument) for argument in arguments)
     return Scope("all" if label == "suites" else label, tuple(chosen.values()))
+
+
+def roots_of_paths(arguments: list[str]) -> set[Path]:
+    """Return the folders of suites that pytest's path arguments are about; raises UsageError for one that is about none."""
+    return {_root_at(Path(argument.partition("::")[0]).resolve()) for argument in arguments}
+
+
+def _root_at(path: Path) -> Path:
+    below = path if path.is_dir() else path.parent
+    return next((folder for folder in (below, *below.rglob("*")) if (folder / NAME).is_file()), None) or root_of(below)
 
 
 def _shown(argument: str) -> str:

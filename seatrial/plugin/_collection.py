@@ -5,7 +5,7 @@ import random
 import pytest
 from rich.console import Console
 
-from seatrial import answers, conclude, expected, plans, waivers
+from seatrial import answers, conclude, expected, plans
 from seatrial.errors import SeatrialError
 from seatrial.outcome import Outcome
 from seatrial.plugin import _handles
@@ -28,10 +28,6 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     state = open_state(config)
     for item in checks:
         register(state, item)
-    try:
-        state.accepted = waivers.read(*{expected.root_of(item.path) for item in checks})
-    except SeatrialError as error:
-        raise pytest.UsageError(str(error)) from None
     if state.rules and not is_parallel(config):
         items += _answers(session, state)
     if (order := config.getoption("--seatrial-order")) is not None:

@@ -87,6 +87,8 @@ def open_state(config: pytest.Config) -> State:
             state.locks.enter_context(environment.lock(inherited))
             if inherited is None:
                 conclude.ready(environment)
+            if state.rules:
+                state.accepted = waivers.read(*conclude.roots_of_arguments(config))
         if not given:
             environment.check_secrets()
     except SeatrialError as error:

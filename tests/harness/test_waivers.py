@@ -53,6 +53,32 @@ def test_what_is_waived_is_go_and_said(bench: Bench) -> None:
     assert raw.outcome("INF-TC-02") == "FAILED"
 
 
+@pytest.mark.parametrize(
+    ("rows", "code", "words"),
+    [
+        ([lasting(30)], 0, "1 did not and is excused by a waiver"),
+        ([lasting(-1)], 1, "the waiver of INF-TC-02 does not count: it ended on"),
+        (
+            [lasting(30), replace(lasting(30), check="INF-TC-01")],
+            1,
+            "the waiver of INF-TC-01 does not count: it passed",
+        ),
+    ],
+    ids=["needed", "over", "not needed"],
+)
+def test_workers_of_raw_pytest_change_nothing_of_what_is_accepted(
+    bench: Bench, rows: list[Waiver], code: int, words: str
+) -> None:
+    bench.suite(CLOSED + OPEN)
+    accept(bench, *rows)
+
+    serial, parallel = bench.pytest(), bench.pytest("suites/infra", "-n", "2")
+
+    for run in (serial, parallel):
+        assert run.code == code, run.output
+        assert words in run.output
+
+
 def test_an_unfit_waiver_is_a_failure(bench: Bench) -> None:
     bench.suite(CLOSED + OPEN)
     accept(bench, lasting(30), replace(lasting(30), check="INF-TC-01"))
@@ -64,11 +90,12 @@ def test_an_unfit_waiver_is_a_failure(bench: Bench) -> None:
     assert "Nothing required failed, but a waiver does not count." in run.output
 
 
-def test_a_malformed_list_is_told_before_anything_runs(bench: Bench) -> None:
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_a_malformed_list_is_told_before_anything_runs(bench: Bench, options: tuple[str, ...]) -> None:
     bench.suite(OPEN)
     (bench.folder / "suites/waivers.toml").write_text("waiver = 1")
 
-    gate, raw = bench.gate(), bench.pytest()
+    gate, raw = bench.gate(), bench.pytest("suites", *options)
 
     assert (gate.code, gate.verdict, raw.code) == (3, None, 4), gate.output + raw.output
     assert all("[[waiver]]" in each.output for each in (gate, raw))
