@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -18,9 +18,10 @@ from rich.console import Console
 from seatrial import expected, hosting
 from seatrial.basis import Basis
 from seatrial.environment import Environment
-from seatrial.errors import EnvironmentFault, UsageError
+from seatrial.errors import EnvironmentFault, ProfileError, UsageError
 from seatrial.outcome import Outcome, Result
 from seatrial.platform import PlatformClient
+from seatrial.profile import Profile
 from seatrial.report import OUT, previous, site, summary, write
 from seatrial.report._files import Folder
 from seatrial.secrecy.redaction import Redactor
@@ -75,6 +76,16 @@ def ready(environment: Environment) -> None:
         ) from None
     if left := struck(environment):
         raise UsageError(left)
+
+
+def require_listed(profile: Profile, known: Collection[str]) -> None:
+    """Raise ProfileError where the profile calls a check not applicable that is not among those that there are."""
+    if unknown := sorted(profile.expect.not_applicable.keys() - set(known)):
+        raise ProfileError(
+            "\n".join(
+                f"{profile.path}: expect.not_applicable.{name}: no {expected.NAME} has such a check" for name in unknown
+            )
+        )
 
 
 def struck(environment: Environment) -> str:

@@ -18,7 +18,7 @@ from seatrial.declared import CloudSection, External
 from seatrial.errors import HarnessError, ProfileError
 from seatrial.outcome import Level
 from seatrial.profile_problems import problems
-from seatrial.profile_types import REFERENCE, Address, BaseUrl, Impact, Place, SecretRef, Section
+from seatrial.profile_types import REFERENCE, Address, BaseUrl, Impact, Place, Reason, SecretRef, Section
 from seatrial.secrecy.references import Reference, read
 
 FEWEST_SENTINELS = 3
@@ -35,7 +35,7 @@ class Expect(Section):
 
     level: Impact = Level.OBSERVE
     release: str = "platform"
-    not_applicable: dict[str, str] = Field(default_factory=dict)
+    not_applicable: dict[str, Reason] = Field(default_factory=dict)
 
 
 class Service(Section):

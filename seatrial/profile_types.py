@@ -24,6 +24,12 @@ def _reference(value: str) -> str:
     return value
 
 
+def _reason(value: str) -> str:
+    if not value.strip():
+        raise ValueError("a reason that says something")
+    return value.strip()
+
+
 def _address(value: str) -> str:
     return str(ipaddress.ip_address(value))
 
@@ -46,6 +52,7 @@ def _base_url(value: str) -> str:
 
 Impact = Annotated[Level, BeforeValidator(_level)]
 SecretRef = Annotated[str, AfterValidator(_reference)]
+Reason = Annotated[str, AfterValidator(_reason)]
 Address = Annotated[str, AfterValidator(_address)]
 Place = Annotated[str, AfterValidator(_place)]
 BaseUrl = Annotated[str, AfterValidator(_base_url)]

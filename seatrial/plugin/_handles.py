@@ -42,8 +42,9 @@ def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     if level > (level_of(item) or Level.OBSERVE):
         raise HarnessError(f"{level} asked for at run time: name it in the signature")
     state = open_state(config)
-    if reason := state.environment.profile.expect.not_applicable.get(check.id):
-        raise NotRun(f"{NOT_APPLICABLE}{reason}")
+    not_applicable = state.environment.profile.expect.not_applicable
+    if check.id in not_applicable:
+        raise NotRun(f"{NOT_APPLICABLE}{not_applicable[check.id]}")
     if reason := state.environment.refuses(level):
         raise NotRun(reason)
     if check.alone and is_parallel(config):

@@ -89,6 +89,7 @@ def open_state(config: pytest.Config) -> State:
                 conclude.ready(environment)
             if state.rules:
                 state.accepted = waivers.read(*conclude.roots_of_arguments(config))
+                conclude.require_listed(environment.profile, state.accepted.known)
         if not given:
             environment.check_secrets()
     except SeatrialError as error:

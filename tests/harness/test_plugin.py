@@ -44,6 +44,26 @@ def test_what_the_profile_calls_not_applicable_is_not_run_with_its_reason(bench:
 
 
 @pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        ('"INF-TC-02" = " "', "here.toml:4: expect.not_applicable.INF-TC-02: a reason that says something"),
+        (
+            '"INF-TC-03" = "nothing there"',
+            "here.toml: expect.not_applicable.INF-TC-03: no expected.toml has such a check",
+        ),
+    ],
+)
+def test_what_is_not_applicable_is_a_check_that_there_is_and_has_a_reason(bench: Bench, row: str, words: str) -> None:
+    bench.profile('max_impact = "exercise"', f"[expect.not_applicable]\n{row}")
+    bench.suite(OPEN + CLOSED)
+
+    gate, raw, parallel = bench.gate(), bench.pytest(), bench.pytest("suites", "-n", "2")
+
+    assert (gate.code, raw.code, parallel.code) == (3, 4, 4), gate.output + raw.output + parallel.output
+    assert all(words in each.output for each in (gate, raw, parallel))
+
+
+@pytest.mark.parametrize(
     ("statement", "reason"),
     [
         ("raise Invalid('no samples')", "no samples"),
