@@ -8,6 +8,7 @@ from seatrial.outcome import Outcome, Result
 from seatrial.statistics import quantile
 
 RTO = "RTO"
+_WORST_FIRST = (Outcome.FAILED, Outcome.INVALID, Outcome.NOT_RUN)
 
 
 def stage_rows(reached: Mapping[str, float], budgets_s: Mapping[str, float]) -> Iterator[dict[str, Any]]:
@@ -17,10 +18,10 @@ def stage_rows(reached: Mapping[str, float], budgets_s: Mapping[str, float]) -> 
 
 
 def of_many(results: Iterable[Result]) -> Result:
-    """Make one result of several rehearsals of a drill: the first that did not pass, else the last, with the distribution."""
+    """Make one result of several rehearsals of a drill: the first of the worst outcome, else the last, with the distribution."""
     ran = list(results)
     bad = [result for result in ran if result.outcome is not Outcome.PASSED]
-    shown = bad[0] if bad else ran[-1]
+    shown = min(bad, key=lambda result: _WORST_FIRST.index(result.outcome), default=ran[-1])
     told = {"rehearsals": f"{len(ran) - len(bad)} of {len(ran)} passed", "RTO, of all rehearsals": distribution(ran)}
     return replace(shown, evidence={**shown.evidence, **told}, duration_s=sum(result.duration_s for result in ran))
 

@@ -92,6 +92,17 @@ def test_one_bad_rehearsal_of_many_is_the_result(tiny: Tiny) -> None:
     assert run.verdict["results"][0]["evidence"]["rehearsals"] == "1 of 3 passed"
 
 
+def test_a_failure_is_not_hidden_by_an_earlier_rehearsal_that_measured_nothing(tiny: Tiny) -> None:
+    nothing_first = (
+        "    if first(disrupt): raise Invalid('no samples')\n    require(False, 'a first', 'another')\n    with Drill"
+    )
+    rehearse(tiny, ("    with Drill", nothing_first), more=ONCE)
+
+    run = tiny.seatrial("drill", "--times", "2", *ARMED)
+
+    assert (run.code, run.outcome("DR-TC-01")) == (1, "FAILED"), run.output
+
+
 @pytest.mark.parametrize(
     ("changes", "outcome", "words"),
     [
