@@ -20,6 +20,8 @@ from seatrial.scope import Places
 
 # Where a process that was started below `booted` finds the lifeline of what was booted there.
 _LIFELINE = "SEATRIAL_LIFELINE"
+# In a state folder that a gate has made, and that the next one may empty where this one was killed.
+_MARKER = "booted-by-gate"
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,12 @@ def call(profile: Profile, *arguments: str, lifeline: int | None = None) -> int:
         raise
 
 
+def start(profile: Profile) -> int:
+    """Run the platform's `up` for somebody who keeps what it starts, also where a gate that was killed has left its state."""
+    (section(profile).state / _MARKER).unlink(missing_ok=True)
+    return call(profile, "up")
+
+
 def tell(profile: Places, command: str) -> None:
     """Run `up`, `down` or `rebuild` of an environment that was up; raises EnvironmentFault with the line that it ends with.
 
@@ -137,7 +145,7 @@ def booted(profile: Profile, *, alone: bool) -> Iterator[Boot]:
 @contextmanager
 def _up(profile: Profile, state: Path) -> Iterator[float]:
     """Boot, and take down; gives the seconds that it took to be up."""
-    marker = state / "booted-by-gate"
+    marker = state / _MARKER
     if marker.exists():
         _empty(state)
     ours = not any(state.iterdir())

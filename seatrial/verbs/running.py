@@ -21,8 +21,8 @@ def add_to(verbs: Verbs) -> None:
             "heal", _heal, "replay the undo log after a trial was killed; starts the environment first if it is down"
         )
     )
-    for name, text in (("up", "start the environment"), ("status", "show its parts (exit 0 all ready, 1 not)")):
-        with_profile(verbs.add(name, _platform, text))
+    with_profile(verbs.add("up", _up, "start the environment"))
+    with_profile(verbs.add("status", _status, "show its parts (exit 0 all ready, 1 not)"))
     with_profile(verbs.add("down", _down, "stop the environment, unless a trial is running on it"))
     logs = verbs.add("logs", _logs, "print a part's last log lines")
     with_profile(logs)
@@ -43,7 +43,7 @@ def _heal(options: argparse.Namespace) -> int:
     with environment.lock():
         if not hosting.is_up(profile):
             print(f"{profile.name} is down: starting it first")
-            if hosting.call(profile, "up"):
+            if hosting.start(profile):
                 raise EnvironmentFault(f"{profile.name} did not start; its lines above say why")
         struck = environment.undo_log.pending()
         try:
@@ -61,8 +61,12 @@ def _heal(options: argparse.Namespace) -> int:
     return 0
 
 
-def _platform(options: argparse.Namespace) -> int:
-    return hosting.call(opened(options).profile, options.command)
+def _up(options: argparse.Namespace) -> int:
+    return hosting.start(opened(options).profile)
+
+
+def _status(options: argparse.Namespace) -> int:
+    return hosting.call(opened(options).profile, "status")
 
 
 def _down(options: argparse.Namespace) -> int:

@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from seatrial.undo import UndoLog
 from tests.harness.bench import OPEN
 from tests.harness.tiny import Tiny, struck
 from tests.waiting import wait_for
@@ -103,6 +104,28 @@ def test_a_gate_that_ends_early_leaves_nothing_running(tiny: Tiny, number: signa
     wait_for(lambda: not tiny.is_open(), what="the environment to be gone")
     tiny.suite(OPEN)
     assert tiny.gate().code == 0
+
+
+@pytest.mark.parametrize("verb", ["up", "heal"])
+def test_what_a_killed_gate_left_is_kept_once_somebody_has_started_it(tiny: Tiny, verb: str) -> None:
+    tiny.suite(OPEN.replace("    require(", "    import time; time.sleep(60)\n    require("))
+    process = tiny.start("gate", "--suites", "suites")
+    wait_for(tiny.is_open, what="the gate's own environment")
+    process.kill()
+    process.wait()
+    wait_for(lambda: not tiny.is_open(), what="the environment to be gone")
+    UndoLog(tiny.state / "undo.jsonl").append("platform.start", {"part": "port"}, "somebody")
+    wait_for(lambda: tiny.seatrial(verb).code == 0, what="the end of what the gate started")
+    mine = tiny.state / "mine"
+    mine.touch()
+    tiny.seatrial("heal")
+    tiny.seatrial("down")
+    tiny.suite(OPEN)
+
+    run = tiny.gate()
+
+    assert run.code == 0, run.output
+    assert mine.exists()
 
 
 def test_a_gate_that_a_script_started_in_the_background_ends_when_it_is_told_to(tiny: Tiny) -> None:
