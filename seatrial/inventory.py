@@ -1,6 +1,5 @@
 """What there is: the checks that a folder of suites holds, with their pages."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +11,7 @@ from seatrial.errors import UsageError
 from seatrial.expected import Row
 from seatrial.outcome import Level
 from seatrial.plans import Planned
-from seatrial.plugin import LEFT_OUT, OWN_CONFIGURATION, Listing
+from seatrial.plugin import Listing, run_here
 from seatrial.registry import Fault, Plan, importable
 from seatrial.report.pages import CheckPage, FaultLine, write_pages
 from seatrial.session import check_of, level_of, title_of
@@ -49,13 +48,7 @@ def collect(suites: Path) -> list[Listed]:
         raise UsageError(f"no folder of suites at {suites}")
     importable(suites)
     listing = Listing()
-    left_out = {name: os.environ.pop(name) for name in LEFT_OUT & os.environ.keys()}
-    try:
-        code = pytest.main(
-            [*OWN_CONFIGURATION, str(suites), "--collect-only", "-q", "-q", "--no-header"], plugins=[listing]
-        )
-    finally:
-        os.environ.update(left_out)
+    code = run_here([str(suites), "--collect-only", "-q", "-q", "--no-header"], listing)
     if code not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
         raise UsageError(f"{suites} cannot be collected; the lines above say why")
     return sorted(

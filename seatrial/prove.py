@@ -15,12 +15,12 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from seatrial.environment import Environment
-from seatrial.errors import Failure, require
+from seatrial.errors import Failure, UsageError, require
 from seatrial.eventually import eventually
 from seatrial.expected import Row
 from seatrial.impact import Destroy, Observe
 from seatrial.outcome import Level, Outcome, Result
-from seatrial.plugin import OWN_CONFIGURATION, Given
+from seatrial.plugin import Given, run_here
 from seatrial.proof import Proof, Proven, parts_struck, words
 from seatrial.registry import Expected, Fault, importable
 
@@ -77,13 +77,16 @@ class Prover:
     def prove(self, fault: Fault) -> Proven:
         """Strike, confirm, run the checks, undo, confirm, run the checks again."""
         started = time.monotonic()
-        proven = self._struck(fault)
+        try:
+            proven = self._struck(fault)
+        except UsageError as error:
+            proven = Proven(fault.id, fault.kind, Proof.INVALID, str(error))
         try:
             self.environment.undo_strikes()
             if proven.proof is Proof.CAUGHT:
                 proven = self._healed(fault, proven)
         except Exception as error:  # noqa: BLE001 - as above
-            proven = _with(proven, Proof.INVALID, f"not undone: {type(error).__name__}: {error}")
+            proven = _with(proven, Proof.INVALID, f"not seen undone: {type(error).__name__}: {error}")
         return replace(proven, duration_s=time.monotonic() - started)
 
     def _struck(self, fault: Fault) -> Proven:
@@ -178,11 +181,16 @@ class Prover:
         eventually(all_ready, within_s=HEALED_WITHIN_S, what="every instance ready")
 
     def _run(self, names: list[str], told: Tell | None = None) -> Mapping[str, Result]:
+        """Run checks, and return their results; raises UsageError where the suites let nothing be concluded from any."""
         given = Given(self.environment, told)
         nodes = [f"{self.suites / self.rows[name].file}::{self.rows[name].test}" for name in names]
-        code = pytest.main([*OWN_CONFIGURATION, *nodes, "-p", "no:terminal"], plugins=[given])
+        code = run_here([*nodes, "-p", "no:terminal"], given)
         if code == pytest.ExitCode.INTERRUPTED:
             raise KeyboardInterrupt
+        if wrong := [*given.uncollected, *given.problems]:
+            raise UsageError("; ".join(wrong))
+        if code not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
+            raise UsageError(f"{self.suites} cannot be run: pytest ended with {code}, the lines above say why")
         return given.results
 
 

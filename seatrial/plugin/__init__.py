@@ -16,7 +16,7 @@ from seatrial.plugin._outcomes import (
     pytest_runtest_setup,
 )
 from seatrial.plugin._sessions import pytest_cmdline_main, pytest_sessionfinish, pytest_sessionstart
-from seatrial.plugin._state import LEFT_OUT, NO_VERDICT, OWN_CONFIGURATION, Given, Listing, is_parallel
+from seatrial.plugin._state import LEFT_OUT, NO_VERDICT, OWN_CONFIGURATION, Given, Listing, is_parallel, run_here
 
 __all__ = [
     "LEFT_OUT",
@@ -39,6 +39,7 @@ __all__ = [
     "pytest_runtest_setup",
     "pytest_sessionfinish",
     "pytest_sessionstart",
+    "run_here",
 ]
 
 

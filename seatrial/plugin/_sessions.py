@@ -83,7 +83,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
         end = {"end": int(exitstatus), "problems": state.problems}
         state.results_file.write_text("\n".join([*lines, json.dumps(end)]) + "\n")
         session.exitstatus = NO_VERDICT
-    if plugin_of(config, Given) is None:
+    if given := plugin_of(config, Given):
+        given.problems += state.problems
+    else:
         close_clients(state.environment.clients)
     state.locks.close()
 

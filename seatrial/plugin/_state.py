@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,7 +24,7 @@ PROBLEMS = "seatrial problems"  # what a worker found wrong with the run as a wh
 NO_VERDICT = 7  # exit code of a stage: its results are in a file, and nobody may take it for a GO
 OWN_CONFIGURATION = ("-c", str(Path(__file__).parent.with_name("pytest.toml")), "--rootdir", ".")
 LEFT_OUT = {"PYTEST_ADDOPTS", "PYTEST_PLUGINS", "PYTHONOPTIMIZE"}
-"""Variables that would change how pytest or Python run checks, from whoever's shell."""
+"""Variables that would change how pytest or Python run checks, from whoever's shell; `run_here` hides them."""
 TRIAL = pytest.StashKey[Trial]()
 STATE = pytest.StashKey["State"]()
 VERDICT = pytest.StashKey[Verdict]()
@@ -48,12 +49,24 @@ class State:
 
 
 class Given:
-    """Hands an already open environment to a pytest session in the same process, as `seatrial prove` does."""
+    """Hands an already open environment to a pytest session in the same process, as `seatrial prove` does.
+
+    Attributes:
+        uncollected: a line for each file that cannot be collected.
+        problems: of the run as a whole, once it has ended.
+    """
 
     def __init__(self, environment: Environment, told: Callable[[Result], None] | None = None) -> None:
         self.environment = environment
         self.results: dict[str, Result] = {}
+        self.uncollected: list[str] = []
+        self.problems: list[str] = []
         self._told = told
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Keep why a file cannot be collected."""
+        if report.failed:
+            self.uncollected.append(f"{report.nodeid} cannot be collected: {str(report.longrepr).splitlines()[-1]}")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep each result, and tell of it."""
@@ -69,6 +82,15 @@ class Listing:
 
     def __init__(self) -> None:
         self.items: list[pytest.Item] = []
+
+
+def run_here(arguments: list[str], plugin: Given | Listing) -> int:
+    """Run pytest in this process, as the harness configures it and nobody else, and return its exit code."""
+    left_out = {name: os.environ.pop(name) for name in LEFT_OUT & os.environ.keys()}
+    try:
+        return pytest.main([*OWN_CONFIGURATION, *arguments], plugins=[plugin])
+    finally:
+        os.environ.update(left_out)
 
 
 def plugin_of(config: pytest.Config, kind: type[P]) -> P | None:

@@ -47,6 +47,74 @@ def test_a_fault_that_proves_nothing_is_never_caught(
     assert tiny.is_open()
 
 
+def test_no_variable_changes_which_checks_are_asked(tiny: Tiny) -> None:
+    tiny.seatrial("up")
+    command = ("-m", "seatrial", "prove", "--profile", "here.toml", "--faults", "faults", "--suites", "suites")
+
+    run = tiny.run(*command, env={"PYTEST_ADDOPTS": "-k nothing", "PYTEST_PLUGINS": "no_such_plugin"})
+
+    assert run.code == 0, run.output
+    assert "1 of 1 faults caught" in run.output
+
+
+HOOK = "def pytest_runtest_logreport(report): pass\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "words"),
+    [
+        (
+            "suites/infra/test_port.py",
+            "import nothing_like_this\n",
+            "test_port.py cannot be collected: E   ModuleNotFoundError",
+        ),
+        ("suites/infra/conftest.py", HOOK, "suites/infra/conftest.py hooks into pytest"),
+        (
+            "suites/expected.toml",
+            '"INF-TC-01" = {file = "infra/none.py", test = "t", severity = "blocker", level = "observe"}',
+            "not found",
+        ),
+    ],
+)
+def test_suites_that_let_nothing_be_concluded_are_refused_before_the_strike(
+    tiny: Tiny, file: str, text: str, words: str
+) -> None:
+    tiny.seatrial("up")
+    (tiny.folder / file).write_text(text)
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code == 3, run.output
+    assert words in run.output
+    assert "interrupted" not in run.output
+
+
+HOOKS = (
+    "__import__('sys').modules['suites.infra.conftest'].__dict__.update(pytest_runtest_logreport=lambda report: None)"
+)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        ('destroy.platform.stop("port")', f'{HOOKS}; destroy.platform.stop("port")'),
+        ('.state == "stopped"', f'.state == "stopped" or bool({HOOKS})'),
+    ],
+    ids=["while it is struck", "once it is undone"],
+)
+def test_a_problem_of_the_run_makes_a_trial_invalid(tiny: Tiny, change: tuple[str, str]) -> None:
+    (tiny.folder / "suites/infra/conftest.py").write_text("")
+    tiny.fault(FAULT.replace(*change))
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code == 1, run.output
+    assert "INVALID  port-stopped" in run.output
+    assert "suites/infra/conftest.py hooks into pytest" in run.output
+    assert tiny.is_open()
+
+
 @pytest.mark.parametrize("option", ["--times", "--sample"])
 def test_nothing_proven_is_no_proof(tiny: Tiny, option: str) -> None:
     run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", option, "0")
