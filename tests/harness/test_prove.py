@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from tests.harness.bench import OPEN
+from tests.harness.bench import CLOSED, OPEN
 from tests.harness.tiny import FAULT, Tiny
 from tests.waiting import wait_for
 
@@ -219,6 +219,19 @@ def test_a_fault_of_a_check_that_is_not_applicable_is_named_and_left_out(tiny: T
     assert "1 of 1 faults caught, confirmed in effect and healed, 1 not applicable to here" in run.output
     assert alone.code == 3, alone.output
     assert "no fault to prove" in alone.output
+
+
+def test_a_check_of_a_fault_that_is_not_applicable_is_not_asked_of(tiny: Tiny) -> None:
+    profile = tiny.folder / "here.toml"
+    profile.write_text(profile.read_text() + '[expect.not_applicable]\n"INF-TC-02" = "nothing is closed here"\n')
+    tiny.suite(OPEN + CLOSED)
+    tiny.fault(FAULT.replace('"INF-TC-01": "closed"', '"INF-TC-01": "closed", "INF-TC-02": "open"'))
+    tiny.seatrial("up")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code == 0, run.output
+    assert "1 of 1 faults caught, confirmed in effect and healed" in run.output
 
 
 def test_prove_refuses_a_suite_without_faults(tiny: Tiny) -> None:
