@@ -164,7 +164,7 @@ class PlatformSection(Section):
         disposable: the environment may be broken by `seatrial prove` without `--arm`.
     """
 
-    command: tuple[str, ...]
+    command: tuple[str, ...] = Field(min_length=1)
     socket: Path
     state: Path
     disposable: bool = False

@@ -60,7 +60,7 @@ class Knowledge:
                 Accuracy(**{name: Share(**share) for name, share in data[key].items()}) for key in ("accuracy", "peer")
             )
             return cls(Record.from_json(data["record"], str(KNOWN)), accuracy, peer)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{KNOWN}: not written by seatrial proof: {error}") from None
 
 

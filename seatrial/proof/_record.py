@@ -62,9 +62,13 @@ class Record:
     def from_json(cls, data: Any, source: str) -> "Record":
         """Rebuild a record; raises UsageError, naming the source, for anything that is none."""
         try:
-            return cls(**{**data, "trials": [Proven.from_json(trial) for trial in data["trials"]]})
-        except (KeyError, TypeError, ValueError) as error:
+            record = cls(**{**data, "trials": [Proven.from_json(trial) for trial in data["trials"]]})
+            strange = {trial.fault for trial in record.trials} - record.known.keys()
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UsageError(f"{source}: not a record of seatrial prove: {error}") from None
+        if strange:
+            raise UsageError(f"{source}: a trial of {min(strange)}, which is none of its known faults")
+        return record
 
     def differs(self, other: "Record") -> str:
         """Say what the other is of and this is not, "release a, not b"; nothing where both measured the same."""

@@ -39,7 +39,7 @@ def add_to(verbs: Verbs) -> None:
         "--level", type=_level, help="demand checks up to this level (default: the profile's expect.level)"
     )
     verify.add_argument(
-        "--max-age", type=seconds, default=DAY, metavar="T", help="90s, 10m, 24h since the trial ended (default: 24h)"
+        "--max-age", type=_age_s, default=DAY, metavar="T", help="90s, 10m, 24h since the trial ended (default: 24h)"
     )
     verify.set_defaults(run=_verify)
     text = "print the public half of the profile's key (PEM)"
@@ -97,6 +97,13 @@ def _key(options: argparse.Namespace) -> int:
     print(signer.public.pem, end="")
     print(f"key {signer.public.id}", file=sys.stderr)
     return 0
+
+
+def _age_s(text: str) -> float:
+    age_s = seconds(text)
+    if age_s >= dt.timedelta.max.total_seconds():
+        raise argparse.ArgumentTypeError(f"{text} is longer than can be reckoned with")
+    return age_s
 
 
 def _level(text: str) -> Level:

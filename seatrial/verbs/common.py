@@ -15,6 +15,8 @@ from seatrial.profile import find, load
 from seatrial.report import OUT
 
 USAGE_ERROR = 3
+# What is read of a verdict that was written.
+_READ = {"environment", "level", "missing", "release", "results", "scope", "signature", "started_at", "verdict"}
 
 
 class Parser(argparse.ArgumentParser):
@@ -83,8 +85,8 @@ def last_verdict(out: Path = OUT) -> dict[str, Any]:
     verdict: dict[str, Any] | None = read_json(out / "verdict.json")
     if verdict is None:
         raise UsageError(f"no {out / 'verdict.json'}: run `seatrial gate` first")
-    if not isinstance(verdict, dict) or "results" not in verdict:
-        raise UsageError(f"{out / 'verdict.json'} is no verdict")
+    if lacking := _READ - (verdict.keys() if isinstance(verdict, dict) else set()):
+        raise UsageError(f"{out / 'verdict.json'} is no verdict: it lacks {', '.join(sorted(lacking))}")
     return verdict
 
 

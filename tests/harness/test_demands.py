@@ -98,6 +98,7 @@ def test_demanding_nothing_is_wrong_usage(desk: Desk) -> None:
     assert desk.verify("--scope", "dr")[0] == USAGE_ERROR
     assert desk.verify("--scope", "nonsense")[0] == USAGE_ERROR
     assert desk.verify("--max-age", "0")[0] == USAGE_ERROR
+    assert desk.verify("--max-age", "1e12h")[0] == USAGE_ERROR
 
 
 @pytest.mark.parametrize("ruling", [Ruling.NO_GO, Ruling.INCONCLUSIVE])

@@ -87,6 +87,12 @@ def test_an_unknown_key_in_a_section_is_named_with_its_neighbour(written: Path) 
     assert found.startswith("16: expect.levl: unknown key; did you mean 'level'?")
 
 
+def test_a_platform_without_a_command_is_refused(written: Path) -> None:
+    [found] = errors_of(written, GOOD + '\n[platform]\ncommand = []\nsocket = "s"\nstate = "."\n')
+
+    assert found.startswith("16: platform.command: ")
+
+
 @pytest.mark.parametrize(
     "url",
     [

@@ -101,7 +101,9 @@ def test_the_verdict_is_printed_with_them(
 
 
 def test_a_spoilt_file_is_told_and_raises_nothing(file: Path) -> None:
-    for text in ("{", "[]", '{"record": {}, "accuracy": {}, "peer": {}}'):
+    whole = json.loads(file.read_text())
+    unknown = {**whole, "record": {**whole["record"], "known": {}}}
+    for text in ("{", "[]", '{"record": {}, "accuracy": {}, "peer": {}}', '{"accuracy": []}', json.dumps(unknown)):
         file.write_text(text)
         assert likely([ended()], file)[0].startswith("nothing can be said of causes")
     with pytest.raises(UsageError, match="not written by seatrial proof"):
