@@ -35,7 +35,7 @@ def checklist(
         verdict: verdict.json.
         proofs: prove.json: how each fault's trial ended.
         checks: where the checks' pages are, from the checklist's folder ("checks").
-        report: where verdict.html is, from the checklist's folder.
+        report: where verdict.html is, from the checklist's folder; the evidence leads nowhere without it.
     """
     results = [Result.from_json(row) for row in verdict["results"]]
     caught, tried = _proven(proofs)
@@ -48,7 +48,7 @@ def checklist(
             holds = answer(row)
             seen = row.reason.removeprefix(NOT_APPLICABLE) or _first(row) or f"measured in {seconds(row.duration_s)}"
             proven = f"{caught[row.id]} of {tried[row.id]}" if row.id in tried else "not tried"
-            evidence = f"[{cell(seen)}]({report}#{row.id})"
+            evidence = f"[{cell(seen)}]({report}#{row.id})" if report else cell(seen)
             cells = (holds, cell(row.title), f"[{row.id}]({checks}/{row.id}.md)", str(row.severity), proven, evidence)
             lines.append(f"| {' | '.join(cells)} |")
     for name in verdict["missing"]:

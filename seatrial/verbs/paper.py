@@ -20,7 +20,7 @@ def add_to(verbs: Verbs) -> None:
     listed.add_argument(
         "--suite", action="append", default=[], metavar="NAME", help="only this suite (may be repeated)"
     )
-    listed.add_argument("--title", default="Checklist", help="what stands above it (default: Checklist)")
+    listed.add_argument("--title", help="what stands above it (default: Checklist)")
     listed.add_argument(
         "--rows", type=Path, metavar="FILE", help="answer the rows of this file (TOML) instead, with a sign-off"
     )
@@ -41,19 +41,28 @@ def add_to(verbs: Verbs) -> None:
 
 def _checklist(options: argparse.Namespace) -> int:
     verdict, proofs = last_verdict(options.out), _trials(options.out)
-    rows = [row for row in verdict["results"] if not options.suite or row["suite"] in options.suite]
     folder = options.write.resolve().parent
     if options.rows:
+        if options.suite or options.title:
+            raise UsageError("--rows names its own title and checks: leave out --suite and --title")
         signed = sign_off(Rows.read(options.rows), verdict, checks=os.path.relpath("docs/checks", folder))
         options.write.write_text(signed.text, encoding="utf-8")
         print(f"wrote {options.write}: {signed.summary}")
         return 0
+    suites = {row["suite"] for row in verdict["results"]}
+    if unknown := set(options.suite) - suites:
+        raise UsageError(
+            f"no check of a suite {min(unknown)!r} in the last verdict (there are: {', '.join(sorted(suites))})"
+        )
+    rows = [row for row in verdict["results"] if not options.suite or row["suite"] in options.suite]
+    report = options.out.resolve() / "verdict.html"
     text = checklist(
-        options.title,
+        options.title or "Checklist",
         {**verdict, "results": rows},
         proofs,
         checks=os.path.relpath("docs/checks", folder),
-        report=os.path.relpath(options.out / "verdict.html", folder),
+        # What lies elsewhere is read by others, who have no reports of ours.
+        report=os.path.relpath(report, folder) if folder.is_relative_to(report.parent) else "",
     )
     options.write.write_text(text, encoding="utf-8")
     print(f"wrote {options.write}: {len(rows)} checks, verdict {verdict['verdict']} of {verdict['started_at']}")

@@ -1,11 +1,15 @@
 """A checklist answers each line from a result, and calls nothing a yes that was not measured."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from seatrial.cli import main
 from seatrial.outcome import NOT_APPLICABLE
 from seatrial.report import checklist
+from seatrial.verbs.common import USAGE_ERROR
 
 
 def row(name: str, outcome: str, reason: str = "", seen: str = "") -> dict[str, Any]:
@@ -71,6 +75,55 @@ def test_the_faults_that_were_tried_are_counted_per_check() -> None:
 
 def test_a_required_check_without_result_is_named() -> None:
     assert "**SEC-TC-99** is required and has no result." in made(row("SEC-TC-01", "PASSED"))
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    """A folder of reports with a verdict on one suite."""
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "verdict.json").write_text(json.dumps(verdict(row("SEC-TC-01", "PASSED"))))
+    return folder
+
+
+def test_evidence_is_a_link_only_where_the_reports_go_along(out: Path, tmp_path: Path) -> None:
+    beside, published = out / "list.md", tmp_path / "list.md"
+
+    assert [written(out, file) for file in (beside, published)] == [0, 0]
+
+    assert "[measured in 1.25 s](verdict.html#SEC-TC-01) |" in beside.read_text()
+    assert "| measured in 1.25 s |" in published.read_text()
+    assert "verdict.html" not in published.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--suite", "securty"), "no check of a suite 'securty' in the last verdict (there are: security)"),
+        (("--rows", "docs/go-live.toml", "--suite", "security"), "leave out --suite and --title"),
+        (("--rows", "docs/go-live.toml", "--title", "Doors"), "leave out --suite and --title"),
+    ],
+)
+def test_options_that_would_be_ignored_are_wrong_usage(
+    out: Path, options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert written(out, out / "list.md", *options) == USAGE_ERROR
+
+    assert words in capsys.readouterr().err
+    assert not (out / "list.md").exists()
+
+
+@pytest.mark.parametrize("name", ["signature", "missing", "results"])
+def test_half_a_verdict_is_none(out: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    half = {key: value for key, value in verdict().items() if key != name}
+    (out / "verdict.json").write_text(json.dumps(half))
+
+    assert written(out, out / "list.md") == USAGE_ERROR
+    assert f"verdict.json is no verdict: it lacks {name}" in capsys.readouterr().err
+
+
+def written(out: Path, file: Path, *options: str) -> int:
+    return main(["checklist", "--out", str(out), "--write", str(file), *options])
 
 
 def made(*rows: dict[str, Any], proofs: list[dict[str, Any]] | None = None) -> str:
