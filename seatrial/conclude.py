@@ -151,6 +151,7 @@ def filters(config: pytest.Config) -> list[str]:
         "setuponly": "--setup-only",
         "setupplan": "--setup-plan",
         "runxfail": "--runxfail",
+        "continue_on_collection_errors": "--continue-on-collection-errors",
     }
     return [f"the run was filtered by {flag}" for option, flag in names.items() if config.getoption(option, None)]
 

@@ -79,13 +79,13 @@ class Trial:
         """The command line that runs this check again, with the same cases."""
         return self.command + next((handle.repeat_options for handle in self.handles if handle.repeat_options), "")
 
-    def note(self, when: str, error: BaseException | None) -> None:
+    def note(self, when: str, error: BaseException | None, redactor: Redactor) -> None:
         """Take in how one phase (setup, call, teardown) ended; the first bad end stands, a later one is told beside it."""
         if error is None:
             return
         if self.outcome is not Outcome.PASSED:
             self.reason = "; ".join(filter(None, (self.reason, f"then {when}: {_named(error)}")))
-            self.log += _trace(error)
+            self.log += _trace(error, redactor)
             return
         if isinstance(error, NotRun) and when == "setup":
             self.outcome, self.reason = Outcome.NOT_RUN, str(error)
@@ -97,9 +97,9 @@ class Trial:
         elif isinstance(error, AssertionError):
             self.outcome = Outcome.FAILED
             self.findings = (Finding("the assertion holds", str(error) or _where(error), self.check.component),)
-            self.log = _trace(error)
+            self.log = _trace(error, redactor)
         else:
-            self.outcome, self.log = Outcome.INVALID, _trace(error)
+            self.outcome, self.log = Outcome.INVALID, _trace(error, redactor)
             self.reason = _named(error)
             if when != "call":
                 self.reason = f"{when}: {self.reason}"
@@ -158,7 +158,8 @@ def _where(error: BaseException) -> str:
     return f"{frame[0].filename}:{frame[0].lineno}: {frame[0].line}" if frame else type(error).__name__
 
 
-def _trace(error: BaseException) -> str:
+def _trace(error: BaseException, redactor: Redactor) -> str:
     if isinstance(error, SeatrialError):
         return ""
-    return "".join(traceback.format_exception(error)[-12:])[-4000:]
+    # What is cut afterwards cannot leave a part of a secret, which nobody would know again.
+    return redactor.text("".join(traceback.format_exception(error)[-12:]))[-4000:]

@@ -58,17 +58,17 @@ def pytest_runtest_makereport(
     elif hasattr(report, "wasxfail"):
         del report.wasxfail
         report.outcome, error = "failed", Invalid("a check may not be marked xfail")
-    trial.note(call.when, error)
+    redactor = open_state(item.config).environment.redactor
+    trial.note(call.when, error, redactor)
     trial.duration_s += call.duration
     if isinstance(error, NotRun):
         report.outcome = "skipped"
         report.longrepr = (str(item.path), item.reportinfo()[1] or 0, f"NOT-RUN: {error}")
     elif error is not None:
-        redactor = open_state(item.config).environment.redactor
         report.longrepr = redactor.text(_told(trial) if call.when == "call" else str(report.longrepr))
         report.sections = [(name, redactor.text(text)) for name, text in report.sections]
     if call.when == "teardown":
-        result = trial.result(open_state(item.config).environment.redactor)
+        result = trial.result(redactor)
         if (
             result.outcome is Outcome.INVALID
             and report.outcome == "passed"

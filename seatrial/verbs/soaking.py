@@ -93,7 +93,7 @@ class Soak:
                 )
             except UsageError:
                 raise
-            except SeatrialError as error:
+            except (SeatrialError, OSError) as error:
                 at = datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds")
                 self._keep(Round(number, seed, at, series.NO_VERDICT, time.time() - began, {}, {}, (str(error),)))
                 raise

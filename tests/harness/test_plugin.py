@@ -234,6 +234,7 @@ def test_a_suite_that_cannot_be_trusted_is_refused(bench: Bench, broken: str, me
         (("--collect-only",), "--collect-only"),
         (("--setup-plan",), "--setup-plan"),
         (("--ignore", "suites/other"), "--ignore"),
+        (("--continue-on-collection-errors",), "--continue-on-collection-errors"),
     ],
 )
 def test_a_filtered_run_is_never_go(bench: Bench, arguments: tuple[str, ...], named: str) -> None:
@@ -333,6 +334,20 @@ def test_secrets_are_in_no_report(bench: Bench) -> None:
     assert written
     assert not [text for text in written if "hunter2hunter2" in text]
     assert "hunter2hunter2" not in run.output
+
+
+def test_no_part_of_a_secret_is_left_where_an_error_is_cut(bench: Bench) -> None:
+    bench.profile(
+        'max_impact = "exercise"', "[[accounts]]\nemail = 'a@example.test'\npassword = 'env:ACCOUNT_PASSWORD'\n"
+    )
+    bench.suite(body("raise RuntimeError(exercise.account[1] + 3992 * 'x')", "exercise"))
+
+    run = bench.pytest(env={"ACCOUNT_PASSWORD": "hunter2hunter2"})
+
+    written = [path.read_text() for path in (bench.folder / "reports").rglob("*") if path.is_file()]
+    assert run.outcome("INF-TC-03") == "INVALID", run.output
+    assert written
+    assert not [text for text in (*written, run.output) if "hunter2" in text or "unter2x" in text]
 
 
 def test_suites_without_a_reviewed_list_give_no_verdict(bench: Bench) -> None:

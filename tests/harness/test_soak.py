@@ -118,6 +118,18 @@ def test_a_series_that_is_interrupted_keeps_its_rounds_and_nothing_else_is_added
     assert "noise is (), was ('cpu',)" in refused.output
 
 
+def test_a_round_that_ends_in_an_error_is_kept_as_one_without_a_verdict(tiny: Tiny) -> None:
+    spoils = "    from pathlib import Path\n    Path('suites/waivers.toml').mkdir()\n"
+    tiny.suite(CHECKS + ONE.format(number="04", name="d", level="observe") + spoils)
+
+    run = tiny.seatrial("soak", "--suites", "suites", "--times", "3")
+
+    assert run.code == 2, run.output
+    assert [each.verdict for each in rows(tiny)] == ["GO", series.NO_VERDICT]
+    assert "Is a directory" in rows(tiny)[1].problems[0]
+    assert "1 of 2 rounds GO" in run.output
+
+
 def test_what_was_cut_short_by_a_crash_is_no_round_and_spoils_none(tmp_path: Path) -> None:
     file = tmp_path / "soak.jsonl"
     series.append(file, "old", OF, GO)
