@@ -189,7 +189,9 @@ class Pilot(LoadTestShape):
 
     def _order(self, step: Step) -> None:
         rate_per_s = step.rate_per_s / self.plan.workers
-        self._send({"rate_per_s": rate_per_s, "stage": step.stage, "journey": step.journey})
+        # Workers know the weights of all; which one alone is wanted was said to the master.
+        only = self.plan.journeys[0] if len(self.plan.journeys) == 1 else ""
+        self._send({"rate_per_s": rate_per_s, "stage": step.stage, "journey": step.journey or only})
 
     def _send(self, data: dict[str, Any]) -> None:
         if self.environment.runner:

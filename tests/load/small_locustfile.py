@@ -1,4 +1,7 @@
-"""The smallest locustfile that flies by the open model: GET / of SMALL_HOST, held against an objective without times."""
+"""The smallest locustfile that flies by the open model: GET / of SMALL_HOST, held against an objective without times.
+
+With SMALL_ALSO half of the visitors GET /glance.
+"""
 
 # ruff: noqa: I001
 import locust
@@ -23,16 +26,17 @@ from suites.client.session import promised
 
 __all__ = ["Pilot", "Small", "locust"]
 
+WEIGHTS = {"look": 1.0, "glance": 1.0} if os.environ.get("SMALL_ALSO") else {"look": 1.0}
 LIMITS = {"p50_ms": 300, "p95_ms": 500, "p99_ms": 1000, "failed_share": 0.01, "least": 50}
 SLO = Slo.model_validate(
     {
         "dropped_share": 0.0,
         "failed_share": 0.01,
         "generator": {"cpu_share": 0.99, "lag_p99_ms": 400},
-        "journeys": {"look": LIMITS},
+        "journeys": dict.fromkeys(WEIGHTS, LIMITS),
     }
 )
-wire(lambda: SLO, lambda: {"look": 1.0}, lambda: 50.0, os.environ.get("SMALL_PROFILE", "small"))
+wire(lambda: SLO, lambda: WEIGHTS, lambda: 50.0, os.environ.get("SMALL_PROFILE", "small"))
 
 
 def starve() -> None:
@@ -54,4 +58,7 @@ class Small(OpenUser):
         def look() -> None:
             promised(http.request("GET", "api:/"), 200)
 
-        return {"look": look}
+        def glance() -> None:
+            promised(http.request("GET", "api:/glance"), 200)
+
+        return {"look": look, "glance": glance}

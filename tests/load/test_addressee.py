@@ -62,3 +62,9 @@ def test_a_worker_of_another_profile_makes_the_run_say_nothing(tmp_path: Path) -
     assert (code, result["outcome"], asked) == (2, "INVALID", [])
     assert len(result["reasons"]) == 2
     assert all("has the profile elsewhere (0a1b2c), and the run is of small" in each for each in result["reasons"])
+
+
+def test_workers_make_the_one_journey_that_is_asked_for(tmp_path: Path) -> None:
+    with counting() as (here, asked), crew(SMALL_HOST=here, SMALL_ALSO="1") as (_, master):
+        flown(tmp_path / "record", here, *master, "--journey", "look", SMALL_ALSO="1")
+    assert set(asked) == {"/"}
