@@ -47,6 +47,15 @@ def test_a_fault_that_proves_nothing_is_never_caught(
     assert tiny.is_open()
 
 
+def test_a_matrix_without_checks_to_ask_beside_runs_nothing_else(tiny: Tiny) -> None:
+    tiny.suite(OPEN.replace("(observe)", "(exercise)").replace("observe.", "exercise."))
+    (tiny.folder / "test_stray.py").write_text("from pathlib import Path\n\ndef test(): Path('strayed').touch()\n")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites", "--matrix")
+
+    assert (run.code, (tiny.folder / "strayed").exists()) == (0, False), run.output
+
+
 def test_no_variable_changes_which_checks_are_asked(tiny: Tiny) -> None:
     tiny.seatrial("up")
     command = ("-m", "seatrial", "prove", "--profile", "here.toml", "--faults", "faults", "--suites", "suites")
