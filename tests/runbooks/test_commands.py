@@ -189,7 +189,9 @@ def test_locust_takes_every_option_that_we_have_people_type() -> None:
 def test_every_verb_of_make_is_there() -> None:
     verbs = set(re.findall(r"^([a-z-]+):", Path("Makefile").read_text(), re.MULTILINE))
 
-    assert [str(each) for each in of_kind(Kind.MAKE) if not set(each.words[1:]) <= verbs] == []
+    asked = {str(each): {word for word in each.words[1:] if "=" not in word} for each in of_kind(Kind.MAKE)}
+
+    assert [command for command, words in asked.items() if not words <= verbs] == []
 
 
 def test_every_call_of_the_object_store_is_one_of_s3s() -> None:
