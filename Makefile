@@ -50,10 +50,10 @@ fmt: .venv/.ready  ## format the code
 	@$(BIN)/ruff format .
 
 test: setup      ## pass the project's own tests
-	@$(BIN)/python -m pytest tests $(ENDED) -q -n 3 --dist worksteal --durations 20 -m "not scan and not system and not alone"
+	@$(BIN)/python -m pytest tests $(ENDED) -q -n 3 --dist worksteal --durations 20 -m "not scan and not system and not slow and not alone"
 
-test-system: setup  ## pass the project's own tests that need a running system, for which they take half an hour
-	@$(BIN)/python -m pytest tests $(ENDED) -q -n 2 --dist loadgroup --durations 20 -m "system and not scan and not alone"
+test-system: setup  ## pass the project's own tests that need a running system or take long: half an hour
+	@$(BIN)/python -m pytest tests $(ENDED) -q -n 2 --dist loadgroup --durations 20 -m "(system or slow) and not scan and not alone"
 	@$(BIN)/python -m pytest tests $(ENDED) -q --durations 20 -m alone
 
 scan: setup .cache/scanners/.ready  ## have other people's scanners look: testssl.sh, wapiti, sqlmap

@@ -53,6 +53,7 @@ def test_the_gate_rules_by_it(bench: Bench, cloud: StandIn, wrong: str, ended: s
     assert (run.code, run.outcome("INF-NET-03")) == (code, ended), run.output
 
 
+@pytest.mark.slow
 def test_every_fault_is_caught_and_healed(tiny: Tiny, cloud: StandIn) -> None:
     assert tiny.seatrial("up").code == 0
     wanted = [argument for name in FAULTS for argument in ("--fault", name)]

@@ -43,6 +43,7 @@ def deploy(tmp_path: Path, *more: str) -> list[str]:
     return ["deploy", "--spec", str(SPEC), "--release", str(tmp_path / "release.json"), *more]
 
 
+@pytest.mark.slow
 def test_a_release_that_the_real_gate_refuses_is_taken_back(
     tmp_path: Path, cloud: StandIn, authority: Authority, called: list[str]
 ) -> None:

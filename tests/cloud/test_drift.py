@@ -80,6 +80,7 @@ def test_what_was_deployed_from_the_repository_passes_the_gate(bench: Bench) -> 
     assert (run.code, run.outcome("DEP-SPEC-02")) == (0, "PASSED"), run.output
 
 
+@pytest.mark.slow
 def test_every_fault_is_caught_and_healed(tiny: Tiny, cloud: StandIn) -> None:
     assert tiny.seatrial("up").code == 0
     before = copy.deepcopy(cloud.apps.spec)

@@ -106,6 +106,7 @@ def test_a_gate_that_ends_early_leaves_nothing_running(tiny: Tiny, number: signa
     assert tiny.gate().code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", ["up", "heal"])
 def test_what_a_killed_gate_left_is_kept_once_somebody_has_started_it(tiny: Tiny, verb: str) -> None:
     tiny.suite(OPEN.replace("    require(", "    import time; time.sleep(60)\n    require("))

@@ -11,6 +11,8 @@ from seatrial.profile import load
 from tests.load.flying import LOCUSTFILE, counting, crew
 from tests.load.flying import fly as flown
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).resolve().parents[2]
 PROFILE = 'name = "here"\nmax_impact = "exercise"\nurls.api = "http://127.0.0.1:1"\n'
 # A run of no more than a second that is judged by whom it has asked.
