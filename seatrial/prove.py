@@ -116,6 +116,8 @@ class Prover:
     def _with_beside(self, fault: Fault, proven: Proven) -> Proven:
         """Ask the checks beside; if the fault is not in effect any more when they have ended, they have measured nothing."""
         names = [name for name in self.beside if name not in fault.caught_by]
+        if not names:
+            return proven
         results = self._run(names)
         if not self._still_in_effect(fault):
             return replace(proven, beside=dict.fromkeys(names, str(Outcome.INVALID)))

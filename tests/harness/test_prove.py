@@ -56,6 +56,14 @@ def test_a_matrix_without_checks_to_ask_beside_runs_nothing_else(tiny: Tiny) -> 
     assert (run.code, (tiny.folder / "strayed").exists()) == (0, False), run.output
 
 
+def test_without_checks_to_ask_beside_a_fault_is_confirmed_once(tiny: Tiny) -> None:
+    tiny.fault(FAULT.replace('"stopped"', '"stopped" and bool(open("confirmed", "a").write("in effect\\n"))'))
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert (run.code, (tiny.folder / "confirmed").read_text()) == (0, "in effect\n"), run.output
+
+
 def test_no_variable_changes_which_checks_are_asked(tiny: Tiny) -> None:
     tiny.seatrial("up")
     command = ("-m", "seatrial", "prove", "--profile", "here.toml", "--faults", "faults", "--suites", "suites")
