@@ -86,8 +86,11 @@ def call(profile: Profile, *arguments: str, lifeline: int | None = None) -> int:
 
 def start(profile: Profile) -> int:
     """Run the platform's `up` for somebody who keeps what it starts, also where a gate that was killed has left its state."""
-    (section(profile).state / _MARKER).unlink(missing_ok=True)
-    return call(profile, "up")
+    found = is_up(profile)
+    code = call(profile, "up")
+    if code == 0 and not found:
+        (section(profile).state / _MARKER).unlink(missing_ok=True)
+    return code
 
 
 def tell(profile: Places, command: str) -> None:

@@ -129,6 +129,40 @@ def test_what_a_killed_gate_left_is_kept_once_somebody_has_started_it(tiny: Tiny
     assert mine.exists()
 
 
+def test_an_up_that_fails_leaves_it_to_the_next_gate_to_remove_what_a_killed_one_left(tiny: Tiny) -> None:
+    tiny.state.mkdir()
+    for name in ("booted-by-gate", "left"):
+        (tiny.state / name).touch()
+    with socket.create_server(("127.0.0.1", tiny.port)):
+        assert tiny.seatrial("up").code != 0
+
+    run = tiny.gate()
+
+    assert run.code == 0, run.output
+    assert not tiny.state.exists()
+
+
+@pytest.mark.slow
+def test_an_up_of_what_a_gate_has_booted_changes_nothing(tiny: Tiny) -> None:
+    tiny.suite(
+        OPEN.replace(
+            "    require(", "    import pathlib, time; pathlib.Path('running').touch(); time.sleep(60)\n    require("
+        )
+    )
+    process = tiny.start("gate", "--suites", "suites")
+    wait_for((tiny.folder / "running").exists, what="the check to run")
+    assert tiny.seatrial("up").code == 0
+    process.kill()
+    process.wait()
+    wait_for(lambda: not tiny.is_open(), what="the environment to be gone")
+    tiny.suite(OPEN)
+
+    run = tiny.gate()
+
+    assert run.code == 0, run.output
+    assert not tiny.state.exists()
+
+
 def test_a_gate_that_a_script_started_in_the_background_ends_when_it_is_told_to(tiny: Tiny) -> None:
     marker = tiny.folder / "running"
     tiny.suite(
