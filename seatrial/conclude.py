@@ -1,5 +1,6 @@
 """From results to a verdict, the same way for `seatrial gate` and for raw pytest."""
 
+import difflib
 import os
 import shutil
 import sys
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 ATTESTATION = "verdict.intoto.json"
 """The signed verdict's name among the reports."""
 CLOCK_TOLERANCE_S = 5.0
+# How like another id one is that is a slip: all but one of the six characters of the shortest.
+_SLIP = 0.83
 # Whose hooks a trial rests on.
 _TRUSTED = {"_pytest", "pytest", "pluggy", "xdist", "allure_pytest", "allure_commons", "seatrial"}
 _WORKER = "__channelexec__"  # xdist's, which is in no file
@@ -78,14 +81,26 @@ def ready(environment: Environment) -> None:
         raise UsageError(left)
 
 
-def require_listed(profile: Profile, known: Collection[str]) -> None:
-    """Raise ProfileError where the profile calls a check not applicable that is not among those that there are."""
-    if unknown := sorted(profile.expect.not_applicable.keys() - set(known)):
-        raise ProfileError(
-            "\n".join(
-                f"{profile.path}: expect.not_applicable.{name}: no {expected.NAME} has such a check" for name in unknown
-            )
-        )
+def require_listed(profile: Profile, known: Collection[str], *roots: Path) -> None:
+    """Raise ProfileError where the profile calls a check not applicable whose id is a slip of one that there is.
+
+    An id that is like none is another folder's: of it a line is printed.
+
+    Args:
+        known: the ids of all checks in the folders of suites that are run.
+        roots: those folders.
+    """
+    unknown = sorted(profile.expect.not_applicable.keys() - set(known))
+    close = {name: difflib.get_close_matches(name, known, n=1, cutoff=_SLIP) for name in unknown}
+    if slips := [
+        f"{profile.path}: expect.not_applicable.{name}: no {expected.NAME} has such a check; did you mean {near[0]!r}?"
+        for name, near in close.items()
+        if near
+    ]:
+        raise ProfileError("\n".join(slips))
+    lists = " or ".join(str(root / expected.NAME) for root in roots)
+    for name in unknown:
+        print(f"{profile.path}: expect.not_applicable.{name}: no check of {lists}", file=sys.stderr)
 
 
 def struck(environment: Environment) -> str:

@@ -90,7 +90,7 @@ def run(
     files = {**digests(environment.profile.path, suites), "profile": environment.profile.digest}
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)
-    conclude.require_listed(environment.profile, accepted.known)
+    conclude.require_listed(environment.profile, accepted.known, suites)
     began = conclude.Moment.now()
     with nullcontext(held) if held else hosting.booted(environment.profile, alone=environment.armed) as boot:
         stages = Stages(manner, boot.lock)

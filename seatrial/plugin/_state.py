@@ -110,8 +110,9 @@ def open_state(config: pytest.Config) -> State:
             if inherited is None:
                 conclude.ready(environment)
             if state.rules:
-                state.accepted = waivers.read(*conclude.roots_of_arguments(config))
-                conclude.require_listed(environment.profile, state.accepted.known)
+                roots = conclude.roots_of_arguments(config)
+                state.accepted = waivers.read(*roots)
+                conclude.require_listed(environment.profile, state.accepted.known, *roots)
         if not given:
             environment.check_secrets()
     except SeatrialError as error:

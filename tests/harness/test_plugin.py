@@ -49,7 +49,7 @@ def test_what_the_profile_calls_not_applicable_is_not_run_with_its_reason(bench:
         ('"INF-TC-02" = " "', "here.toml:4: expect.not_applicable.INF-TC-02: a reason that says something"),
         (
             '"INF-TC-03" = "nothing there"',
-            "here.toml: expect.not_applicable.INF-TC-03: no expected.toml has such a check",
+            "here.toml: expect.not_applicable.INF-TC-03: no expected.toml has such a check; did you mean 'INF-TC-02'?",
         ),
     ],
 )
@@ -61,6 +61,17 @@ def test_what_is_not_applicable_is_a_check_that_there_is_and_has_a_reason(bench:
 
     assert (gate.code, raw.code, parallel.code) == (3, 4, 4), gate.output + raw.output + parallel.output
     assert all(words in each.output for each in (gate, raw, parallel))
+
+
+def test_what_is_not_applicable_may_be_a_check_of_another_folder(bench: Bench) -> None:
+    bench.profile('max_impact = "exercise"', '[expect.not_applicable]\n"SHOP-PAY-01" = "nothing is sold here"')
+    bench.suite(OPEN)
+
+    gate, raw = bench.gate(), bench.pytest()
+
+    assert (gate.code, raw.code) == (0, 0), gate.output + raw.output
+    assert "here.toml: expect.not_applicable.SHOP-PAY-01: no check of suites/expected.toml" in gate.output
+    assert f"SHOP-PAY-01: no check of {bench.folder}/suites/expected.toml" in raw.output
 
 
 @pytest.mark.parametrize(
