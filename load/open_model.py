@@ -12,6 +12,7 @@ from gevent.pool import Pool
 
 from load.recorder import Recorder
 from seatrial import Failure
+from seatrial.probes.text import one_line
 
 AT_ONCE = 512
 
@@ -139,5 +140,5 @@ class Schedule:
         if error is None:
             self._recorder.served(stage, journey, time_ms)
         else:
-            self._recorder.failed(stage, journey, str(error)[:300])
+            self._recorder.failed(stage, journey, one_line(error))
         self._seen(journey, time_ms, error)

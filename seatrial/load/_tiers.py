@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from seatrial.errors import Failure, SeatrialError
 from seatrial.impact import Observe
+from seatrial.probes.text import one_line
 
 EVERY_S = 2.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -92,7 +93,7 @@ class Watch:
             try:
                 sample = self._look()
             except (SeatrialError, Failure, OSError) as error:
-                self.problems[str(error)[:200]] = None
+                self.problems[one_line(error)] = None
                 continue
             if sample:
                 self.samples.append({"t": time.time(), "stage": stage, **sample})

@@ -6,13 +6,14 @@ import ssl
 from collections.abc import Iterator
 
 LIMIT = 300
+_HALF_A_WORD = re.compile(r'[^ "]*\Z')  # in JSON a word ends at a quotation mark, too
 _QUERY = re.compile(r"""(\b[A-Za-z][A-Za-z0-9+.-]*:/[^\s?"'<>]*)\?[^\s"'<>]*""")
 
 
 def one_line(text: object) -> str:
-    """Return the text on one line, shortened to 300 characters."""
+    """Return the text on one line, in 300 characters at most: as many whole words as fit, since no redactor would know half a secret."""
     line = " ".join(str(text).split())
-    return line if len(line) <= LIMIT else line[: LIMIT - 1] + "…"
+    return line if len(line) <= LIMIT else _HALF_A_WORD.sub("…", line[: LIMIT - 1], count=1)
 
 
 def without_queries(text: object) -> str:

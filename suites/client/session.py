@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from seatrial import Failure, eventually
 from seatrial.probes.http import HttpAnswer
-from seatrial.probes.text import without_queries
+from seatrial.probes.text import one_line, without_queries
 from suites.client.answers import Asset, Created, Playback, Tokens, Unfinished, Upload, moment, shaped
 
 SETTLED = frozenset({"ready", "failed"})
@@ -244,7 +244,7 @@ def promised(answer: HttpAnswer, status: int, where: str = "api") -> HttpAnswer:
 
 def unpromised(answer: HttpAnswer, status: int, where: str) -> Failure:
     """Describe an answer that has another status than was promised."""
-    said = answer.error or f"{answer.status} {without_queries(answer.text)[:300]}"
+    said = answer.error or f"{answer.status} {one_line(without_queries(answer.text))}"
     return Failure(f"{status} from {answer.asked}", said, where)
 
 

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, 
 
 from seatrial import Failure, require
 from seatrial.probes.http import HttpAnswer
-from seatrial.probes.text import without_queries
+from seatrial.probes.text import one_line, without_queries
 from suites.client import Asset, Session, Upload
 from suites.client.contract import Operation, body_for
 
@@ -128,7 +128,7 @@ def essence(answer: HttpAnswer, asset_id: str) -> tuple[Any, ...]:
 
 def said(answer: HttpAnswer) -> str:
     """Return what was answered, in short."""
-    return answer.error or f"{answer.status} {without_queries(answer.text)[:300]}"
+    return answer.error or f"{answer.status} {one_line(without_queries(answer.text))}"
 
 
 def _one_of(choices: Callable[[World], Sequence[T]]) -> st.SearchStrategy[T]:

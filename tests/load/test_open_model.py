@@ -12,6 +12,7 @@ from load.open_model import Order, Schedule, Timetable
 from load.recorder import Recorder
 from load.shapes import Ramp, Sight
 from load.slo import Ruling
+from seatrial import Failure
 from tests.statistics import PATIENT
 
 SPANS = st.lists(st.tuples(st.floats(0.001, 5), st.sampled_from([0.0, 0.2, 1.0, 7.0, 50.0])), min_size=1, max_size=20)
@@ -68,3 +69,18 @@ def test_whoever_waits_when_the_rate_rises_is_not_late_from_before_it_rose() -> 
     finally:
         running.kill()
     assert late_ms[0] <= 0
+
+
+def test_an_error_is_told_in_whole_words() -> None:
+    def fail() -> None:
+        raise Failure("a token", f"{'x' * 200} token={'y' * 200}")
+
+    recorder, ended = Recorder(), Event()
+    schedule = Schedule({"look": fail}, {"look": 1}, recorder, lambda *_: ended.set())
+    schedule.obey(Order(100.0, "steady"))
+    running = gevent.spawn(schedule.run)
+    try:
+        assert ended.wait(20)
+    finally:
+        running.kill()
+    assert set(recorder.take()["errors"]) == {f"look: expected a token; saw {'x' * 200} …"}

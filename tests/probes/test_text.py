@@ -2,7 +2,8 @@
 
 import pytest
 
-from seatrial.probes.text import without_queries
+from seatrial.probes.text import LIMIT, one_line, without_queries
+from seatrial.secrecy.redaction import Redactor
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,18 @@ def test_the_query_of_an_url_is_not_shown(text: str, shown: str) -> None:
 )
 def test_what_has_no_query_stays_as_it_is(text: str) -> None:
     assert without_queries(text) == text
+
+
+@pytest.mark.parametrize("around", ['{{"token":"{}"}}', "as {} or so", "sig={}"])
+def test_what_is_cut_holds_no_part_of_a_secret(around: str) -> None:
+    secret = "hunter2/and+more=of_it"
+    texts = [f"{'x ' * before}{around.format(secret)} {'and so on ' * LIMIT}" for before in range(LIMIT)]
+
+    shown = [one_line(text) for text in texts]
+
+    assert max(map(len, shown)) <= LIMIT
+    assert [line for line in map(Redactor([secret]).text, shown) if secret[:2] in line] == []
+
+
+def test_one_word_that_is_too_long_is_not_shown() -> None:
+    assert (one_line("x" * LIMIT), one_line("x" * (LIMIT + 1))) == ("x" * LIMIT, "…")

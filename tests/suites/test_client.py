@@ -15,7 +15,7 @@ from seatrial import Failure
 from seatrial.probes.http import HttpAnswer
 from suites.client import Asset, Client, Created, Playback, Session, Tokens
 from suites.client.contract import body_for, operations
-from suites.client.session import promised
+from suites.client.session import promised, unpromised
 
 ASSET: dict[str, Any] = {
     "id": "3f2b8c1e-1111-4222-8333-abcdefabcdef",
@@ -134,6 +134,11 @@ def test_a_broken_promise_is_told_without_the_queries_of_links() -> None:
         promised(answer, 201)
     place = "https://play.example/v/1/preview?…"
     assert str(raised.value) == f'expected 201 from POST {place}; saw 200 {{"url": "{place}"}} (at api)'
+
+
+def test_a_broken_promise_is_told_in_whole_words() -> None:
+    answer = HttpAnswer("GET", "api:/", 500, httpx2.Headers(), b"x" * 200 + b" token=" + b"y" * 200, 0.0, None)
+    assert unpromised(answer, 200, "api").seen == f"500 {'x' * 200} …"
 
 
 @pytest.mark.usefixtures("a_second_per_look")

@@ -7,7 +7,7 @@ import httpx2
 from seatrial import Failure
 from seatrial.probes.http import HttpAnswer
 from suites.client.contract import operations
-from suites.security._tenants import FORMS, essence, first_failure
+from suites.security._tenants import FORMS, essence, first_failure, said
 
 ID, OTHER = "3f2b8c1e-1111-4222-8333-abcdefabcdef", "11111111-2222-4333-8444-555555555555"
 
@@ -30,6 +30,10 @@ def test_an_answer_that_says_more_is_another() -> None:
     assert essence(_answer(403, b'{"detail": "no"}', {}), ID) != plain
     assert essence(_answer(404, b'{"detail": "not yours"}', {}), ID) != plain
     assert essence(_answer(404, b'{"detail": "no"}', {"x-owner": "a"}), ID) != plain
+
+
+def test_an_answer_is_told_in_whole_words() -> None:
+    assert said(_answer(500, b"x" * 200 + b" token=" + b"y" * 200, {})) == f"500 {'x' * 200} …"
 
 
 def test_every_spelling_is_its_own() -> None:
