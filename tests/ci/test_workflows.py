@@ -22,6 +22,7 @@ FILES = sorted(FOLDER.glob("*.yml"))
 # What the package of 2022 does not know yet: this runner, labels of our own, variables of a repository.
 YOUNGER = re.compile('label "(ubuntu-24.04|seatrial-staging|seatrial-production)" is unknown|undefined variable "vars"')
 RELEASE: dict[str, Any] = yaml.safe_load((FOLDER / "release.yml").read_text())
+NIGHTLY: dict[str, Any] = yaml.safe_load((FOLDER / "nightly.yml").read_text())
 
 
 def zizmor(*files: Path) -> "subprocess.CompletedProcess[str]":
@@ -104,12 +105,17 @@ def test_what_sets_up_does_so_on_the_system_that_the_lock_is_of() -> None:
 
 
 def test_every_suite_is_proven_each_night() -> None:
-    nightly = yaml.safe_load((FOLDER / "nightly.yml").read_text())
-    proven = nightly["jobs"]["prove"]["strategy"]["matrix"]["suite"]
+    proven = NIGHTLY["jobs"]["prove"]["strategy"]["matrix"]["suite"]
 
     assert sorted(proven) == sorted(
         path.name for path in Path("faults").iterdir() if path.is_dir() and path.name != "__pycache__"
     )
+
+
+def test_a_night_goes_on_after_a_job_that_failed() -> None:
+    waiting = {name: job.get("if") for name, job in NIGHTLY["jobs"].items() if "needs" in job}
+
+    assert waiting == dict.fromkeys(("trial", "publish", "proof"), "${{ !cancelled() }}")
 
 
 @pytest.mark.parametrize(
