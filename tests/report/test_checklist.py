@@ -1,6 +1,7 @@
 """A checklist answers each line from a result, and calls nothing a yes that was not measured."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,14 @@ def verdict(*rows: dict[str, Any]) -> dict[str, Any]:
     ],
 )
 def test_each_outcome_has_an_answer_of_its_own(given: dict[str, Any], line: str) -> None:
-    assert line in made(given)
+    text = made(given)
+
+    assert line in text
+    assert unlinked(text) == []
+
+
+def test_each_row_that_is_published_links_its_check() -> None:
+    assert unlinked(Path("docs/security-checklist.md").read_text()) == []
 
 
 def test_the_faults_that_were_tried_are_counted_per_check() -> None:
@@ -120,6 +128,17 @@ def test_half_a_verdict_is_none(out: Path, name: str, capsys: pytest.CaptureFixt
 
     assert written(out, out / "list.md") == USAGE_ERROR
     assert f"verdict.json is no verdict: it lacks {name}" in capsys.readouterr().err
+
+
+def unlinked(text: str) -> list[str]:
+    """Return the rows that say what must hold without a link to the check in their third cell."""
+    rows = [line for line in text.splitlines() if line.startswith("|") and not re.match(r"\| holds|\|---", line)]
+    assert rows
+    return [
+        line
+        for line in rows
+        if not re.fullmatch(r" \[([A-Z0-9-]+)\]\(checks/\1\.md\) ", re.split(r"(?<!\\)\|", line)[3])
+    ]
 
 
 def written(out: Path, file: Path, *options: str) -> int:
