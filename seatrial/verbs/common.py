@@ -16,7 +16,8 @@ from seatrial.report import OUT
 
 USAGE_ERROR = 3
 # What is read of a verdict that was written.
-_READ = {"environment", "level", "missing", "release", "results", "scope", "signature", "started_at", "verdict"}
+_READ: dict[str, type] = {"missing": list, "results": list}
+_READ |= dict.fromkeys(("environment", "level", "release", "scope", "signature", "started_at", "verdict"), str)
 
 
 class Parser(argparse.ArgumentParser):
@@ -82,12 +83,15 @@ def count(text: str) -> int:
 
 def last_verdict(out: Path = OUT) -> dict[str, Any]:
     """Return the last verdict as it was written; UsageError if there is none."""
-    verdict: dict[str, Any] | None = read_json(out / "verdict.json")
+    verdict = read_json(out / "verdict.json")
     if verdict is None:
         raise UsageError(f"no {out / 'verdict.json'}: run `seatrial gate` first")
-    if lacking := _READ - (verdict.keys() if isinstance(verdict, dict) else set()):
-        raise UsageError(f"{out / 'verdict.json'} is no verdict: it lacks {', '.join(sorted(lacking))}")
-    return verdict
+    told = verdict if isinstance(verdict, dict) else {}
+    if lacking := sorted(name for name, kind in _READ.items() if not isinstance(told.get(name), kind)):
+        raise UsageError(
+            f"{out / 'verdict.json'} is no verdict: it lacks {', '.join(lacking)}, or has another kind of value there"
+        )
+    return told
 
 
 def read_json(file: Path) -> Any:

@@ -130,6 +130,16 @@ def test_half_a_verdict_is_none(out: Path, name: str, capsys: pytest.CaptureFixt
     assert f"verdict.json is no verdict: it lacks {name}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("name", "value"), [("results", {"SEC-TC-01": "PASSED"}), ("missing", None), ("scope", 3)])
+def test_a_verdict_of_other_kinds_of_values_is_none(
+    out: Path, name: str, value: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (out / "verdict.json").write_text(json.dumps({**verdict(), name: value}))
+
+    assert written(out, out / "list.md") == USAGE_ERROR
+    assert f"verdict.json is no verdict: it lacks {name}" in capsys.readouterr().err
+
+
 def unlinked(text: str) -> list[str]:
     """Return the rows that say what must hold without a link to the check in their third cell."""
     rows = [line for line in text.splitlines() if line.startswith("|") and not re.match(r"\| holds|\|---", line)]
