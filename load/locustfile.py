@@ -67,17 +67,19 @@ class Visitors(OpenUser):
     host = PROFILE.urls["api"]
     ssl_context_factory = staticmethod(trusting(PROFILE))
     connection_timeout = network_timeout = 10.0
-    given: Given
+    given: Given | None = None
+    chores: tuple[gevent.Greenlet, ...] = ()
 
     def prepare(self) -> Mapping[str, Journey]:
         """Sign in with an account of this worker's own, and bring what is to be watched."""
         account = PROFILE.accounts[self.desk.number % len(PROFILE.accounts)]
         client = Client(LoadHttp(self.client, {**PROFILE.urls, "api": self.host}))
-        self.given = Given.prepare(client, account.email, PROFILE.secret(account.password))
-        gevent.spawn(self.given.stay_signed_in)
-        gevent.spawn(self.given.remove_some)
-        return {name: partial(journey, self.given) for name, journey in JOURNEYS.items()}
+        given = self.given = Given.prepare(client, account.email, PROFILE.secret(account.password))
+        self.chores = gevent.spawn(given.stay_signed_in), gevent.spawn(given.remove_some)
+        return {name: partial(journey, given) for name, journey in JOURNEYS.items()}
 
     def tidy(self) -> None:
-        """Remove all that was brought."""
-        self.given.tidy()
+        """Remove all that was brought, if it came to that."""
+        gevent.killall(self.chores)
+        if self.given:
+            self.given.tidy()

@@ -33,13 +33,19 @@ class Given:
 
     @classmethod
     def prepare(cls, client: Client, email: str, password: str) -> "Given":
-        """Sign in, and upload what is to be watched; raises Failure."""
+        """Sign in, and upload what is to be watched; leaves nothing behind where that fails, and raises Failure."""
         session = client.sign_in(email, password)
         long, short = generated_clip(seed=3, duration_s=8, width=640, height=360), small_clip()
-        asset = session.upload("load: watched by many", long.content)
-        given = cls(session, asset, short, short.content)
-        given.note(asset)
-        given.asset = session.wait(asset.id, within_s=PREVIEW_S)
+        created = session.create("load: watched by many", long.content)
+        given = cls(session, created.asset, short, short.content)
+        given.note(created.asset)
+        try:
+            if created.upload:
+                session.complete(created.asset.id, session.put(created.upload, long.content))
+            given.asset = session.wait(created.asset.id, within_s=PREVIEW_S)
+        except BaseException:  # also where Locust ends this greenlet
+            given.tidy()
+            raise
         return given
 
     def note(self, asset: Asset) -> None:
