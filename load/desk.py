@@ -19,22 +19,26 @@ REPORT_S = 0.5
 class Desk:
     """What a worker process has once, whatever users Locust makes and ends in it."""
 
-    def __init__(self, environment: Environment, profile: str) -> None:
-        self._environment, self._profile = environment, profile
-        self._recorder, self._pulse = Recorder(), Pulse()
+    def __init__(self, environment: Environment, profile: str, weights: Mapping[str, float]) -> None:
+        self._environment, self._profile, self._weights = environment, profile, weights
+        self._pulse = Pulse()
+        self._making = BoundedSemaphore()  # the master may give a run up before this worker is ready, or has begun
+        self._renew()
+
+    def _renew(self, **_: Any) -> None:
+        self._recorder = Recorder()
         self._schedule: Schedule | None = None
         self._order = Order(0.0, "")
         self._tidy: Callable[[], None] | None = None
-        self._making = BoundedSemaphore()  # the master may give a run up before this worker is ready, or has begun
         self._state, self._problems = "preparing", list[str]()
-        self.weights: Mapping[str, float] = {}
 
     def open(self) -> None:
-        """Listen to the master, and begin to report."""
+        """Listen to the master, begin to report, and begin anew whenever a run has ended: Locust's pages can start several."""
         runner = self._environment.runner
         if runner is None:
             raise RuntimeError("Locust made no runner")
         runner.register_message(ORDER, self._obey)
+        self._environment.events.test_stop.add_listener(self._renew)  # type: ignore[no-untyped-call] # Locust's
         gevent.spawn(self._pulse.beat)
         gevent.spawn(self._report)
 
@@ -54,7 +58,7 @@ class Desk:
             except Exception as error:  # noqa: BLE001 - told to the master, which ends the run
                 self._problems.append(f"nothing to travel with: {type(error).__name__}: {error}")
                 return
-            self._schedule = Schedule(journeys, self.weights, self._recorder, self._seen)
+            self._schedule = Schedule(journeys, self._weights, self._recorder, self._seen)
             self._schedule.obey(self._order)
             if self._state == "preparing":
                 self._state = "ready"
@@ -68,6 +72,7 @@ class Desk:
     def end(self) -> None:
         """Remove what was made, where the master has not asked for it: the run is ended from outside."""
         if self._state == "ready":
+            self._state = "tidying"
             self._tidy_up()
 
     def _obey(self, environment: Environment, msg: Any) -> None:  # noqa: ARG002 - Locust's words
@@ -87,7 +92,8 @@ class Desk:
                     self._tidy()
             except Exception as error:  # noqa: BLE001 - told to the master
                 self._problems.append(f"own data could not be removed: {type(error).__name__}: {error}")
-            self._state = "tidy"
+            if self._state == "tidying":  # and no other run has begun meanwhile
+                self._state = "tidy"
 
     def _report(self) -> None:
         while True:

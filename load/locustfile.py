@@ -58,7 +58,7 @@ def slo() -> Slo:
     return read_slo(ROOT / target("load_slo"))
 
 
-wire(slo, weights, lambda: float(target("load_per_s")), f"{PROFILE.name} ({PROFILE.digest[:12]})")
+wire(slo, weights(), lambda: float(target("load_per_s")), f"{PROFILE.name} ({PROFILE.digest[:12]})")
 
 
 class Visitors(OpenUser):

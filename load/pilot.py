@@ -78,12 +78,13 @@ class Plan:
 class Pilot(LoadTestShape):
     """Locust asks it every second; it speaks of arrivals a second, while Locust's users are one a worker."""
 
-    plan: ClassVar[Plan]
+    planned: ClassVar[Callable[[], Plan]]
     environment: ClassVar[Environment]
 
     def reset_time(self) -> None:
-        """Begin anew: Locust calls it before each run, of which its pages can start several."""
+        """Begin anew: Locust calls it before each run, of which its pages can start several, each with a plan of its own."""
         super().reset_time()  # type: ignore[no-untyped-call] # Locust's
+        self.plan = type(self).planned()
         self._shape = self.plan.shape()
         self.merged = Merged()
         self._crews: dict[str, Crew] = {}
@@ -328,6 +329,7 @@ def _rule_knees(knees: list[dict[str, Any]]) -> tuple[Outcome, list[str]]:
 
 
 def listen(environment: Environment, pilot: Pilot) -> None:
-    """Have workers' reports come to the pilot."""
+    """Have workers' reports come to the pilot, also before the first run."""
+    pilot.reset_time()
     if environment.runner:
         environment.runner.register_message(REPORT, pilot.heard)

@@ -19,9 +19,7 @@ from seatrial.errors import UsageError
 DEFAULT_S = 60.0
 
 
-def wire(
-    slo: Callable[[], Slo], weights: Callable[[], Mapping[str, float]], rate_per_s: Callable[[], float], profile: str
-) -> None:
+def wire(slo: Callable[[], Slo], weights: Mapping[str, float], rate_per_s: Callable[[], float], profile: str) -> None:
     """Add the options to Locust's own, and connect the desk of each worker with the master's pilot.
 
     Args:
@@ -36,7 +34,8 @@ def wire(
         group.add_argument("--shape", choices=SHAPES, default="baseline", help="how the rate changes")
         group.add_argument("--rate", type=float, default=0.0, help="arrivals a second (0: the profile's)")
         group.add_argument("--for", dest="seconds", type=float, default=DEFAULT_S, help="seconds; of stress: of a step")
-        group.add_argument("--journey", default="", help="only this one (default: all, as the profile weighs them)")
+        one = ["", *weights]
+        group.add_argument("--journey", choices=one, default="", help="only this one (default: all, as weighed)")
         group.add_argument("--record", default="", help="file to write lines of JSON to")
 
     @events.init.add_listener  # type: ignore[untyped-decorator] # Locust's
@@ -46,20 +45,18 @@ def wire(
             raise UsageError("Locust gave no options")
         if options.record and environment.host:
             raise UsageError(f"--record is of the profile's environment, and not of {environment.host}")
-        chosen = dict(weights())
-        if options.journey:
-            if options.journey not in chosen:
-                raise UsageError(f"no journey {options.journey!r} (there are: {', '.join(chosen)})")
-            chosen = {options.journey: 1.0}
         if not isinstance(environment.runner, MasterRunner):
-            OpenUser.desk = Desk(environment, profile)
-            OpenUser.desk.weights = chosen
+            OpenUser.desk = Desk(environment, profile, weights)
             OpenUser.desk.open()
         if not isinstance(environment.runner, WorkerRunner):
-            shape = partial(shape_named, options.shape, options.rate or rate_per_s(), options.seconds, chosen)
-            workers = max(1, options.expect_workers or 1)
-            record = Path(options.record) if options.record else None
-            Pilot.plan = Plan(options.shape, shape, slo(), tuple(chosen), workers, record, profile)
-            Pilot.environment = environment
+
+            def plan() -> Plan:
+                chosen = {options.journey: 1.0} if options.journey else weights
+                shape = partial(shape_named, options.shape, options.rate or rate_per_s(), options.seconds, chosen)
+                workers = max(1, options.expect_workers or 1)
+                record = Path(options.record) if options.record else None
+                return Plan(options.shape, shape, slo(), tuple(chosen), workers, record, profile)
+
+            Pilot.planned, Pilot.environment = plan, environment
             if isinstance(environment.shape_class, Pilot):
                 listen(environment, environment.shape_class)

@@ -36,7 +36,7 @@ SLO = Slo.model_validate(
         "journeys": dict.fromkeys(WEIGHTS, LIMITS),
     }
 )
-wire(lambda: SLO, lambda: WEIGHTS, lambda: 50.0, os.environ.get("SMALL_PROFILE", "small"))
+wire(lambda: SLO, WEIGHTS, lambda: 50.0, os.environ.get("SMALL_PROFILE", "small"))
 
 
 def starve() -> None:
