@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from seatrial import BLOCKER, Disrupt, Failure, Invalid, check, eventually, require
+from seatrial.cases import Cases
 from seatrial.traffic import Traffic
 from suites.client import instances, ready_asset, signed_in
 from suites.security._people import People, Trip, missing
@@ -21,7 +22,7 @@ MOVES_WITHIN_S = 60.0
 USED_WITHIN_S = 15.0
 LATE_S, LATE_SHARE = 1.0, 0.02
 ONE_VALUE = "postgres-"  # a role has one password: the sessions that are open carry the service over
-FEWEST_CASES = 5 * len(SECRETS) - sum(name.startswith(ONE_VALUE) for name in SECRETS)
+FEWEST_CASES = 6 * len(SECRETS) - sum(name.startswith(ONE_VALUE) for name in SECRETS)
 UNKNOWN = ("k0", "k999", "-", "none")
 
 
@@ -106,10 +107,10 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
     keeps one. Then people are given new tokens and links, everybody who has older ones ends, and the old value is
     retired. An independent client tries it (a sign-in to the store and to the pooler, a token or a link made with it at
     every instance) from the request to retire it on, which itself may take longer: it must be refused within
-    targets.rotation_dead_s. Every instance must use the new one: its tokens, links and upload URLs name the new key, no
-    session in the stores or at the pooler is older than the rotation, it is ready, and the worker makes a preview. No
-    request of any journey may fail. A phase in which not every kind of journey was made, or a generator that was late,
-    is INVALID.
+    targets.rotation_dead_s, and again once the platform says that it is retired. Every instance must use the new one: its
+    tokens, links and upload URLs name the new key, no session in the stores or at the pooler is older than the rotation, it
+    is ready, and the worker makes a preview. No request of any journey may fail. A phase in which not every kind of journey
+    was made, or a generator that was late, is INVALID.
 
     Not covered: secrets of people, administrators, backups and the migration runner; who holds a token or a link for longer
     than the overlap, which has to last as long as they do.
@@ -140,12 +141,8 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
             with cases(f"{name}: signing in during the overlap"):
                 people.renew()
             _let_work(traffic, people)
-            dead_s: float | None = None
             retired = time.monotonic()
-            with ThreadPoolExecutor(1) as beside, cases(f"{name}: the old value is dead"):
-                retiring = beside.submit(disrupt.platform.retire, name)
-                dead_s = _died(disrupt, proof, retired)
-            retire_s = retiring.result().seconds
+            retire_s, dead_s = _retire(disrupt, cases, name, proof)
             with cases(f"{name}: every instance uses the new value"):
                 eventually(partial(_used, proof), within_s=USED_WITHIN_S, what="the new value in use")
                 if name.endswith("-worker"):
@@ -199,6 +196,19 @@ def _used(proof: Proof) -> bool:
     return True
 
 
+def _retire(disrupt: Disrupt, cases: Cases, name: str, proof: Proof) -> tuple[float, float | None]:
+    """Retire the old value and demand that it is dead in time, and still afterwards; return how long retiring and dying took."""
+    dead_s: float | None = None
+    retired = time.monotonic()
+    with ThreadPoolExecutor(1) as beside, cases(f"{name}: the old value is dead"):
+        retiring = beside.submit(disrupt.platform.retire, name)
+        dead_s = _died(disrupt, proof, retired)
+    retire_s = retiring.result().seconds
+    with cases(f"{name}: the old value stays dead"):
+        _require_dead(proof)
+    return retire_s, dead_s
+
+
 def _died(disrupt: Disrupt, proof: Proof, retired: float) -> float:
     """Wait until the old value opens nothing, and return how long after the request to retire it that was."""
     within_s = float(disrupt.target("rotation_dead_s"))
@@ -206,13 +216,17 @@ def _died(disrupt: Disrupt, proof: Proof, retired: float) -> float:
 
     def dead() -> tuple[float]:
         tried_s = time.monotonic() - retired
-        where = proof.opens()
-        require(not where, "the old value refused", f"it still opens {', '.join(where)}", ", ".join(where))
+        _require_dead(proof)
         return (tried_s,)
 
     (dead_s,) = eventually(dead, within_s=within_s + ANSWERED_S, every_s=0.03, what=wanted)
     require(dead_s <= within_s, wanted, f"after {dead_s:.3f} s")
     return round(dead_s, 3)
+
+
+def _require_dead(proof: Proof) -> None:
+    where = proof.opens()
+    require(not where, "the old value refused", f"it still opens {', '.join(where)}", ", ".join(where))
 
 
 def _misnamed(link: Link, ring: Ring) -> list[tuple[str, Link]]:

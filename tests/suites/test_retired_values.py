@@ -1,5 +1,6 @@
 """How long an old value may live, as SEC-SEC-04 counts it: from the request to retire it."""
 
+import threading
 import time
 from types import SimpleNamespace
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 
 from seatrial import Failure
+from seatrial.cases import Cases
 from suites.security import test_rotation as rotation
 from suites.security._proofs import Proof
 
@@ -34,3 +36,25 @@ def test_a_value_that_lives_on_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(rotation, "ANSWERED_S", 0.1)
     with pytest.raises(Failure, match="it still opens redis"):
         died(lives_s=60.0)
+
+
+def test_a_value_that_is_back_once_it_is_retired_is_found() -> None:
+    refused, retired = threading.Event(), threading.Event()
+
+    def opens() -> list[str]:
+        refused.set()
+        return ["redis"] if retired.is_set() else []
+
+    def retire(_: str) -> SimpleNamespace:
+        assert refused.wait(60.0)
+        retired.set()
+        return SimpleNamespace(seconds=0.1)
+
+    disrupt: Any = SimpleNamespace(target=lambda _: 60.0, platform=SimpleNamespace(retire=retire))
+    cases = Cases()
+
+    rotation._retire(disrupt, cases, "redis-api", Proof(opens, lambda: None))
+
+    assert [(each.case, each.seen) for each in cases.findings] == [
+        ("redis-api: the old value stays dead", "it still opens redis")
+    ]
