@@ -44,6 +44,21 @@ class AboutOneInstance(EditedFile):
 
 
 @fault(
+    "alert-about-one-tier",
+    kind="configuration",
+    caught_by={"MON-02": "ErrorBudgetBurn to look at all that have its figure"},
+)
+class AboutOneTier(EditedFile):
+    """The objective was the API's alone when the rule was written: nobody is told of errors anywhere else.
+
+    Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#time-series-selectors (label matchers select a subset)
+    """
+
+    part, find = "prometheus", "expr: tier:error_ratio:rate5m >"
+    replace = 'expr: tier:error_ratio:rate5m{tier="api"} >'
+
+
+@fault(
     "alert-about-one-host",
     kind="configuration",
     caught_by={"MON-08": "PublicHostDown to look at each public host"},

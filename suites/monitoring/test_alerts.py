@@ -21,6 +21,8 @@ CALLS_PER_S, CALL_WITHIN_S = 8.0, 10.0
 SCRAPED_WITHIN_S = 10.0
 ONE_DAY = 1
 _MATCHERS = re.compile(r"\{[^}]*\}")
+# Whom an alert is about stands in these labels, and what it is about in others.
+_WHOM = re.compile(r'[{,]\s*"?(component|instance|tier)"?\s*[=!]')
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,9 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
     uploaded. Prometheus is asked four times a second which alerts fire: each must fire, with the component in its labels,
     within its line of targets.alert_times after the strike, and end within it after the undo. Every alert that Prometheus
     has loaded must be one that is struck here, evaluate without an error, and look at all that have its figure, though one
-    of them is struck: its expression, with comparisons that leave nothing out, must return as much as without its matchers
-    (but for EncoderFallback). Where the platform cannot fill a disk, all others are judged, and then the check is INVALID.
+    of them is struck: but for EncoderFallback, no matcher may name a component, an instance or a tier, and its expression,
+    with comparisons that leave nothing out, must return as much as without its matchers. Where the platform cannot fill a
+    disk, all others are judged, and then the check is INVALID.
 
     Not covered: the way to people (MON-03), the silence of the monitoring itself (MON-04), and branches of a rule beside
     the one that is struck (unit tests of the rules).
@@ -134,11 +137,18 @@ def _budgets(observe: Observe) -> dict[str, Budget]:
 
 
 def _require_about_all(observe: Observe, rule: Rule) -> None:
-    """Raise Failure where a rule's matchers keep some of those out that have its figure; one of all is struck for it."""
-    if rule.name in strikes.OF_SOME or not _MATCHERS.search(rule.query):
+    """Raise Failure where a rule's matchers keep some of those out that have its figure; one of all is struck for it.
+
+    Whom they name is read from them: those who have the figure only once something is wrong cannot be asked for.
+    """
+    if rule.name in {WATCHDOG, *strikes.OF_SOME}:
+        return
+    what = f"{rule.name} to look at all that have its figure"
+    named = _WHOM.findall(rule.query)
+    require(not named, what, f"it is narrowed by {', '.join(named)}: {rule.query}", "prometheus")
+    if not _MATCHERS.search(rule.query):
         return
     query = watch.unfiltered(rule.query)
-    what = f"{rule.name} to look at all that have its figure"
 
     def about_all() -> bool:
         every = [each["metric"] for each in watch.asked(observe, _MATCHERS.sub("", query))]
