@@ -3,7 +3,7 @@
 import re
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from seatrial import BLOCKER, MAJOR, Disrupt, Failure, Invalid, Observe, check, eventually, require
@@ -20,6 +20,7 @@ QUIET_WITHIN_S = 120.0  # an alert over half an hour looks back for a minute
 CALLS_PER_S, CALL_WITHIN_S = 8.0, 10.0
 SCRAPED_WITHIN_S = 10.0
 ONE_DAY = 1
+WRITING = "select pg_walfile_name(pg_current_wal_lsn()) as segment"
 _MATCHERS = re.compile(r"\{[^}]*\}")
 # Whom an alert is about stands in these labels, and what it is about in others.
 _WHOM = re.compile(r'[{,]\s*"?(component|instance|tier)"?\s*[=!]')
@@ -92,11 +93,13 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
     has loaded must be one that is struck here, evaluate without an error, and look at all that have its figure, though one
     of them is struck: but for EncoderFallback, no matcher may name a component, an instance or a tier, and its expression,
     with comparisons that leave nothing out, must return as much as without its matchers. Where the platform cannot fill a
-    disk, all others are judged, and then the check is INVALID.
+    disk, all others are judged, and then the check is INVALID; where no segment of the log can be ended, it is so at once.
 
     Not covered: the way to people (MON-03), the silence of the monitoring itself (MON-04), and branches of a rule beside
     the one that is struck (unit tests of the rules).
     """
+    if not disrupt.platform.offers("archive"):
+        raise Invalid("the platform does not offer archive: no segment of the log would wait")
     budgets = _budgets(disrupt)
     loaded = watch.rules(disrupt)
     gone, hanging = strikes.named(disrupt, strikes.GONE_ALERTS), strikes.named(disrupt, strikes.HANGING_ALERTS)
@@ -205,10 +208,20 @@ def _hanging(
         disrupt.platform.pause(part)
     struck = dict.fromkeys(alerts, time.monotonic())
     with _asked(session):
-        with suppress(EnvironmentFault):  # that it cannot be archived is meant
-            disrupt.platform.archive()
+        _end_segment(disrupt)
         _until_fired(seen, alerts, budgets, struck)
     return struck
+
+
+def _end_segment(disrupt: Disrupt) -> None:
+    """End a segment of the log, which nobody can archive now; raises Invalid where none has ended."""
+    before = disrupt.pg.rows(WRITING)
+    try:
+        disrupt.platform.archive()
+    except EnvironmentFault:  # that it is not archived is meant
+        disrupt.platform.status()  # a platform that does not answer has not even tried
+    if disrupt.pg.rows(WRITING) == before:
+        raise Invalid("no segment of the log has ended, so that none waits to be archived")
 
 
 @contextmanager
