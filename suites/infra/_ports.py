@@ -46,13 +46,13 @@ def _of_platform(status: Status) -> list[Private]:
 def is_foreign(known: Listeners, address: str, port: int) -> bool:
     """Say whether what takes connections there is no affair of the system's.
 
-    It was there before the start; or it is somebody's who listens everywhere, and meant this address no more than any other.
+    It was there before the start; or it is somebody's who listens everywhere, and meant this address no more than any other;
+    or another user's, whose process the platform may not see.
     """
-    there = [each for each in known.now if _covers(each, address, port)]
     if is_ours(known, address, port):
         return False
-    everywhere = [each.address in WILDCARDS and each.pid is not None for each in there]
-    return covers_any(known.before, address, port) or (bool(everywhere) and all(everywhere))
+    others = [each.address in WILDCARDS or each.pid is None for each in known.now if _covers(each, address, port)]
+    return covers_any(known.before, address, port) or (bool(others) and all(others))
 
 
 def is_ours(known: Listeners, address: str, port: int) -> bool:

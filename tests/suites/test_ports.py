@@ -21,13 +21,16 @@ THEIRS = Listener(PUBLIC, 5432, pid=3)
         ((THEIRS,), (OURS,), False),
         ((), (), False),
         ((), (Listener("0.0.0.0", 5432, pid=3),), True),  # noqa: S104 - a listing, not a bind
-        ((), (Listener("0.0.0.0", 5432),), False),  # noqa: S104 - a listing, not a bind
+        ((), (Listener("0.0.0.0", 5432),), True),  # noqa: S104 - a listing, not a bind
+        ((), (Listener(PUBLIC, 5432),), True),
+        ((), (Listener(PUBLIC, 5432), THEIRS), False),
+        ((), (Listener(PUBLIC, 5432), OURS), False),
         ((), (Listener("0.0.0.0", 5432, pid=3), THEIRS), False),  # noqa: S104 - a listing, not a bind
         ((), (Listener("::", 5432, pid=2, part="redis"),), False),
         ((), (Listener("127.77.0.10", 5432, pid=3),), False),
     ],
 )
-def test_only_a_listener_from_before_or_of_somebody_who_listens_everywhere_is_foreign(
+def test_a_listener_from_before_or_of_somebody_unseen_or_who_listens_everywhere_is_foreign(
     before: tuple[Listener, ...], now: tuple[Listener, ...], expected: bool
 ) -> None:
     assert is_foreign(Listeners(before, now), PUBLIC, 5432) is expected
