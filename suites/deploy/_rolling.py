@@ -120,16 +120,18 @@ class Rolling:
         content = generated_clip(seed=3, duration_s=LONG_CLIP_S).content
         workers = self._workers()
         with ThreadPoolExecutor(len(workers) + SPARE_JOBS) as feeding:
-            under_way: list[Future[None]] = []
+            fed: list[Future[None]] = []
             while not over.is_set() and len(self._held) < len(workers):
                 before = self._holding()
                 for worker in workers:
                     if worker.name not in self._held and self._told_to_stop(worker):
                         self._held[worker.name] = worker.name in before | self._holding()
-                under_way = [each for each in under_way if not each.done()]
-                if self._unfinished() + len(under_way) < len(workers) + SPARE_JOBS:
-                    under_way.append(feeding.submit(self._feed, content))
+                under_way = sum(not each.done() for each in fed)
+                if self._unfinished() + under_way < len(workers) + SPARE_JOBS:
+                    fed.append(feeding.submit(self._feed, content))
                 over.wait(EVERY_S)
+        for each in fed:
+            each.result()
 
     def require_occupied(self) -> None:
         """Raise Invalid unless every worker held a job when it was told to stop."""
@@ -202,7 +204,8 @@ class Rolling:
         within_s = float(self._disrupt.target("preview_s"))
         mine = f"{self._disrupt.marker} job "
         with case("every acknowledged upload"):
-            self.session.wait_for_all(self._assets(mine), within_s=within_s)
+            known = set(self._ledger.acknowledged)
+            self.session.wait_for_all((each for each in self._assets(mine) if each.title in known), within_s=within_s)
             audit = self._ledger.audit(each.title for each in self._assets(mine))
             self._disrupt.evidence("audit of acknowledged uploads", audit.to_json())
             require_whole(audit, at_least=1)

@@ -39,12 +39,12 @@ def test_a_rolling_deploy_goes_unnoticed(disrupt: Disrupt) -> None:
 
     How it is measured: all through a deploy of a release that differs in one variable, requests fall due on schedule,
     whatever becomes of those before: 14 short ones a second (reads and writes of the API, ranges of a preview, pages,
-    /version of each public host), requests whose body takes four seconds, downloads of 24 MiB that take four, and uploads;
-    until a worker is told to stop, by its readiness, jobs of some seconds wait for it. None may fail, every download must come byte for
-    byte, every instance must run the new release and answer through the public hosts, and every acknowledged upload must
-    be there once, with one job, done. Requests that were late or too few are INVALID, and so is a worker that held no job when
-    it was told to stop, and a request that failed after longer than the drain allows while those that succeeded were a quarter
-    slower than planned, too; beside quick ones it was left hanging.
+    /version of each public host), requests whose body takes four seconds, downloads of 24 MiB that take four, and
+    uploads; until a worker is told to stop, by its readiness, jobs of some seconds wait for it. None may fail, every
+    download must come byte for byte, every instance must run the new release and answer through the public hosts, and
+    every acknowledged upload must be there once, with one job, done. Requests that were late or too few are INVALID, and
+    so is a worker that held no job when it was told to stop, and a request that failed after longer than the drain allows
+    while those that succeeded were a quarter slower than planned, too; beside quick ones it was left hanging.
 
     Not covered: requests longer than targets.drain_s, and streams of events, which clients open again; more load than this
     (benchmarks/roll.py).

@@ -1,17 +1,21 @@
 import itertools
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import httpx2
 import pytest
 
-from seatrial import Invalid
+from seatrial import Failure, Invalid
+from seatrial.cases import Cases
+from seatrial.drills import Ledger
 from seatrial.probes.http import HttpAnswer
 from seatrial.traffic import Shot
-from suites.client import Instance
+from suites.client import Asset, Instance, Session
+from suites.client.answers import Tokens
 from suites.deploy import _rolling
 from suites.deploy._rolling import AT_LEAST, Reply, Rolling, require_enough, require_short, tell
 
@@ -94,7 +98,12 @@ class Worker:
         return HttpAnswer("GET", url, 503 if told else 200, httpx2.Headers(), body, 0.0, None)
 
 
-def occupied(monkeypatch: pytest.MonkeyPatch, worker: Worker, over: threading.Event) -> tuple[Rolling, list[str]]:
+def occupied(
+    monkeypatch: pytest.MonkeyPatch,
+    worker: Worker,
+    over: threading.Event,
+    upload: Callable[[str], None] = lambda _: None,
+) -> tuple[Rolling, list[str]]:
     rolling, fed = object.__new__(Rolling), list[str]()
     rolling._held, rolling._numbers = {}, itertools.count()
     rolling._disrupt = SimpleNamespace(  # type: ignore[assignment]
@@ -104,7 +113,12 @@ def occupied(monkeypatch: pytest.MonkeyPatch, worker: Worker, over: threading.Ev
         profile=SimpleNamespace(services={"worker": SimpleNamespace(ready="/readyz")}),
         evidence=lambda *_: None,
     )
-    monkeypatch.setattr(rolling, "upload", lambda name, _: fed.append(name))
+
+    def feed(name: str, _: bytes) -> None:
+        fed.append(name)
+        upload(name)
+
+    monkeypatch.setattr(rolling, "upload", feed)
     monkeypatch.setattr(_rolling, "instances", lambda *_: [Instance("worker", "worker-1", "127.0.0.1:1")])
     monkeypatch.setattr(_rolling, "generated_clip", lambda **_: SimpleNamespace(content=b""))
     rolling.occupy_workers(over)
@@ -133,3 +147,57 @@ def test_a_worker_that_was_never_told_shows_nothing_either(monkeypatch: pytest.M
     assert fed == []
     with pytest.raises(Invalid, match="no job in hand"):
         rolling.require_occupied()
+
+
+def refused(_: str) -> None:
+    raise Failure("200 from PUT", "503", "s3")
+
+
+def broken(_: str) -> None:
+    raise LookupError("no such clip")
+
+
+def test_an_upload_that_failed_keeps_no_worker_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    rolling, fed = occupied(monkeypatch, Worker(holds=True, told_after=2), threading.Event(), refused)
+
+    rolling.require_occupied()
+    assert fed
+
+
+def test_an_error_of_another_kind_is_not_lost_beside_the_roll(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LookupError, match="no such clip"):
+        occupied(monkeypatch, Worker(holds=True, told_after=2), threading.Event(), broken)
+
+
+class Owner(Session):
+    """Whoever has uploaded one clip whole, and of another one no bytes."""
+
+    def __init__(self, *titles: tuple[str, str]) -> None:
+        nobody: Any = None
+        super().__init__(nobody, Tokens("", "", "", 0), lambda: self)
+        now = datetime.now(UTC)
+        self._assets = [Asset(title, title, "", "", status, 0, None, 0, now, now, None) for title, status in titles]
+
+    def assets(self) -> list[Asset]:
+        return self._assets
+
+    def asset(self, asset_id: str) -> Asset:
+        return next(each for each in self._assets if each.id == asset_id)
+
+
+def test_an_upload_that_nobody_acknowledged_is_not_waited_for() -> None:
+    whole, broken_off = "trial-1 job 1", "trial-1 job long 2"
+    rolling, cases = object.__new__(Rolling), Cases()
+    rolling.session, rolling._ledger = Owner((whole, "ready"), (broken_off, "awaiting_upload")), Ledger()
+    rolling._disrupt = SimpleNamespace(  # type: ignore[assignment]
+        marker="trial-1",
+        target=lambda _: 0.3,
+        evidence=lambda *_: None,
+        pg=SimpleNamespace(rows=lambda *_: [{"title": whole, "state": "done", "attempts": 1}]),
+    )
+    rolling._ledger.ask(broken_off)
+    rolling._ledger.acknowledge(rolling._ledger.ask(whole))
+
+    rolling.judge_jobs(cases)
+
+    assert cases.findings == []
