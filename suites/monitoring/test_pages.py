@@ -2,13 +2,15 @@
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 from seatrial import BLOCKER, MAJOR, Disrupt, Failure, check, eventually, require
 from suites.monitoring import _watch as watch
 from suites.monitoring._watch import WATCHED, Message
 
 PART, ALERT = "edge-2", "InstanceDown"
+FIRING, RESOLVED = f"FIRING {ALERT} {PART}", f"RESOLVED {ALERT} {PART}"
 CHANNELS = ("slack", "mail")
 QUIET_WITHIN_S = 90.0
 BEATS_WITHIN_S = 20.0
@@ -40,18 +42,19 @@ def test_a_page_reaches_people_with_its_runbook(disrupt: Disrupt) -> None:
         eventually(lambda: not _fires(disrupt), within_s=QUIET_WITHIN_S, what=quiet, where="prometheus")
         since = max((each.at for each in watch.received(disrupt)), default=0.0)
         disrupt.platform.stop(PART)
-        pages, until_s = {}, time.monotonic() + within_s
+        pages, came = {}, _came(disrupt, CHANNELS, FIRING, since, within_s)
         for channel in CHANNELS:
             with cases(f"{channel} fires"):
-                page = _page(disrupt, channel, "FIRING", since, until_s)
+                page = _page(came, channel, FIRING, f"{FIRING} by {channel} within {within_s:g} s")
                 pages[channel] = [vars(page)]
                 _require_section(disrupt, page.link, ALERT)
         disrupt.undo()
-        until_s = time.monotonic() + within_s
+        came = _came(disrupt, pages, RESOLVED, since, within_s)
         for channel in CHANNELS:
             with cases(f"{channel} is resolved"):
                 if channel in pages:
-                    pages[channel].append(vars(_page(disrupt, channel, "RESOLVED", since, until_s)))
+                    page = _page(came, channel, RESOLVED, f"{RESOLVED} by {channel} within {within_s:g} s")
+                    pages[channel].append(vars(page))
         disrupt.evidence("pages", pages)
 
 
@@ -95,30 +98,33 @@ def _require_beat(disrupt: Disrupt) -> None:
     eventually(beats, within_s=BEATS_WITHIN_S, every_s=EVERY_S, what=what, where="alertmanager")
 
 
-def _page(disrupt: Disrupt, channel: str, status: str, since: float, until_s: float) -> Message:
-    """Wait for a message of this channel about the instance; raises Failure with what came instead.
+def _came(disrupt: Disrupt, channels: Collection[str], title: str, since: float, within_s: float) -> list[Message]:
+    """Wait until a message of this title has come by each channel, or the time is over; return all that have come since.
 
-    One that came while another channel was waited for is found, though the time is over by then.
+    Every answer is looked through for all channels, so that none has the less time for what another one took.
     """
-    title, left_s = f"{status} {ALERT} {PART}", max(EVERY_S, until_s - time.monotonic())
-    return _wait(disrupt, channel, since, round(left_s, 1), f"{title} by {channel}", lambda each: each.title == title)
+    came: list[Message] = []
+
+    def by_each() -> bool:
+        came[:] = [each for each in watch.received(disrupt) if each.at > since]
+        return set(channels) <= {each.channel for each in came if each.title == title}
+
+    with suppress(Failure):
+        eventually(by_each, within_s=within_s, every_s=EVERY_S, what=title)
+    return came
+
+
+def _page(came: Sequence[Message], channel: str, title: str, what: str) -> Message:
+    """Return the message of this channel; raises Failure with what came instead."""
+    for each in came:
+        if (each.channel, each.title) == (channel, title):
+            return each
+    raise Failure(what, [f"{each.channel}: {each.title}" for each in came[-4:]] or "nothing", "alertmanager")
 
 
 def _told(disrupt: Disrupt, since: float, within_s: float, what: str, title: str) -> Message:
-    return _wait(disrupt, "dead-man", since, within_s, what, lambda each: each.title == title)
-
-
-def _wait(
-    disrupt: Disrupt, channel: str, since: float, within_s: float, what: str, fits: Callable[[Message], bool]
-) -> Message:
-    def came() -> Message:
-        new = [each for each in watch.received(disrupt) if each.at > since]
-        found = [each for each in new if each.channel == channel and fits(each)]
-        if not found:
-            raise Failure(what, [f"{each.channel}: {each.title}" for each in new[-4:]] or "nothing", "alertmanager")
-        return found[0]
-
-    return eventually(came, within_s=within_s, every_s=EVERY_S, what=what, where="alertmanager")
+    came = _came(disrupt, ["dead-man"], title, since, within_s)
+    return _page(came, "dead-man", title, f"{what} within {within_s:g} s")
 
 
 def _require_section(disrupt: Disrupt, link: str, alert: str) -> None:
