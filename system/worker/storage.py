@@ -26,7 +26,7 @@ __all__ = ["JobStorage"]
 T = TypeVar("T")
 CHUNK_BYTES = 1 << 20
 GONE = frozenset({"NoSuchKey", "NoSuchVersion"})
-OUTAGE_STATUSES = frozenset({401, 403, 429})
+REFUSED = frozenset({401, 403, 429, 503})
 SETTLES_S = 30.0  # a store that is back may answer before it has every object again
 
 log = get_logger("storage")
@@ -54,16 +54,20 @@ class JobStorage:
     async def fetch_original(self, job: Job, path: Path) -> None:
         """Write the master, before there is one the upload, to `path`; raise BadInputError when it is not what was announced.
 
-        What a store that answers does not give, and goes on not to give, is one original and no outage: PipelineError.
+        Where a store that answers fails inside for one original, and goes on to, that is no outage: PipelineError. What it refuses
+        (a key's rights, too many requests) it may refuse of all: an outage, whatever else it answers.
         """
-        backoff, until_s = Backoff(), time.monotonic() + SETTLES_S
+        backoff = Backoff()
+        until_s: float | None = None
         while True:
             try:
                 await self._fetch(job, path)
             except OutageError as error:
-                if not await self._store_answers():
+                if not _failed_inside(error) or not await self._store_answers():
                     raise
-                if time.monotonic() >= until_s:
+                now_s = time.monotonic()
+                until_s = until_s or now_s + SETTLES_S  # from the first failure on: a download may take longer
+                if now_s >= until_s:
                     raise PipelineError(str(error)) from error
                 log.warning("original not had yet", extra={"job_id": job.id, "reason": str(error)})
                 await asyncio.sleep(backoff.next_s())
@@ -158,8 +162,16 @@ class JobStorage:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if error.response.get("Error", {}).get("Code") in GONE:
                 raise BadInputError("the original is no longer in the store") from error
-            if status in OUTAGE_STATUSES:
+            if status in REFUSED:
                 raise OutageError(f"S3: {error}") from error
             raise PipelineError(f"S3: {error}") from error
         except StoreUnavailableError as error:
             raise OutageError(f"S3: {error}") from error
+
+
+def _failed_inside(error: OutageError) -> bool:
+    from botocore.exceptions import ClientError  # noqa: PLC0415 - see ObjectStore: slow to import
+
+    unavailable = error.__cause__
+    answer = unavailable.__cause__ if isinstance(unavailable, StoreUnavailableError) else unavailable
+    return not isinstance(answer, ClientError) or answer.response["ResponseMetadata"]["HTTPStatusCode"] not in REFUSED

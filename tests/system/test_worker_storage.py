@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import hashlib
+import time
 from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +17,7 @@ from system.worker.jobs import Job
 from system.worker.storage import JobStorage
 from tests.waiting import wait_for
 
-from .store_stand_in import StandIn
+from .store_stand_in import WITHIN_S, StandIn
 
 ASSET = UUID("0f8fad5b-d9cb-469f-a165-70867728950e")
 CLIP = bytes(range(256)) * 8192
@@ -57,10 +58,24 @@ def test_the_announced_original_is_written(job: Job, asked: str, tmp_path: Path)
         (StandIn(status=404, code="NoSuchBucket"), PipelineError, "NoSuchBucket"),
         (StandIn(status=403, code="AccessDenied"), OutageError, "AccessDenied"),
         (StandIn(status=503, code="SlowDown"), OutageError, "SlowDown"),
-        (StandIn(status=403, code="AccessDenied", alive=True), PipelineError, "AccessDenied"),
+        (StandIn(status=403, code="AccessDenied", alive=True), OutageError, "AccessDenied"),
+        (StandIn(status=503, code="SlowDown", alive=True), OutageError, "SlowDown"),
         (StandIn(status=500, code="InternalError", alive=True), PipelineError, "InternalError"),
     ],
-    ids=["other", "short", "long", "cut", "no key", "no version", "no bucket", "403", "503", "one 403", "one 500"],
+    ids=[
+        "other",
+        "short",
+        "long",
+        "cut",
+        "no key",
+        "no version",
+        "no bucket",
+        "403",
+        "503",
+        "all 403",
+        "all 503",
+        "one 500",
+    ],
 )
 def test_any_other_answer_is_refused_for_its_reason(
     stand_in: StandIn, error: type[Exception], words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -79,6 +94,24 @@ def test_an_original_that_a_store_has_again_a_moment_later_costs_no_attempt(tmp_
         )
         await asyncio.to_thread(wait_for, lambda: "HEAD /staging" in {asked.line for asked in stand_in.asked})
         stand_in.status, stand_in.code = 200, ""
+        await fetching
+
+    stand_in.run(scenario)
+    assert (tmp_path / "source").read_bytes() == CLIP
+
+
+def test_a_download_that_breaks_off_late_costs_no_attempt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "SETTLES_S", 0.2)
+    stand_in = StandIn(b"x", announced=MOST_BYTES, endless=True)
+
+    async def scenario(store: ObjectStore) -> None:
+        began_s = time.monotonic()
+        fetching = asyncio.create_task(
+            JobStorage(store, max_bytes=MOST_BYTES).fetch_original(UPLOADED, tmp_path / "source")
+        )
+        await asyncio.to_thread(stand_in.reading.wait, WITHIN_S)
+        await asyncio.to_thread(wait_for, lambda: time.monotonic() - began_s > storage.SETTLES_S)
+        stand_in.body, stand_in.announced, stand_in.endless = CLIP, None, False
         await fetching
 
     stand_in.run(scenario)
