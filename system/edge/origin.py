@@ -51,6 +51,9 @@ class Origin:
             answer = s3.get_object(Bucket=self._bucket, Key=key, IfMatch=head.etag)
             sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
             with closing(answer["Body"]) as body, path.open("xb") as file:
+                if stop.is_set():  # too late: whoever asked has removed what there was by then
+                    path.unlink(missing_ok=True)
+                    return
                 for chunk in body.iter_chunks(CHUNK_BYTES):
                     if stop.is_set():
                         return

@@ -37,6 +37,7 @@ class StandIn:
         announced: the size that is said, None for the true one.
         endless: an object comes again and again, for as long as it is read.
         objects: what was sent, by path and query: `/bucket/key`.
+        give: while it is not set, an object that is asked for waits; it is from the beginning.
         reading: set once an object is on its way to a reader.
         arrived: set when the whole of an object has arrived.
         take: while it is not set, what has arrived is neither kept nor answered; it is from the beginning.
@@ -52,12 +53,14 @@ class StandIn:
     endless: bool = False
     objects: dict[str, bytes] = field(default_factory=dict)
     asked: list[Asked] = field(default_factory=list)
+    give: Event = field(default_factory=Event)
     reading: Event = field(default_factory=Event)
     arrived: Event = field(default_factory=Event)
     take: Event = field(default_factory=Event)
     taken: Event = field(default_factory=Event)
 
     def __post_init__(self) -> None:
+        self.give.set()
         self.take.set()
 
     @contextmanager
@@ -103,6 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self._note()
+        self.stand_in.give.wait(WITHIN_S)
         found = self._object()
         self._begin(found)
         self.stand_in.reading.set()

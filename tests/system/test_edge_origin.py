@@ -113,3 +113,21 @@ def test_a_fill_ends_when_its_time_is_over(tmp_path: Path) -> None:
 
     with stand_in.serving() as settings:
         asyncio.run(scenario(settings))
+
+
+def test_an_object_that_comes_after_the_time_leaves_nothing(tmp_path: Path) -> None:
+    stand_in = StandIn(VIDEO)
+    stand_in.give.clear()
+
+    async def scenario(settings: StorageSettings) -> None:
+        store = ObjectStore(settings, threads=1, attempts=1, limit_s=0.5)
+        await store.run(lambda _s3: None, WITHIN_S)  # the client is built
+        with pytest.raises(ObjectUnavailableError, match="no answer within"):
+            await Origin(store, "previews").fetch(KEY, RECORDED, tmp_path / "object")
+        stand_in.give.set()
+        await store.run(lambda _s3: None, WITHIN_S)  # the thread is free
+        store.close()
+
+    with stand_in.serving() as settings:
+        asyncio.run(scenario(settings))
+    assert list(tmp_path.iterdir()) == []
