@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
@@ -12,7 +12,7 @@ from system.worker.describe import FORMATS
 from system.worker.encoder import Encoder
 from system.worker.errors import BadInputError, PipelineError
 from system.worker.ffmpeg import FFmpegExit, run_ffmpeg
-from system.worker.source import Limits, Source, inspect_source
+from system.worker.source import Limits, Source, inspect_source, require_not_too_long
 
 HEIGHT = 720
 MAX_FRAMES_PER_S = 60
@@ -61,6 +61,7 @@ async def make_preview(
     except TimeoutError:  # however long it is: another attempt would hold a worker for as long
         raise BadInputError(f"the video cannot be converted within {limits.max_encode_s:.0f} s") from None
     width, height, duration_s = await asyncio.to_thread(_proven, source, video)
+    require_not_too_long(replace(source, duration_s=source.duration_s or duration_s), limits)
     # From the preview, not beside it: a second output of the first run costs a tenth of it in copied frames.
     await _run(ffmpeg, poster_arguments(video, poster, duration_s), timeout_s=60)
     if not await asyncio.to_thread(poster.is_file):
@@ -74,11 +75,14 @@ def preview_arguments(
     """Return the FFmpeg arguments that write the preview."""
     rate = f"fps={MAX_FRAMES_PER_S}," if source.frames_per_s > MAX_FRAMES_PER_S else ""
     picture = f"{rate}scale=w=-2:h='min({HEIGHT},trunc(ih/2)*2)':out_range=tv,format=yuv420p"
+    # A second more than a video may last that does not say how long it is: the preview tells then that it is too long.
+    ends = () if source.duration_s else ("-t", f"{source.most_s(limits) + 1:.3f}")
     return (
         *("-protocol_whitelist", "file", "-format_whitelist", FORMATS, "-max_pixels", str(limits.max_pixels)),
         *("-i", f"file:{source_path}", "-map", "0:v:0", "-map", "0:a:0?", "-sn", "-dn"),
         *("-map_metadata", "-1", "-map_chapters", "-1", "-vf", picture, *encoder.arguments, "-profile:v", "high"),
-        *("-c:a", "aac", "-b:a", "128k", "-ac", "2", "-movflags", "+faststart", "-f", "mp4", "-y", f"file:{video}"),
+        *("-c:a", "aac", "-b:a", "128k", "-ac", "2", "-movflags", "+faststart", "-f", "mp4", "-y"),
+        *(*ends, f"file:{video}"),
     )
 
 

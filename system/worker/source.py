@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from typing import Any
 
 from system.worker.errors import BadInputError, PipelineError
 
-__all__ = ["Limits", "Source", "inspect_source"]
+__all__ = ["Limits", "Source", "inspect_source", "require_not_too_long"]
 
 WALL_LIMIT_S = 30
 
@@ -44,6 +45,11 @@ class Source:
     duration_s: float
     audio: bool
 
+    def most_s(self, limits: Limits) -> float:
+        """How long it may last."""
+        pixels_per_s = self.width * self.height * self.frames_per_s
+        return min(limits.max_duration_s, limits.max_work_pixels / pixels_per_s if pixels_per_s else math.inf)
+
     @property
     def work_pixels(self) -> float:
         """How much there is to decode, as far as the file tells."""
@@ -70,6 +76,12 @@ async def inspect_source(path: Path, limits: Limits) -> Source:
         raise BadInputError(
             f"the picture is {source.width} x {source.height}; at most {limits.max_pixels} pixels are accepted"
         )
+    require_not_too_long(source, limits)
+    return source
+
+
+def require_not_too_long(source: Source, limits: Limits) -> None:
+    """Raise BadInputError for a video that lasts too long, or too long for the size and number of its pictures."""
     if source.duration_s > limits.max_duration_s:
         raise BadInputError(
             f"the video lasts {source.duration_s:.0f} s; at most {limits.max_duration_s:.0f} s are accepted"
@@ -79,7 +91,6 @@ async def inspect_source(path: Path, limits: Limits) -> Source:
             f"the video has {source.width} x {source.height} pixels, {source.frames_per_s:g} times a second for "
             f"{source.duration_s:.0f} s; together at most {limits.max_work_pixels:.3g} pixels are accepted"
         )
-    return source
 
 
 async def _inspect_apart(path: Path) -> dict[str, Any]:

@@ -157,3 +157,17 @@ def test_a_video_that_states_no_duration_gets_the_time_of_the_longest(
     preview_of(clip(tmp_path / "a.mkv", more=more), limits=Limits(max_encode_s=3600))
 
     assert given[0] == pytest.approx(longest_s, abs=1)
+
+
+@pytest.mark.parametrize(
+    ("limits", "words"),
+    [
+        (Limits(max_duration_s=2), "the video lasts 3 s; at most 2 s are accepted"),
+        (Limits(max_work_pixels=320 * 180 * 25 * 2), "25 times a second for 3 s; together at most"),
+    ],
+    ids=["length", "work"],
+)
+def test_a_video_that_states_no_duration_is_not_too_long_either(tmp_path: Path, limits: Limits, words: str) -> None:
+    with pytest.raises(BadInputError, match=words):
+        preview_of(clip(tmp_path / "a.mkv", seconds=20, more="-live 1"), limits=limits)
+    assert preview_of(clip(tmp_path / "b.mkv", seconds=2, more="-live 1"), limits=limits).duration_s <= 2.1
