@@ -37,7 +37,9 @@ def main() -> int:
         metavar="RELEASE",
         help="releases other than this one that still serve, or none; without it nothing is contracted",
     )
-    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument(
+        "--json", action="store_true", help="print what changed, or would, and what is pending as one JSON object"
+    )
     arguments = parser.parse_args()
     reader = Reader(os.environ)
     database = read_database(reader)
@@ -49,8 +51,10 @@ def main() -> int:
             runner = Runner(connection, migrations, say, old=arguments.old)
             versions: list[str] = []
             if arguments.action == "up" and arguments.dry_run:
-                for migration in runner.plan(arguments.steps):
+                planned = runner.plan(arguments.steps)
+                for migration in planned:
                     say(_described(migration))
+                versions = [migration.version for migration in planned]
             elif arguments.action == "up":
                 versions = runner.up(arguments.steps)
             elif arguments.action == "down":

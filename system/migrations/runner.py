@@ -112,8 +112,8 @@ class Runner:
     def plan(self, steps: int | None = None) -> list[Migration]:
         """Give what `up` would apply, or raise what it would be refused for; changes nothing.
 
-        What takes away is kept back, with all that follows, where nobody knows which releases serve. A schema that is ahead is
-        left as it is: whoever goes back to a release starts it on that of the newer one.
+        What takes away is kept back where nobody knows which releases serve, and refused where anything follows that the release
+        needs. A schema that is ahead is left as it is: whoever goes back to a release starts it on that of the newer one.
         """
         if ahead := self.ahead():
             self._say(f"the schema is ahead: {', '.join(ahead)} came with a newer release")
@@ -122,6 +122,10 @@ class Runner:
             if migration.phase != "contract" or self._old == []:
                 continue
             if self._old is None:
+                if needed := [each.version for each in pending[number:] if each.phase != "contract"]:
+                    raise MigrationError(
+                        f"{needed[0]} comes behind {migration.version}, which contracts: say first which releases serve (--old)"
+                    )
                 self._say(f"kept back: {migration.version} contracts, and nobody has said which releases serve (--old)")
                 return pending[:number]
             raise MigrationError(

@@ -133,6 +133,15 @@ def test_what_contracts_is_kept_back_where_nobody_knows_who_serves(database: Scr
     assert lines[0].startswith("kept back: 20260101000002 contracts")
 
 
+def test_what_a_release_needs_is_not_kept_back_in_silence_behind_what_contracts(database: ScratchDatabase) -> None:
+    behind = revision("alter table things add column weight bigint;", version="20260101000003")
+    with database.runner([TABLE, MORE, CONTRACT, behind]) as runner:
+        with pytest.raises(MigrationError, match="20260101000003 comes behind 20260101000002, which contracts"):
+            runner.up()
+        assert [row.version for row in runner.applied()] == [FIRST]
+        assert runner.up(1) == [SECOND]
+
+
 def test_a_plan_changes_nothing(database: ScratchDatabase) -> None:
     with database.runner([TABLE, revision("drop table things;")]) as runner:
         assert [migration.version for migration in runner.plan()] == [SECOND]

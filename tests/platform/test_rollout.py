@@ -100,6 +100,9 @@ def test_a_release_finds_its_schema_which_was_backed_up_before_and_what_contract
         assert backups == [before[-1]]
         assert standing.seen == revisions(instance) == [*before, ADDED]
         assert standing.release == instance.release == answer["release"]
+        other = Edit(file="system/api/trial.py", find="", replace="TRIAL = True\n")
+        await deploy(instance, added, contracting, other)
+        assert backups == [before[-1]]  # what contracts is still pending, and there is nothing to apply
 
     migrated(layout, act)
 

@@ -44,6 +44,7 @@ from system.platforms.local.secret_files import SecretFiles
 _DATABASES = ("pgbouncer", "redis")
 _LAST = ("s3", "ingress")  # PostgreSQL archives through both while it stops
 _MAINTENANCE_WITHIN_S = 5.0
+_MIGRATED_WITHIN_S = 600.0  # the runner waits two minutes for another, one for each lock, and fills rows in between
 
 
 @dataclass
@@ -218,12 +219,13 @@ class Instance:
         environment: dict[str, str],
         stdin: bytes = b"",
         release: str | None = None,
+        deadline_s: float = 60.0,
     ) -> str:
         """Run Python with a release, by default the current one, to its end, and give what it printed; raises PartFailed."""
         directory = self.releases.path(release or self.release)
         base = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC", "PYTHONPATH": str(directory)}
         command = Command([sys.executable, *arguments], {**base, **environment}, directory)
-        return await self.children.run(name, command, self.layout.log(name), stdin=stdin)
+        return await self.children.run(name, command, self.layout.log(name), stdin=stdin, deadline_s=deadline_s)
 
     async def migrate(
         self,
@@ -248,7 +250,7 @@ class Instance:
         try:
             old = [] if coming else ["--old", *self._old_releases(server)]
             line = ["-m", "system.migrations", *action, "--json", *old]
-            output = await self.run_release(name, line, environment, release=coming)
+            output = await self.run_release(name, line, environment, release=coming, deadline_s=_MIGRATED_WITHIN_S)
         finally:
             self._migrating.discard(name)
         return output.strip().splitlines()[-1]

@@ -37,7 +37,7 @@ async def make_ready(instance: Instance, coming: str) -> None:
 
     Raises PartFailed where the backup or the runner fails.
     """
-    if json.loads(await instance.migrate(action=["up", "--dry-run"], coming=coming))["pending"]:
+    if json.loads(await instance.migrate(action=["up", "--dry-run"], coming=coming))["changed"]:
         await back_up(instance)
         await instance.migrate(coming=coming)
 

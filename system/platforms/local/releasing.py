@@ -9,11 +9,12 @@ from system.platforms.local.layout import Layout
 from system.platforms.local.status import table
 
 _WITHIN_S = 240.0
+_MIGRATED_WITHIN_S = _WITHIN_S + 800.0  # a base backup, and all that the runner may take
 
 
 def deploy(layout: Layout) -> int:
     """Migrate, and roll the source tree out as a release; one of which either fails is rolled back, which is an error."""
-    return _in_force(_ask(layout, "POST", "deploy", {"migrate": True}))
+    return _in_force(_ask(layout, "POST", "deploy", {"migrate": True}, _MIGRATED_WITHIN_S))
 
 
 def rollback(layout: Layout, release: str | None) -> int:
@@ -62,8 +63,10 @@ def _in_force(answer: dict[str, Any]) -> int:
     return 0
 
 
-def _ask(layout: Layout, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
-    answer = call(layout.control_socket, method, f"/v1/{path}", body, timeout_s=_WITHIN_S)
+def _ask(
+    layout: Layout, method: str, path: str, body: dict[str, Any] | None = None, within_s: float = _WITHIN_S
+) -> dict[str, Any]:
+    answer = call(layout.control_socket, method, f"/v1/{path}", body, timeout_s=within_s)
     if answer is None:
         raise PlatformError(f"down ({layout.state}): nothing to change")
     return answer
