@@ -53,7 +53,8 @@ class RateLimits:
     """Refuse requests beyond the limits with 429.
 
     Without Redis nobody is limited: it would turn the loss of a cache into the loss of the service, while all that the
-    limits protect has bounds of its own (pools, queues, time limits).
+    limits protect has bounds of its own (pools, queues, time limits). One that answers slowly still limits, and by its own pace: at
+    0.4 s an answer an instance asks it 80 questions a second, two a request, and refuses with 503 whoever waits longer than one.
 
     Args:
         redis: keeps the buckets.
