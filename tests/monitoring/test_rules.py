@@ -77,6 +77,7 @@ def test_every_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not()
     assert {(name, fires) for name in ALERTS for fires in (True, False)} - {*tried} <= {("LatencyBudgetBurn", False)}
 
 
+@pytest.mark.slow
 def test_the_cases_pass() -> None:
     passes(tool("promtool"), "test", "rules", CASES)
 
