@@ -1,14 +1,17 @@
 """Latency and failures of the journeys' endpoints, as users who do not wait for each other meet them."""
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from seatrial import MAJOR, Exercise, Invalid, check, require
 from seatrial.statistics import quantile
 from seatrial.traffic import Shot
-from suites.deploy._budgets import ALL, FEWEST, Budget, Sample, weigh
+from suites.deploy._budgets import ALL, FEWEST, Budget, Sample, Weighed, weigh
 from suites.deploy._requests import TIMEOUT_S, Ask, Met, shoot, watchable
 
 PER_S, SECONDS = 12, 10  # requests to each endpoint
+WINDOWS = 3
 CONTROL = "control"
 NOISE_AT = 0.95
 CURVE = (0.05, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 1)
@@ -25,10 +28,11 @@ def test_answers_come_within_budget(exercise: Exercise) -> None:
     at its own moment whether or not earlier ones are answered; latency counts from that moment. They are the list of
     assets, one asset, a playback link, 64 KB of the preview, the page to sign in and the page of assets. targets.budgets
     holds p50, p95, p99 and the share of failures of each, and of all together. Over budget is what is so with 99 %
-    confidence, by order statistics, failures exactly; over it in this sample only is INVALID. In between, as many
+    confidence, by order statistics, failures exactly; over it in this sample only may be chance. In between, as many
     requests go to a control that runs no code of the product, the balancer's own redirect. When that takes longer than
     targets.noise_ms at the 95th percentile, or requests begin later than that, nothing over budget can be told from a busy
-    machine: INVALID. So are fewer than 100 requests to an endpoint, and 429, which says that the runner is limited.
+    machine. What cannot be told is measured anew, three times altogether, and then INVALID. So are fewer than 100 requests
+    to an endpoint, and 429, which says that the runner is limited.
 
     Not covered: uploads (DEP-FLOW-01); signing in, which is slow on purpose; more users at once than these.
     """
@@ -37,33 +41,70 @@ def test_answers_come_within_budget(exercise: Exercise) -> None:
     measured = {ask.kind for ask in asks if ask.kind != CONTROL}
     if budgets.keys() != measured | {ALL}:
         raise Invalid(f"targets.budgets names {sorted(budgets)}, measured are {sorted(measured | {ALL})}")
+    noise_ms = float(exercise.target("noise_ms"))
+    *blurred, window = until_clear(lambda: _measured(asks, budgets, noise_ms))
+    exercise.evidence("latency and failures", [each.row for each in window.weighed.values()])
+    exercise.evidence("latency by percentile", _curves([*window.samples.values(), window.control]))
+    exercise.evidence("control", {"p95 ms": window.control_ms, "noise": window.noise})
+    exercise.evidence("measured anew", [each.blur for each in blurred])
+    failures = {f"{met.kind}: {met.failure}" for met in (shot.answer for shot in window.shots) if met.failure}
+    exercise.evidence("failures", sorted(failures)[:5])
+    _judge(exercise, window)
+
+
+@dataclass(frozen=True)
+class Window:
+    """What was measured at one time; `noise` says what makes this machine too busy to blame anybody for what is slow."""
+
+    shots: list[Shot[Met[str]]]
+    samples: dict[str, Sample]
+    control: Sample
+    weighed: dict[str, Weighed]
+    noise: str
+
+    @property
+    def blur(self) -> str:
+        """Say what is over budget by chance, or by a busy machine, as far as can be told; empty when nothing is."""
+        over = [line for each in self.weighed.values() for line in each.unclear]
+        if self.noise:
+            over += [f"{name}: {line}" for name, each in self.weighed.items() for line in each.beyond]
+        return f"over budget, but {self.noise or 'this may be chance'}: {'; '.join(over)}" if over else ""
+
+    @property
+    def control_ms(self) -> float:
+        """What the control took at the 95th percentile."""
+        return round(quantile(self.control.latencies_ms or [-1], NOISE_AT), 1)
+
+
+def until_clear(measure: Callable[[], Window]) -> list[Window]:
+    """Measure until it can be told whether something is over budget, three times at most."""
+    windows = [measure()]
+    while windows[-1].blur and len(windows) < WINDOWS:
+        windows.append(measure())
+    return windows
+
+
+def _measured(asks: list[Ask[str]], budgets: Mapping[str, Budget], noise_ms: float) -> Window:
     shots = shoot(asks, per_s=PER_S, of_each=PER_S * SECONDS)
     samples = {name: _sample(name, shots) for name in (ask.kind for ask in asks)}
     control = samples.pop(CONTROL)
-    noise = _noise(control, [1000 * (shot.began_s - shot.due_s) for shot in shots], float(exercise.target("noise_ms")))
     samples[ALL] = _sample(ALL, [shot for shot in shots if shot.answer.kind != CONTROL])
     weighed = {name: weigh(sample, budgets[name]) for name, sample in samples.items()}
-    exercise.evidence("latency and failures", [each.row for each in weighed.values()])
-    exercise.evidence("latency by percentile", _curves([*samples.values(), control]))
-    exercise.evidence("control", {"p95 ms": round(quantile(control.latencies_ms or [-1], NOISE_AT), 1), "noise": noise})
-    exercise.evidence(
-        "failures", sorted({f"{met.kind}: {met.failure}" for met in (shot.answer for shot in shots) if met.failure})[:5]
-    )
-    if limited := sum(shot.answer.limited for shot in shots):
-        raise Invalid(f"{limited} of {len(shots)} requests got 429: this runner's address is limited")
-    if few := [f"{sample.requests} of {name}" for name, sample in samples.items() if sample.requests < FEWEST]:
+    lags_ms = [1000 * (shot.began_s - shot.due_s) for shot in shots]
+    return Window(shots, samples, control, weighed, _noise(control, lags_ms, noise_ms))
+
+
+def _judge(exercise: Exercise, window: Window) -> None:
+    if limited := sum(shot.answer.limited for shot in window.shots):
+        raise Invalid(f"{limited} of {len(window.shots)} requests got 429: this runner's address is limited")
+    if few := [f"{sample.requests} of {name}" for name, sample in window.samples.items() if sample.requests < FEWEST]:
         raise Invalid(f"fewer than {FEWEST} requests: {', '.join(few)}")
-    unclear = [line for each in weighed.values() for line in each.unclear]
-    with exercise.cases(at_least=len(budgets)) as cases:
-        for name, each in weighed.items():
+    with exercise.cases(at_least=len(window.weighed)) as cases:
+        for name, each in window.weighed.items():
             with cases(name):
-                if noise:
-                    unclear += [f"{name}: {line}" for line in each.beyond]
-                else:
-                    require(not each.beyond, f"{name} within its budget", "; ".join(each.beyond))
-    if unclear:
-        why = noise or "this may be chance"
-        raise Invalid(f"over budget, but {why}: {'; '.join(unclear)}")
+                require(window.noise or not each.beyond, f"{name} within its budget", "; ".join(each.beyond))
+    if window.blur:
+        raise Invalid(window.blur)
 
 
 def _asks(exercise: Exercise) -> list[Ask[str]]:
