@@ -43,7 +43,7 @@ def set_account(email: str, password: str) -> int:
     import psycopg  # noqa: PLC0415 - only this command talks to Postgres synchronously
 
     from system.api.passwords import hash_password, matches  # noqa: PLC0415
-    from system.common.database import connect  # noqa: PLC0415
+    from system.common.single_connection import connect  # noqa: PLC0415
 
     if len(password) < SHORTEST_PASSWORD:
         print(f"account: the password has {len(password)} characters, {SHORTEST_PASSWORD} are needed", file=sys.stderr)

@@ -25,11 +25,11 @@ from redis.credentials import CredentialProvider
 from system.common import tracing
 from system.common.config import DatabaseSettings, RedisSettings
 from system.common.live import Live
+from system.common.single_connection import is_refused
 
 __all__ = [
     "Pool",
     "Redis",
-    "connect",
     "database_span",
     "drop_connections",
     "open_redis",
@@ -111,25 +111,8 @@ class _Connection(AsyncConnection[DictRow]):
                 try:
                     return await super().connect(conninfo, password=password, **options)
                 except psycopg.OperationalError as error:
-                    if not _refused(error) or (password == tried[-1] and passwords.now is tried):
+                    if not is_refused(error) or (password == tried[-1] and passwords.now is tried):
                         raise
-
-
-def connect(settings: DatabaseSettings, **options: Any) -> psycopg.Connection[tuple[Any, ...]]:
-    """Open one connection outside of any pool, for a command that runs to its end."""
-    passwords = settings.passwords.now
-    for password in passwords[:-1]:
-        try:
-            return psycopg.connect(settings.url, password=password, **options)
-        except psycopg.OperationalError as error:
-            if not _refused(error):
-                raise
-    return psycopg.connect(settings.url, password=passwords[-1], **options)
-
-
-def _refused(error: psycopg.OperationalError) -> bool:
-    # libpq gives no SQLSTATE for a refused start; the poolers in use word it with "authentication failed" as well.
-    return "authentication failed" in str(error)
 
 
 class _Bounded(AsyncConnectionPool[AsyncConnection[DictRow]]):

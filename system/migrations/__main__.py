@@ -8,7 +8,7 @@ import sys
 import psycopg
 
 from system.common.config import ConfigError, Reader, read_database
-from system.common.database import connect
+from system.common.single_connection import connect
 from system.migrations.files import Migration, MigrationError, load_migrations
 from system.migrations.runner import Runner
 
