@@ -70,6 +70,7 @@ def test_a_drill_tells_its_times_and_its_course(tiny: Tiny) -> None:
     assert '<ol class="events">' in (tiny.folder / "reports/out/verdict.html").read_text()
 
 
+@pytest.mark.slow
 def test_many_rehearsals_give_a_distribution(tiny: Tiny) -> None:
     run = tiny.seatrial("drill", "--times", "3", *ARMED)
 
@@ -81,6 +82,7 @@ def test_many_rehearsals_give_a_distribution(tiny: Tiny) -> None:
     assert "p95 s" in run.output
 
 
+@pytest.mark.slow
 def test_one_bad_rehearsal_of_many_is_the_result(tiny: Tiny) -> None:
     rehearse(tiny, ("    with Drill", "    require(first(disrupt), 'a first', 'another')\n    with Drill"), more=ONCE)
 

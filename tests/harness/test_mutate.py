@@ -202,6 +202,7 @@ def test_checks_that_do_not_end_in_their_time_are_ended(bench: Bench, monkeypatc
         assert gate.run_pytest(arguments, Path("suites"), lock=None, output=output, limit_s=1.0) is None
 
 
+@pytest.mark.slow
 def test_mutants_are_deployed_looked_at_and_taken_back(tiny: Tiny) -> None:
     (tiny.folder / "product.py").write_text("OPEN = True\nSPARE = [5][0]\n")
     tiny.fault(PLAN, "mutation.toml")

@@ -158,6 +158,7 @@ def renamed(number: str, change: tuple[str, str] = ("", "")) -> str:
     return OPEN.replace("INF-TC-01", f"INF-TC-{number}").replace("test_open", f"test_open_{number}").replace(*change)
 
 
+@pytest.mark.slow
 def test_a_killed_matrix_is_kept_and_resumed_where_it_stopped(tiny: Tiny) -> None:
     """One run for all that it must hold, for each start of the harness takes a second and a half."""
     idle, alone = (

@@ -74,6 +74,7 @@ def rows(tiny: Tiny) -> list[Round]:
     return found[2] if found else []
 
 
+@pytest.mark.slow
 def test_a_series_counts_and_goes_on(tiny: Tiny) -> None:
     soak = ("soak", "--suites", "suites", "--noise", "order")
     seed = next(seed for seed in range(99) if order(seed)[:3] not in {"acb", order(seed + 1)[:3]})
