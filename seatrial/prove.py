@@ -83,8 +83,7 @@ class Prover:
             proven = Proven(fault.id, fault.kind, Proof.INVALID, str(error))
         try:
             self.environment.undo_strikes()
-            if proven.proof is Proof.CAUGHT:
-                proven = self._healed(fault, proven)
+            proven = self._healed(fault, proven)
         except Exception as error:  # noqa: BLE001 - as above
             proven = _with(proven, Proof.INVALID, f"not seen undone: {type(error).__name__}: {error}")
         return replace(proven, duration_s=time.monotonic() - started)
@@ -140,6 +139,8 @@ class Prover:
             self.wait_steady(f"{fault.id} undone")
         except Failure as failure:
             return _with(proven, Proof.INVALID, f"no steady state after the undo: {failure.seen}")
+        if proven.proof is not Proof.CAUGHT:
+            return proven
         names = sorted(fault.caught_by)
         if wrong := _not_passed(names, self._run(names)):
             return _with(proven, Proof.MISSED, f"not green after the undo: {'; '.join(wrong)}")

@@ -15,10 +15,11 @@ from seatrial.mutation._tried import Tried
 NAME = "mutants.jsonl"
 
 
-def digest(files: Iterable[Path]) -> str:
-    """Return twelve digits of the content of files."""
+def digest(places: Iterable[Path]) -> str:
+    """Return twelve digits of the content of files, and of all files below folders."""
+    below = {file for place in places for file in ([place] if place.is_file() else place.rglob("*")) if file.is_file()}
     total = hashlib.sha256()
-    for file in sorted(files):
+    for file in sorted(file for file in below if "__pycache__" not in file.parts):
         total.update(f"{file}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     return total.hexdigest()[:12]
 

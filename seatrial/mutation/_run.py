@@ -8,6 +8,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+import seatrial
 from seatrial import hosting
 from seatrial.conclude import ready
 from seatrial.environment import Environment
@@ -67,12 +68,16 @@ class Run:
     ) -> None:
         self._environment, self._sample, self._out, self._console = environment, sample, out, console
         self._suites, self._rows = suites, rows
-        tree = environment.profile.tree
-        files = {tree / file for each in sample.plan.services for file in sample.plan.files(tree, each)}
+        profile = environment.profile
+        product = {
+            file.split("/")[0] for each in sample.plan.services for file in sample.plan.files(profile.tree, each)
+        }
+        folders = [*(profile.tree / name for name in sorted(product)), suites, Path(seatrial.__file__).parent]
+        locks = [*profile.tree.glob("*.lock"), *profile.tree.glob("package-lock.json")]
         self._facts = {
-            "environment": environment.profile.name,
+            "environment": profile.name,
             "seed": str(sample.seed),
-            "tree": digest([*files, sample.plan.path, *suites.rglob("*.py")]),
+            "tree": digest([*folders, *locks, sample.plan.path, profile.path]),
         }
         bound = {**self._facts, "mutants": len(sample.sample), "services": [each.name for each in sample.services]}
         self._journal = Journal(out / NAME, bound)

@@ -1,4 +1,4 @@
-"""What a run of `seatrial prove` has measured by now: prove.json, whole after every trial, and bound to what was tried."""
+"""What `seatrial prove` has measured by now: prove.json, whole after every trial, each of which says on which tree it was made."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from seatrial.errors import UsageError
-from seatrial.proof._trial import Proven
+from seatrial.proof._trial import Proven, worst_of_each
 from seatrial.report._files import Folder, json_text
 from seatrial.secrecy.redaction import Redactor
 
@@ -20,12 +20,12 @@ _APART = frozenset({"benchmarks", "docs", "examples", "node_modules", "reports",
 
 @dataclass
 class Record:
-    """The trials of one environment, release and tree.
+    """The trials of one environment: those of this release and tree, and those of earlier ones for faults not asked on it yet.
 
     Attributes:
         release: what the platform called current before the first strike.
-        tree: `digest` of what the outcomes rest on.
-        started_at, ended_at: ISO 8601; the end is that of the last trial.
+        tree: `digest` of what the outcomes rest on, of this run.
+        started_at, ended_at: ISO 8601, of the first and the last trial of all that are kept.
         known: id -> title of all faults that there were, asked or not.
         elsewhere: lines about those that the profile makes pointless.
         beside: check id -> seconds on the healthy environment, of the checks that are asked under every fault.
@@ -43,9 +43,24 @@ class Record:
     unasked: dict[str, str] = field(default_factory=dict)
     trials: list[Proven] = field(default_factory=list)
 
+    def add(self, proven: Proven) -> None:
+        """Add a trial of this tree; what earlier ones have said of its fault is over."""
+        kept = [trial for trial in self.trials if trial.fault != proven.fault or trial.tree == self.tree]
+        self.trials = [*kept, replace(proven, tree=self.tree)]
+
+    @property
+    def own(self) -> list[Proven]:
+        """The trials of this tree."""
+        return [trial for trial in self.trials if trial.tree == self.tree]
+
+    @property
+    def earlier(self) -> Counter[str]:
+        """Earlier tree -> how many faults were asked on it last."""
+        return Counter(tree for tree, _ in {(trial.tree, trial.fault) for trial in self.trials} if tree != self.tree)
+
     def times(self) -> Counter[str]:
-        """Return how often each fault has been tried."""
-        return Counter(trial.fault for trial in self.trials)
+        """Return how often each fault has been tried on this tree."""
+        return Counter(trial.fault for trial in self.own)
 
     def save(self, out: Path, redactor: Redactor) -> Path:
         """Write the record below `out`, whole or not at all, and return its path.
@@ -79,14 +94,17 @@ class Record:
         return ""
 
     def continues(self, earlier: "Record") -> None:
-        """Take over the trials of an earlier record; UsageError where it is of something else than this one."""
-        if difference := self.differs(earlier):
-            raise UsageError(
-                f"nothing to resume: {NAME} is of {difference}: what it measured may no longer be so; leave out --resume "
-                "to begin anew"
-            )
+        """Take over the trials of an earlier record of this environment, else UsageError.
+
+        What is asked beside is taken over from the same tree alone: another one's checks may take longer.
+        """
+        difference = self.differs(earlier)
+        if earlier.environment != self.environment or (difference and earlier.tree == self.tree):
+            raise UsageError(f"nothing to resume: {NAME} is of {difference}; leave out --resume to begin anew")
         self.started_at, self.ended_at = earlier.started_at, earlier.ended_at
-        self.beside, self.unasked, self.trials = earlier.beside, earlier.unasked, earlier.trials
+        self.trials = [trial for trial in earlier.trials if trial.fault in self.known]
+        if not difference:
+            self.beside, self.unasked = earlier.beside, earlier.unasked
 
 
 def last(out: Path) -> Record | None:
@@ -124,8 +142,15 @@ def joined(records: Mapping[Path, Record]) -> Record:
         ended_at=max(record.ended_at for record in every),
         beside=beside,
         unasked=unasked,
-        trials=[trial for record in every for trial in record.trials],
+        trials=_latest([trial for record in every for trial in record.trials], whole.tree),
     )
+
+
+def _latest(trials: list[Proven], tree: str) -> list[Proven]:
+    """Return the trials of a tree, and one of each fault that it has not asked."""
+    own = [trial for trial in trials if trial.tree == tree]
+    asked = {trial.fault for trial in own}
+    return [*own, *worst_of_each([trial for trial in trials if trial.fault not in asked]).values()]
 
 
 def digest(tree: Path, *others: Path, state: Path | None = None) -> str:
@@ -136,7 +161,7 @@ def digest(tree: Path, *others: Path, state: Path | None = None) -> str:
     """
     top = sorted(tree.iterdir()) if tree.is_dir() else []
     roots = [each for each in top if each.is_dir() and each.name not in _APART and not each.name.startswith(".")]
-    roots += [each for each in top if each.suffix == ".lock"]
+    roots += [each for each in top if each.suffix == ".lock" or each.name == "package-lock.json"]
     files = {file.resolve() for root in (*roots, *others) for file in _files(root)}
     files = {file for file in files if state is None or not file.is_relative_to(state.resolve())}
     whole = hashlib.sha256()

@@ -24,6 +24,7 @@ class Proven:
         beside: the same of checks that were asked for the matrix alone; what could not be measured is INVALID.
         said: check id -> its words, of those that were seen, and of those beside that turned red.
         struck: what the strike touched, "redis" or "api", by the undo log and by the files that were patched.
+        tree: `digest` of what the outcome rests on; the record that takes the trial says it.
         reason: what went wrong, for MISSED and INVALID.
     """
 
@@ -35,6 +36,7 @@ class Proven:
     said: dict[str, str] = field(default_factory=dict)
     beside: dict[str, str] = field(default_factory=dict)
     struck: tuple[str, ...] = ()
+    tree: str = ""
     duration_s: float = 0.0
 
     @property
@@ -62,6 +64,7 @@ class Proven:
             "said": self.said,
             "beside": self.beside,
             "struck": list(self.struck),
+            "tree": self.tree,
             "duration_s": round(self.duration_s, 3),
         }
 

@@ -55,11 +55,17 @@ def _source(record: Record, registry: Registry, found: Figures) -> list[str]:
     told = (
         f"Environment {record.environment}, release `{record.release}`, tree `{record.tree}`, from {record.started_at} to "
         f"{record.ended_at}: {len(found.faults)} of the {len(record.known)} faults that there were then have been asked, "
-        f"{len(record.elsewhere)} have no meaning in this environment."
+        f"{len(record.times())} of them on this very tree, {len(record.elsewhere)} have no meaning in this environment."
     )
+    earlier = "; ".join(f"`{tree}`: {count}" for tree, count in sorted(record.earlier.items()))
     since = registry.faults.keys() - record.known.keys()
     gone = record.known.keys() - registry.faults.keys()
-    lines = [told, "", "Nothing here is carried over from another environment, release or tree."]
+    lines = [told, "", "Nothing here is carried over from another environment."]
+    if earlier:
+        lines += [
+            "",
+            f"The others were asked last on earlier trees ({earlier}): what has changed since may have changed what comes of them.",
+        ]
     if since or gone:
         lines += [
             "",
@@ -77,6 +83,7 @@ def _rates(record: Record, found: Figures) -> list[str]:
         "| what | figure |",
         "|---|---|",
         f"| caught for the stated reason, of the faults in effect | {found.detected} |",
+        f"| of those asked on this very tree | {figures(record.own, []).detected} |",
         f"| missed | {named(found.missed)} |",
         f"| no proof either way (INVALID) | {named(found.invalid)} |",
         f"| applicable and not asked | {unasked} |",

@@ -47,7 +47,10 @@ def add_to(verbs: Verbs) -> None:
         "--matrix", action="store_true", help="under each fault, ask quick observing checks too that it does not name"
     )
     prove.add_argument(
-        "--resume", action="store_true", help=f"go on with {OUT / proof.NAME}, which must be of this release and tree"
+        "--resume",
+        action="store_true",
+        help=f"go on with {OUT / proof.NAME}: ask what was not asked on this tree, what was never asked first, and keep what earlier "
+        "trees have shown until it is asked again",
     )
 
 
@@ -82,23 +85,26 @@ def _prove(options: argparse.Namespace) -> int:
         record = _record(options, environment, earlier)
         for line in elsewhere:
             console.print(line, markup=False, soft_wrap=True)
-        tried = record.times()
+        tried, known = record.times(), {trial.fault for trial in record.trials}
+        chosen.sort(key=lambda fault: fault.id in known)
         wanted = [fault for turn in range(options.times) for fault in chosen if tried[fault.id] <= turn]
         if kept := len(record.trials):
-            console.print(f"{kept} trials are kept from {record.started_at}")
+            console.print(f"{kept} trials are kept from {record.started_at}, {len(record.own)} of them of this tree")
         if wanted:
             _baseline(prover, wanted, record, console, matrix=options.matrix)
         try:
-            for fault in wanted:
+            for number, fault in enumerate(wanted, 1):
                 proven = prover.prove(fault)
                 if (tree := _tree(options, profile)) != record.tree:
                     raise EnvironmentFault(
                         f"the tree is {tree} now and was {record.tree} when this run began: {fault.id} is not kept; begin anew"
                     )
-                record.trials.append(proven)
+                record.add(proven)
                 record.ended_at = _now()
                 record.save(OUT, environment.redactor)
-                prove.show(record.trials[-1], console)
+                prove.show(proven, console)
+                if proven.proof is not proof.Proof.CAUGHT:
+                    _still_healthy(prover, fault, wanted[number:])
         except KeyboardInterrupt:
             environment.undo_strikes()
             raise
@@ -154,6 +160,13 @@ def _baseline(prover: "Prover", wanted: list[Fault], record: proof.Record, conso
             record.beside, record.unasked = prover.affordable(tell)
         prover.beside = tuple(record.beside)
         console.print(f"under each fault {len(record.beside)} of {len(prover.rows)} checks are asked beside its own")
+
+
+def _still_healthy(prover: "Prover", fault: Fault, left: list[Fault]) -> None:
+    """After a fault that was not caught see that the others' checks are green: what it left would be taken for theirs."""
+    conclude.ready(prover.environment)
+    if wrong := prover.baseline(left):
+        raise EnvironmentFault(f"not healthy after {fault.id}; --resume goes on:\n  " + "\n  ".join(wrong))
 
 
 def _now() -> str:

@@ -14,6 +14,7 @@ from rich.text import Text
 from seatrial import conclude, expected, hosting, pictures
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
+from seatrial.profile import Profile
 from seatrial.report import OUT
 from seatrial.report._digest import seconds
 from seatrial.report._files import Folder, printable
@@ -97,10 +98,8 @@ class Soak:
                 at = datetime.fromtimestamp(began, UTC).isoformat(timespec="seconds")
                 self._keep(Round(number, seed, at, series.NO_VERDICT, time.time() - began, {}, {}, (str(error),)))
                 raise
-            if verdict.release != self.of.release:
-                raise EnvironmentFault(
-                    f"release {verdict.release} serves now, and {self.of.release} did: the series ends"
-                )
+            if different := self.of.differences(_common(self.options, profile, verdict.release)):
+                raise EnvironmentFault(f"the series ends, for it was of something else: {'; '.join(different)}")
             ended = series.round_of(verdict, number, seed, made())
             if ended.wrong or not ended.is_go:
                 output.seek(0)
@@ -130,20 +129,14 @@ class Soak:
 def _soak(options: argparse.Namespace) -> int:
     environment, console = opened(options), Console(highlight=False)
     profile = environment.profile
-    scope = expected.select(expected.read(options.suites), options.only)
+    expected.select(
+        expected.read(options.suites), options.only
+    )  # refuses what names nothing, before anything is booted
     last = series.read(FILE) if options.resume else None
     if options.resume and last is None:
         raise UsageError(f"no series in {FILE} to go on with")
     with hosting.booted(profile, alone=environment.armed) as boot:
-        of = series.common(
-            profile.name,
-            conclude.release_of(environment),
-            profile.path,
-            options.suites,
-            scope=scope.label,
-            armed=" ".join(options.arm),
-            noise=tuple(sorted(set(options.noise))),
-        )
+        of = _common(options, profile, conclude.release_of(environment))
         soak = _begun(environment, hosting.Boot(None, boot.lock), options, of, last)
         try:
             while len(soak.rounds) < options.times:
@@ -156,6 +149,19 @@ def _soak(options: argparse.Namespace) -> int:
                 soak.rounds = last[2]
                 _tell(soak, console)
     return 0 if all(each.is_go for each in soak.rounds) else 1
+
+
+def _common(options: argparse.Namespace, profile: Profile, release: str) -> Common:
+    """Return what every round is to be of, as it is now; UsageError for a scope that names what there is not."""
+    return series.common(
+        profile.name,
+        release,
+        profile.path,
+        options.suites,
+        scope=expected.select(expected.read(options.suites), options.only).label,
+        armed=" ".join(options.arm),
+        noise=tuple(sorted(set(options.noise))),
+    )
 
 
 def _begun(

@@ -49,6 +49,21 @@ def test_a_fault_that_proves_nothing_is_never_caught(
     assert tiny.is_open()
 
 
+def test_what_an_uncaught_fault_leaves_is_not_taken_for_the_next_ones_doing(tiny: Tiny) -> None:
+    tiny.suite(OPEN + '    require(not __import__("os").path.exists("mark"), "open", "a mark")\n')
+    leaves = FAULT.replace("port-stopped", "a-mark").replace(
+        'destroy.platform.stop("port")', 'open("mark", "w").close()'
+    )
+    tiny.fault(leaves.replace('.state == "stopped"', '.state == "never"'), "infra/a_mark.py")
+
+    run = tiny.seatrial("prove", "--faults", "faults", "--suites", "suites")
+
+    assert run.code == 2, run.output
+    assert "INVALID  a-mark" in run.output
+    assert "not healthy after a-mark; --resume goes on:\n  INF-TC-01 FAILED" in run.output
+    assert "CAUGHT" not in run.output
+
+
 def test_a_matrix_without_checks_to_ask_beside_runs_nothing_else(tiny: Tiny) -> None:
     tiny.suite(OPEN.replace("(observe)", "(exercise)").replace("observe.", "exercise."))
     (tiny.folder / "test_stray.py").write_text("from pathlib import Path\n\ndef test(): Path('strayed').touch()\n")

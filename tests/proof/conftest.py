@@ -16,7 +16,12 @@ def row(name: str, severity: Severity = Severity.BLOCKER) -> Row:
 
 def trial(fault: str, proof: Proof = Proof.CAUGHT, **more: Any) -> Proven:
     """Return a trial that turned INF-TC-01 red."""
-    given: dict[str, Any] = {"seen": {"INF-TC-01": "FAILED"}, "said": {"INF-TC-01": "closed port"}, "struck": ("port",)}
+    given: dict[str, Any] = {
+        "seen": {"INF-TC-01": "FAILED"},
+        "said": {"INF-TC-01": "closed port"},
+        "struck": ("port",),
+        "tree": "t1",
+    }
     return Proven(fault, "process", proof, **{**given, **more})
 
 

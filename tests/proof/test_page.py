@@ -5,7 +5,7 @@ import pytest
 from seatrial.inventory import Listed
 from seatrial.proof import Knowledge, Record
 from seatrial.proof.page import Registry, page
-from tests.proof.conftest import CHECKS
+from tests.proof.conftest import CHECKS, trial
 from tests.proof.test_known import FAULTS, fault
 
 REGISTRY = Registry(
@@ -21,8 +21,24 @@ def text(record: Record) -> str:
 
 def test_it_names_its_run_and_what_has_changed_since(text: str) -> None:
     assert "release `r1`, tree `t1`, from 2026-11-01T10:00:00+00:00 to 2026-11-01T11:00:00+00:00" in text
-    assert "3 of the 5 faults that there were then have been asked, 1 have no meaning in this environment" in text
+    assert (
+        "3 of the 5 faults that there were then have been asked, 3 of them on this very tree, 1 have no meaning in"
+        in text
+    )
+    assert "earlier trees" not in text
     assert "Faults that came since then: 1; that went: 1." in text
+
+
+def test_what_is_carried_over_from_earlier_trees_is_counted_apart(record: Record) -> None:
+    record.tree = "t2"
+    record.add(trial("slow"))
+
+    text = page(record, REGISTRY, Knowledge.of(record))
+
+    assert "3 of the 5 faults that there were then have been asked, 1 of them on this very tree" in text
+    assert "asked last on earlier trees (`t1`: 2)" in text
+    assert "| caught for the stated reason, of the faults in effect | 2 of 3," in text
+    assert "| of those asked on this very tree | 1 of 1," in text
 
 
 def test_it_tells_rates_and_what_was_not_asked(text: str) -> None:

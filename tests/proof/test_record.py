@@ -48,7 +48,7 @@ def test_what_is_no_record_is_refused_by_its_name(text: str, tmp_path: Path) -> 
 
 
 def test_a_resumed_record_keeps_trials_start_and_choice(record: Record) -> None:
-    now = Record("here", "r1", "t1", "2026-11-02T10:00:00+00:00")
+    now = Record("here", "r1", "t1", "2026-11-02T10:00:00+00:00", known=record.known)
 
     now.continues(record)
 
@@ -56,12 +56,27 @@ def test_a_resumed_record_keeps_trials_start_and_choice(record: Record) -> None:
     assert now.times() == {"closed": 1, "silent": 1, "slow": 1}
 
 
-@pytest.mark.parametrize("name", ["environment", "release", "tree"])
-def test_nothing_of_another_place_release_or_tree_is_kept(record: Record, name: str) -> None:
+def test_what_an_earlier_tree_has_shown_is_kept_until_it_is_asked_again(record: Record) -> None:
+    now = Record("here", "r2", "t2", "2026-11-02T10:00:00+00:00", known={"closed": "", "slow": ""})
+
+    now.continues(record)
+    kept = (now.times(), dict(now.earlier), now.beside)
+    now.add(trial("closed", Proof.MISSED))
+
+    assert kept == ({}, {"t1": 2}, {})
+    assert {each.fault: (each.tree, each.proof) for each in now.trials} == {
+        "slow": ("t1", "INVALID"),
+        "closed": ("t2", "MISSED"),
+    }
+    assert (now.times(), dict(now.earlier)) == ({"closed": 1}, {"t1": 1})
+
+
+@pytest.mark.parametrize("name", ["environment", "release"])
+def test_nothing_of_another_place_or_of_another_release_of_the_same_tree_is_kept(record: Record, name: str) -> None:
     now = replace(record, trials=[])
     setattr(now, name, "other")
 
-    with pytest.raises(UsageError, match=f"is of {name} .*, not other:"):
+    with pytest.raises(UsageError, match=f"is of {name} .*, not other;"):
         now.continues(record)
     assert now.trials == []
 
@@ -83,6 +98,21 @@ def test_parts_of_one_proof_are_joined(record: Record) -> None:
     assert whole.unasked.keys() == (record.unasked.keys() | {"INF-TC-02"}) - record.beside.keys()
 
 
+def test_parts_that_go_on_from_one_earlier_tree_keep_of_it_what_neither_has_asked(record: Record) -> None:
+    def on_another_tree(asked: str) -> Record:
+        now = replace(record, release="r2", tree="t2")
+        now.add(trial(asked))
+        return now
+
+    whole = joined({Path("a"): on_another_tree("closed"), Path("b"): on_another_tree("silent")})
+
+    assert sorted((each.fault, each.tree) for each in whole.trials) == [
+        ("closed", "t2"),
+        ("silent", "t2"),
+        ("slow", "t1"),
+    ]
+
+
 @pytest.mark.parametrize("name", ["environment", "release", "tree"])
 def test_what_was_measured_elsewhere_is_no_part_of_a_proof(record: Record, name: str) -> None:
     other = replace(record)
@@ -99,7 +129,15 @@ def test_of_several_trials_the_one_that_proves_least_counts() -> None:
 
 
 def tree(folder: Path) -> Path:
-    for name in ("system/a.py", "docs/page.md", "tests/test_a.py", ".git/x", "system/__pycache__/a.pyc", "here.lock"):
+    for name in (
+        "system/a.py",
+        "docs/page.md",
+        "tests/test_a.py",
+        ".git/x",
+        "system/__pycache__/a.pyc",
+        "here.lock",
+        "package-lock.json",
+    ):
         file = folder / "tree" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("1")
@@ -112,6 +150,7 @@ def tree(folder: Path) -> Path:
         ("system/a.py", True),
         ("system/new.sql", True),
         ("here.lock", True),
+        ("package-lock.json", True),
         ("docs/page.md", False),
         ("tests/test_a.py", False),
         (".git/x", False),

@@ -76,6 +76,8 @@ QUOTED = {
     "--times 20",
     "--to DEPLOYMENT",
     "--workers 4",
+    "-target digitalocean_database_cluster.postgres -target digitalocean_database_cluster.valkey",
+    "-var environment=staging -var vpc_range=10.20.0.0/20 -var 'hosts=[...]'",
     "-- migrate:down",
     "-- migrate:up",
     "(in the clear)",
@@ -111,6 +113,7 @@ QUOTED = {
     "unhandled error",
     '{"patch": [{"find", "replace"}]}',
     '{"release": "2026-11-27-1", "images": {"seatrial-api": "sha256:...", ...}}',
+    '{"undone": N}',
     "{component: {KEY: value}}",
 }
 # What stands for a value in a page, with one that can be.
