@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
-from seatrial import Invalid, Observe
+from seatrial import Invalid
+from seatrial.facets.postgres import ObservePg
 
 Network = IPv4Network | IPv6Network
 
@@ -72,9 +73,14 @@ def covers(network: Network, address: str) -> bool:
     return ip_address(address) in network
 
 
-def rules(observe: Observe) -> list[Rule]:
+def readable(pg: ObservePg) -> bool:
+    """Say whether the observing role may see the server's lines."""
+    return bool(pg.rows(_READABLE)[0]["readable"])
+
+
+def rules(pg: ObservePg) -> list[Rule]:
     """Ask the server for its lines; raises Invalid when the observing role may not see them, or there is none."""
-    if not observe.pg.rows(_READABLE)[0]["readable"]:
+    if not readable(pg):
         raise Invalid(
             "the observing role may not read pg_hba_file_rules: grant it SELECT on the view and EXECUTE on the function"
         )
@@ -89,7 +95,7 @@ def rules(observe: Observe) -> list[Rule]:
             row["auth_method"] or "",
             row["error"] or "",
         )
-        for row in observe.pg.rows(_RULES)
+        for row in pg.rows(_RULES)
     ]
     if not found:
         raise Invalid("pg_hba_file_rules is empty, yet this session was let in: the server takes its lines elsewhere")

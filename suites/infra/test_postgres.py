@@ -6,6 +6,7 @@ from ipaddress import ip_network
 import psycopg
 
 from seatrial import BLOCKER, Invalid, Observe, check, require
+from seatrial.facets.postgres import ObservePg
 from suites.infra import _hba as hba
 from suites.infra._role_settings import RoleSettings, is_on, milliseconds
 
@@ -188,7 +189,13 @@ def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(obser
                 seen = "signed in without a password" if answer.ok else answer.error or ""
                 require(ASKED_FOR_SCRAM.search(seen), f"the server asks {role} for SCRAM on the wire", seen)
         with cases("lines for network clients"):
-            weak = [str(rule) for rule in _network_rules(observe) if rule.error or rule.method in hba.WEAK]
+            shown = hba.readable(observe.pg)
+            observe.evidence("lines for network clients", "read" if shown else "shown to nobody here, and not judged")
+            weak = (
+                [str(rule) for rule in _network_rules(observe.pg) if rule.error or rule.method in hba.WEAK]
+                if shown
+                else []
+            )
             require(not weak, "no network line with trust, md5, password or ident", "; ".join(weak))
         for role in ALL_ROLES:
             with cases(f"{role} has no power over the server"):
@@ -206,8 +213,8 @@ def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(obser
                 require(not outside, f"{role} owns nothing outside schema {OWN_SCHEMA}", f"owns {', '.join(outside)}")
 
 
-def _network_rules(observe: Observe) -> list[hba.Rule]:
-    found = [rule for rule in hba.rules(observe) if rule.kind != hba.LOCAL]
+def _network_rules(pg: ObservePg) -> list[hba.Rule]:
+    found = [rule for rule in hba.rules(pg) if rule.kind != hba.LOCAL]
     if not found:
         raise Invalid("pg_hba_file_rules has no line for network clients, yet this session came over the network")
     return found
@@ -280,7 +287,7 @@ def test_only_trusted_networks_may_connect(observe: Observe) -> None:
     own = observe.pg.rows("select host(inet_client_addr()) as address")[0]["address"]
     if own is not None and not any(hba.covers(network, own) for network in trusted):
         raise Invalid(f"this session came from {own}, which targets.postgres_trusted_networks does not name")
-    found = _network_rules(observe)
+    found = _network_rules(observe.pg)
     observe.evidence("rules", [str(rule) for rule in found])
     names = ", ".join(map(str, trusted))
     with observe.cases(at_least=1 + len(found)) as cases:
