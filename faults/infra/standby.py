@@ -5,6 +5,7 @@ from seatrial import Destroy, Observe, fault
 STANDBY = "postgres-standby"
 REPLICATOR = "replicator"
 MORE_THAN_THE_BUDGET_BYTES = 24 << 20
+TRUST_HBA = "host all all 0.0.0.0/0 trust\n"
 
 
 @fault(
@@ -68,6 +69,31 @@ class LockedOut:
     def in_effect(self, observe: Observe) -> bool:
         """Find no process that sends."""
         return not observe.pg.rows("select 1 from pg_stat_activity where backend_type = 'walsender'")
+
+
+@fault(
+    "standby-trusts-everybody",
+    kind="configuration",
+    caught_by={
+        "INF-PG-02": "in cleartext at postgres-standby",
+        "INF-PG-03": "is asked for SCRAM at postgres-standby",
+        "INF-PG-08": "0.0.0.0/0 trust",
+    },
+    takes_s=20.0,
+)
+class TrustsEverybody:
+    """The standby was copied in a hurry with a line that lets everybody in, which the primary's own file has not.
+
+    Source: https://www.postgresql.org/docs/16/auth-trust.html (whoever can connect to the server is let in, under any name)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with the line."""
+        destroy.platform.restart(STANDBY, {"hba": TRUST_HBA})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Sign in there as the migrating role, in cleartext and without a password."""
+        return observe.pg.standby(STANDBY).attempt(user="migrator", sslmode="disable").ok
 
 
 @fault("standby-promoted", kind="process", caught_by={"INF-PG-06": "it is a primary"}, takes_s=20.0)

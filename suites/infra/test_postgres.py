@@ -7,10 +7,12 @@ import psycopg
 
 from seatrial import BLOCKER, Invalid, Observe, check, require
 from seatrial.facets.postgres import ObservePg
+from seatrial.probes.postgres import PgAnswer
 from suites.infra import _hba as hba
 from suites.infra._role_settings import RoleSettings, is_on, milliseconds
 
 SERVICE_ROLES = ("api", "worker")
+PRIMARY = "postgres"
 ALL_ROLES = (*SERVICE_ROLES, "migrator", "observer")
 # One privilege per service without which it cannot work (the grants stand in the migrations).
 NEEDED = (("api", "assets", "INSERT"), ("api", "jobs", "INSERT"), ("worker", "jobs", "UPDATE"))
@@ -103,49 +105,63 @@ def test_only_verified_tls_is_spoken(observe: Observe) -> None:
     Why it matters: passwords and rows cross a network that others share, and TLS without a verified name hands both to
     whoever answers first.
 
-    How it is measured: a session with verify-full must run over TLS by the server's own word (pg_stat_ssl). Each role asks
+    How it is measured: at the primary and at each standby of the profile, each of which reads a file of its own of who may
+    enter, a session with verify-full must run over TLS by the server's own word (pg_stat_ssl). Each role asks
     for a session in cleartext without sending a password: the server must refuse at the door, before it asks for one. A
-    handshake verifies chain and name; a name that no certificate carries must be refused, which shows that this client
-    verifies at all. No session under way may be in cleartext; to a role that may not see others' sessions, none is, so that
-    nothing is concluded then.
+    handshake with the primary verifies chain and name; a name that no certificate carries must be refused, which shows that
+    this client verifies at all. No session under way may be in cleartext; to a role that may not see others' sessions, none is,
+    so that nothing is concluded then.
 
     Not covered: protocol versions and ciphers; that each service verifies as strictly.
     """
     place = observe.profile.postgres
     if place is None:
         raise Invalid("the profile names no [postgres]")
-    with observe.cases(at_least=5 + len(ALL_ROLES)) as cases:
+    servers = _servers(observe)
+    with observe.cases(at_least=3 + len(servers) * (2 + len(ALL_ROLES))) as cases:
         with cases("a name that no certificate has"):
             other = observe.pg.attempt(host="not-this-server.invalid")
             if other.ok:
                 raise Invalid("this client accepted a certificate for another host name, so it verifies nothing")
-        with cases("a verified session"):
-            answer = observe.pg.attempt()
-            require(answer.ok and answer.tls, "a session over verified TLS", answer.error or "no TLS")
-            own = observe.pg.rows("select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()")[0]
-            observe.evidence("session", own)
-            require(own["ssl"], "the server sees TLS in this session", f"pg_stat_ssl says {own}")
-        for role in ALL_ROLES:
-            with cases(f"{role} in cleartext"):
-                plain = observe.pg.attempt(user=role, sslmode="disable")
-                seen = "signed in" if plain.ok else plain.error or ""
-                require(NO_CLEARTEXT.search(seen), "cleartext refused before any password is asked for", seen)
+        for name, server in servers.items():
+            with cases(f"a verified session at {name}"):
+                answer = server.attempt()
+                require(answer.ok and answer.tls, "a session over verified TLS", answer.error or "no TLS", name)
+                own = server.rows("select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()")[0]
+                observe.evidence(f"session at {name}", own)
+                require(own["ssl"], "the server sees TLS in this session", f"pg_stat_ssl says {own}", name)
+            for role in ALL_ROLES:
+                with cases(f"{role} in cleartext at {name}"):
+                    _require_no_cleartext(server.attempt(user=role, sslmode="disable"), name)
+            with cases(f"sessions under way at {name}"):
+                _require_none_in_cleartext(server, name)
         with cases("the chain verifies"):
             shaken = observe.tls.handshake(place.host, place.port, starttls="postgres")
             observe.evidence("tls", {"protocol": shaken.protocol, "cipher": shaken.cipher, "names": shaken.names})
             require(shaken.ok, f"a chain of the profile's CA for {place.host}", shaken.error)
         with cases("the host name matches"):
             require(place.host in shaken.names, f"a certificate for the host name {place.host}", f"{shaken.names}")
-        with cases("sessions under way"):
-            if not observe.pg.rows("select pg_has_role(current_user, 'pg_read_all_stats', 'usage') as shown")[0][
-                "shown"
-            ]:
-                raise Invalid("the observing role is shown nobody else's sessions: it needs pg_read_all_stats")
-            bare = observe.pg.rows(
-                "select a.usename, a.application_name, host(a.client_addr) as address from pg_stat_ssl s "
-                "join pg_stat_activity a using (pid) where not s.ssl and a.client_addr is not null"
-            )
-            require(not bare, "every session over TLS", f"in cleartext: {bare}")
+
+
+def _servers(observe: Observe) -> dict[str, ObservePg]:
+    """Return the primary and each declared standby by name: who may enter stands in a file of each one's own."""
+    place = observe.profile.postgres
+    return {PRIMARY: observe.pg} | {name: observe.pg.standby(name) for name in (place.standbys if place else ())}
+
+
+def _require_no_cleartext(plain: PgAnswer, where: str) -> None:
+    seen = "signed in" if plain.ok else plain.error or ""
+    require(NO_CLEARTEXT.search(seen), "cleartext refused before any password is asked for", seen, where)
+
+
+def _require_none_in_cleartext(server: ObservePg, where: str) -> None:
+    if not server.rows("select pg_has_role(current_user, 'pg_read_all_stats', 'usage') as shown")[0]["shown"]:
+        raise Invalid("the observing role is shown nobody else's sessions: it needs pg_read_all_stats")
+    bare = server.rows(
+        "select a.usename, a.application_name, host(a.client_addr) as address from pg_stat_ssl s "
+        "join pg_stat_activity a using (pid) where not s.ssl and a.client_addr is not null"
+    )
+    require(not bare, "every session over TLS", f"in cleartext: {bare}", where)
 
 
 @check("INF-PG-03", severity=BLOCKER, component="postgres")
@@ -155,10 +171,10 @@ def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(obser
     Why it matters: a trust line lets in whoever reaches the port, md5 gives a listener what it can crack or replay, and a
     service whose role is a superuser turns one injected statement into a shell on the database's machine.
 
-    How it is measured: with libpq's require_auth each role that may sign in asks for a session without sending a password:
-    the server must ask for SCRAM; the observing role's own session must come about by it. Where the observing role may
-    read pg_hba_file_rules, no line for network clients may have a weak method (trust, md5, password, ident) or be
-    unreadable. pg_roles gives the attributes of the application roles, pg_has_role what they could become by SET ROLE,
+    How it is measured: at the primary and at each standby of the profile, with libpq's require_auth each role that may sign in
+    asks for a session without sending a password: the server must ask for SCRAM; the observing role's own session must come
+    about by it. Where the observing role may read pg_hba_file_rules, no line for network clients may have a weak method (trust,
+    md5, password, ident) or be unreadable. pg_roles gives the attributes of the application roles, pg_has_role what they could become by SET ROLE,
     pg_shdepend what the services' roles own.
 
     Not covered: how strong the passwords are; roles that may not sign in; other databases of the cluster; what the
@@ -166,6 +182,7 @@ def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(obser
     """
     if psycopg.pq.version() < LIBPQ_WITH_REQUIRE_AUTH:
         raise Invalid(f"libpq {psycopg.pq.version()} has no require_auth, which came with 16")
+    servers = _servers(observe)
     logins = [row["rolname"] for row in observe.pg.rows("select rolname from pg_roles where rolcanlogin order by 1")]
     roles = {"roles": list(ALL_ROLES), "groups": list(STRONG_GROUPS)}
     attributes = {
@@ -179,24 +196,24 @@ def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(obser
     memberships = observe.pg.rows(MEMBERSHIPS, roles)
     owned = observe.pg.rows(OWNED, {"roles": list(SERVICE_ROLES)})
     observe.evidence("roles", {"sign in": logins, "memberships": memberships, "owned by services": owned})
-    with observe.cases(at_least=2 + 3 * len(ALL_ROLES) + len(SERVICE_ROLES)) as cases:
-        with cases("a session by SCRAM"):
-            own = observe.pg.attempt(options=SCRAM)
-            require(own.ok, "the server asks for SCRAM on the wire", own.error)
-        for role in sorted({*ALL_ROLES, *logins}):
-            with cases(f"{role} is asked for SCRAM"):
-                answer = observe.pg.attempt(user=role, options=SCRAM)
-                seen = "signed in without a password" if answer.ok else answer.error or ""
-                require(ASKED_FOR_SCRAM.search(seen), f"the server asks {role} for SCRAM on the wire", seen)
-        with cases("lines for network clients"):
-            shown = hba.readable(observe.pg)
-            observe.evidence("lines for network clients", "read" if shown else "shown to nobody here, and not judged")
-            weak = (
-                [str(rule) for rule in _network_rules(observe.pg) if rule.error or rule.method in hba.WEAK]
-                if shown
-                else []
-            )
-            require(not weak, "no network line with trust, md5, password or ident", "; ".join(weak))
+    hidden = []
+    fewest = len(servers) * (2 + len(ALL_ROLES)) + 2 * len(ALL_ROLES) + len(SERVICE_ROLES)
+    with observe.cases(at_least=fewest) as cases:
+        for name, server in servers.items():
+            with cases(f"a session by SCRAM at {name}"):
+                own = server.attempt(options=SCRAM)
+                require(own.ok, "the server asks for SCRAM on the wire", own.error, name)
+            for role in sorted({*ALL_ROLES, *logins}):
+                with cases(f"{role} is asked for SCRAM at {name}"):
+                    answer = server.attempt(user=role, options=SCRAM)
+                    seen = "signed in without a password" if answer.ok else answer.error or ""
+                    require(ASKED_FOR_SCRAM.search(seen), f"the server asks {role} for SCRAM on the wire", seen, name)
+            with cases(f"lines for network clients of {name}"):
+                if not hba.readable(server):
+                    hidden.append(name)
+                else:
+                    weak = [str(rule) for rule in _network_rules(server) if rule.error or rule.method in hba.WEAK]
+                    require(not weak, "no network line with trust, md5, password or ident", "; ".join(weak), name)
         for role in ALL_ROLES:
             with cases(f"{role} has no power over the server"):
                 require(role in attributes, f"a role {role}", "no such role")
@@ -211,6 +228,7 @@ def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(obser
                 inside = {f"{row['type']} {row['identity']}" for row in owned if row["schema"] == OWN_SCHEMA}
                 outside = [each for each in strange if each not in inside]
                 require(not outside, f"{role} owns nothing outside schema {OWN_SCHEMA}", f"owns {', '.join(outside)}")
+    observe.evidence("lines for network clients not shown by", hidden)
 
 
 def _network_rules(pg: ObservePg) -> list[hba.Rule]:
@@ -273,7 +291,7 @@ def test_only_trusted_networks_may_connect(observe: Observe) -> None:
     Why it matters: a database that the whole world may try is guessed at from the hour it is found, and its next
     vulnerability before sign-in is everybody's; the firewall in front is one mistake away from not being there.
 
-    How it is measured: the server itself reads its lines (pg_hba_file_rules, by a role that may see them). Each that
+    How it is measured: the primary and each standby of the profile read their own lines (pg_hba_file_rules, by a role that may see them). Each that
     admits anybody must name addresses inside targets.postgres_trusted_networks; a word (`all`, `samenet`), a host name and a
     line that the server cannot read count as not trusted. This session's own address must lie in a trusted network, which
     shows that the list is about this network at all.
@@ -284,17 +302,24 @@ def test_only_trusted_networks_may_connect(observe: Observe) -> None:
     trusted = [ip_network(str(each)) for each in observe.target("postgres_trusted_networks")]
     if not trusted:
         raise Invalid("targets.postgres_trusted_networks is empty, so nobody could be let in")
-    own = observe.pg.rows("select host(inet_client_addr()) as address")[0]["address"]
+    names = ", ".join(map(str, trusted))
+    found = {name: _rules_here(server, trusted) for name, server in _servers(observe).items()}
+    observe.evidence("rules", {name: [str(rule) for rule in rules] for name, rules in found.items()})
+    with observe.cases(at_least=sum(1 + len(rules) for rules in found.values())) as cases:
+        for name, rules in found.items():
+            with cases(f"somebody is let in at {name}"):
+                admitted = any(rule.admits for rule in rules)
+                require(admitted, "a line that admits a trusted network", "none admits anybody", name)
+            for rule in rules:
+                with cases(f"{name}, {rule}"):
+                    require(not rule.error, "a line that the server can read", rule.error, name)
+                    trusted_only = not rule.admits or rule.within(trusted)
+                    require(trusted_only, f"only addresses in trusted networks ({names})", str(rule), name)
+
+
+def _rules_here(server: ObservePg, trusted: list[hba.Network]) -> list[hba.Rule]:
+    """Return a server's lines; raises Invalid where this session came from no trusted network: they are about another one."""
+    own = server.rows("select host(inet_client_addr()) as address")[0]["address"]
     if own is not None and not any(hba.covers(network, own) for network in trusted):
         raise Invalid(f"this session came from {own}, which targets.postgres_trusted_networks does not name")
-    found = _network_rules(observe.pg)
-    observe.evidence("rules", [str(rule) for rule in found])
-    names = ", ".join(map(str, trusted))
-    with observe.cases(at_least=1 + len(found)) as cases:
-        with cases("somebody is let in"):
-            require(any(rule.admits for rule in found), "a line that admits a trusted network", "none admits anybody")
-        for rule in found:
-            with cases(str(rule)):
-                require(not rule.error, "a line that the server can read", rule.error)
-                trusted_only = not rule.admits or rule.within(trusted)
-                require(trusted_only, f"only addresses in trusted networks ({names})", str(rule))
+    return _network_rules(server)

@@ -1,4 +1,4 @@
-"""What INF-PG-02 concludes from the sessions that its role is shown."""
+"""What INF-PG-02 concludes from who may enter in cleartext, at which server, and from the sessions that its role is shown."""
 
 import json
 from pathlib import Path
@@ -19,39 +19,52 @@ BARE = {"usename": "worker", "application_name": "", "address": "127.0.0.1"}
 
 
 class Server:
-    """A server that speaks TLS alone, and shows what sessions there are to whom it was granted."""
+    """A server that speaks TLS alone, but to `lax`, and shows what sessions there are to whom it was granted."""
 
-    def __init__(self, *, granted: bool, bare: list[dict[str, str]]) -> None:
-        self.granted, self.bare = granted, bare
+    def __init__(
+        self, *, granted: bool = True, bare: list[dict[str, str]] | None = None, lax: str = "", standby: Any = None
+    ) -> None:
+        self.granted, self.bare, self.lax, self.beside = granted, bare or [], lax, standby
 
-    def attempt(self, *, host: str = HOST, sslmode: str = "verify-full", **_: str) -> PgAnswer:
-        good = host == HOST and sslmode == "verify-full"
-        return PgAnswer(good, None if good else "FATAL: no pg_hba.conf entry for host, no encryption", tls=good)
+    def standby(self, _name: str) -> "Server":
+        return self.beside or Server()
+
+    def attempt(
+        self, *, user: str = "observer", host: str = HOST, sslmode: str = "verify-full", pooled: bool = False
+    ) -> PgAnswer:
+        if sslmode == "disable":
+            asked = user == self.lax
+            return PgAnswer(False, "no password supplied" if asked else "FATAL: no pg_hba.conf entry, no encryption")
+        return PgAnswer(host == HOST, None if host == HOST else "another name", tls=True)
 
     def rows(self, statement: str) -> list[dict[str, Any]]:
         if "pg_has_role" in statement:
             return [{"shown": self.granted}]
         if "pg_backend_pid" in statement:
             return [{"ssl": True}]
+        if "rolcanlogin" in statement:
+            return [{"rolname": name} for name in ("exporter", "observer")]
         return self.bare if self.granted else []
 
 
 @pytest.mark.parametrize(
     ("server", "outcome", "said"),
     [
-        (Server(granted=True, bare=[]), "PASSED", ""),
-        (Server(granted=True, bare=[BARE]), "FAILED", "in cleartext"),
+        (Server(), "PASSED", ""),
+        (Server(bare=[BARE]), "FAILED", "in cleartext"),
         (Server(granted=False, bare=[BARE]), "INVALID", "needs pg_read_all_stats"),
+        (Server(lax="api"), "FAILED", "api in cleartext at postgres: no password supplied"),
+        (Server(standby=Server(lax="api")), "FAILED", "api in cleartext at pg-2: no password supplied"),
+        (Server(standby=Server(bare=[BARE])), "FAILED", "sessions under way at pg-2: in cleartext"),
     ],
 )
-def test_no_session_in_cleartext_says_something_to_who_is_shown_all(
-    tmp_path: Path, server: Server, outcome: str, said: str
-) -> None:
+def test_cleartext_is_looked_for_at_every_server(tmp_path: Path, server: Server, outcome: str, said: str) -> None:
     file = tmp_path / "here.toml"
     (tmp_path / "ca.crt").write_text("")
     file.write_text(
         f'name = "here"\nmax_impact = "observe"\ntree = {json.dumps(str(tmp_path))}\n[urls]\n'
         f'[postgres]\nhost = "{HOST}"\nport = 1\ndatabase = "seatrial"\nca = "ca.crt"\n'
+        '[postgres.standbys.pg-2]\nhost = "pg-2.test"\nport = 1\n'
     )
     observe: Any = Observe(Environment(load(file)), "test")
     shaken = SimpleNamespace(ok=True, protocol="", cipher="", names=(HOST,), error=None)
@@ -59,4 +72,4 @@ def test_no_session_in_cleartext_says_something_to_who_is_shown_all(
 
     seen = ended(observe, only_verified_tls_is_spoken)
 
-    assert (seen[0], said in seen[1]) == (outcome, True)
+    assert (seen[0], said in seen[1]) == (outcome, True), seen
