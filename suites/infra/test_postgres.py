@@ -106,7 +106,7 @@ def test_only_verified_tls_is_spoken(observe: Observe) -> None:
     whoever answers first.
 
     How it is measured: at the primary and at each standby of the profile, each of which reads a file of its own of who may
-    enter, a session with verify-full must run over TLS by the server's own word (pg_stat_ssl). Each role asks
+    enter, a session with verify-full must run over TLS by the server's own word (pg_stat_ssl). Each role that may sign in asks
     for a session in cleartext without sending a password: the server must refuse at the door, before it asks for one. A
     handshake with the primary verifies chain and name; a name that no certificate carries must be refused, which shows that
     this client verifies at all. No session under way may be in cleartext; to a role that may not see others' sessions, none is,
@@ -117,12 +117,14 @@ def test_only_verified_tls_is_spoken(observe: Observe) -> None:
     place = observe.profile.postgres
     if place is None:
         raise Invalid("the profile names no [postgres]")
-    servers = _servers(observe)
-    with observe.cases(at_least=3 + len(servers) * (2 + len(ALL_ROLES))) as cases:
+    servers, roles = _servers(observe), set(ALL_ROLES)
+    with observe.cases(at_least=4 + len(servers) * (2 + len(ALL_ROLES))) as cases:
         with cases("a name that no certificate has"):
             other = observe.pg.attempt(host="not-this-server.invalid")
             if other.ok:
                 raise Invalid("this client accepted a certificate for another host name, so it verifies nothing")
+        with cases("roles that may sign in"):
+            roles.update(_logins(observe))
         for name, server in servers.items():
             with cases(f"a verified session at {name}"):
                 answer = server.attempt()
@@ -130,7 +132,7 @@ def test_only_verified_tls_is_spoken(observe: Observe) -> None:
                 own = server.rows("select ssl, version, cipher from pg_stat_ssl where pid = pg_backend_pid()")[0]
                 observe.evidence(f"session at {name}", own)
                 require(own["ssl"], "the server sees TLS in this session", f"pg_stat_ssl says {own}", name)
-            for role in ALL_ROLES:
+            for role in sorted(roles):
                 with cases(f"{role} in cleartext at {name}"):
                     _require_no_cleartext(server.attempt(user=role, sslmode="disable"), name)
             with cases(f"sessions under way at {name}"):
@@ -147,6 +149,10 @@ def _servers(observe: Observe) -> dict[str, ObservePg]:
     """Return the primary and each declared standby by name: who may enter stands in a file of each one's own."""
     place = observe.profile.postgres
     return {PRIMARY: observe.pg} | {name: observe.pg.standby(name) for name in (place.standbys if place else ())}
+
+
+def _logins(observe: Observe) -> list[str]:
+    return [row["rolname"] for row in observe.pg.rows("select rolname from pg_roles where rolcanlogin order by 1")]
 
 
 def _require_no_cleartext(plain: PgAnswer, where: str) -> None:
@@ -182,8 +188,7 @@ def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(obser
     """
     if psycopg.pq.version() < LIBPQ_WITH_REQUIRE_AUTH:
         raise Invalid(f"libpq {psycopg.pq.version()} has no require_auth, which came with 16")
-    servers = _servers(observe)
-    logins = [row["rolname"] for row in observe.pg.rows("select rolname from pg_roles where rolcanlogin order by 1")]
+    servers, logins = _servers(observe), _logins(observe)
     roles = {"roles": list(ALL_ROLES), "groups": list(STRONG_GROUPS)}
     attributes = {
         row["rolname"]: row

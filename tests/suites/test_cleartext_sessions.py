@@ -55,6 +55,7 @@ class Server:
         (Server(granted=False, bare=[BARE]), "INVALID", "needs pg_read_all_stats"),
         (Server(lax="api"), "FAILED", "api in cleartext at postgres: no password supplied"),
         (Server(standby=Server(lax="api")), "FAILED", "api in cleartext at pg-2: no password supplied"),
+        (Server(lax="exporter"), "FAILED", "exporter in cleartext at postgres: no password supplied"),
         (Server(standby=Server(bare=[BARE])), "FAILED", "sessions under way at pg-2: in cleartext"),
     ],
 )
