@@ -26,6 +26,22 @@ class SessionMode:
         return observe.platform.config()[POOLER]["pool_mode"] == "session"
 
 
+@fault("pooler-takes-cleartext", kind="configuration", caught_by={"INF-PG-02": "at the pooler"}, takes_s=20.0)
+class TakesCleartext:
+    """The pooler speaks TLS with whoever asks for it, and passwords and rows of all others cross the network as they are.
+
+    Source: https://www.pgbouncer.org/config.html#client_tls_sslmode (allow: if a client does not request TLS, plain TCP is used)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it so."""
+        destroy.platform.restart(POOLER, {"client_tls_sslmode": "allow"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask its console what it runs with."""
+        return ("client_tls_sslmode", "allow") in {(row["key"], row["value"]) for row in observe.pg.show("CONFIG")}
+
+
 @fault("service-past-the-pooler", kind="configuration", caught_by={"INF-PG-09": "past it: api-1"}, takes_s=30.0)
 class PastThePooler:
     """One instance was given the server's own address, left over from before there was a pooler.

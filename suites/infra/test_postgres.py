@@ -30,8 +30,8 @@ UTC = {"utc", "etc/utc"}
 NO_CLEARTEXT = re.compile(r"no encryption|ssl off|(ssl|tls) (is )?required|requires? (ssl|tls)", re.IGNORECASE)
 
 SCRAM = {"require_auth": "scram-sha-256"}
-# What libpq says when the server asked for SCRAM as demanded, and there was no password to answer with.
-ASKED_FOR_SCRAM = re.compile(r"no password supplied", re.IGNORECASE)
+# What libpq says when the server asked for a password, by SCRAM where that was demanded, and there was none to answer with.
+ASKED_FOR_PASSWORD = re.compile(r"no password supplied", re.IGNORECASE)
 LIBPQ_WITH_REQUIRE_AUTH = 160_000
 STRONG = {
     "rolsuper": "SUPERUSER",
@@ -109,7 +109,8 @@ def test_only_verified_tls_is_spoken(observe: Observe) -> None:
     enter, a session with verify-full must run over TLS by the server's own word (pg_stat_ssl). Each role that may sign in asks
     for a session in cleartext without sending a password: the server must refuse at the door, before it asks for one. A
     handshake with the primary verifies chain and name; a name that no certificate carries must be refused, which shows that
-    this client verifies at all. No session under way may be in cleartext; to a role that may not see others' sessions, none is,
+    this client verifies at all. The same is asked of the pooler, where the profile names one, as each service's role: cleartext
+    must be refused at the door, and a password be asked for over verified TLS. No session under way may be in cleartext; to a role that may not see others' sessions, none is,
     so that nothing is concluded then.
 
     Not covered: protocol versions and ciphers; that each service verifies as strictly.
@@ -118,7 +119,8 @@ def test_only_verified_tls_is_spoken(observe: Observe) -> None:
     if place is None:
         raise Invalid("the profile names no [postgres]")
     servers, roles = _servers(observe), set(ALL_ROLES)
-    with observe.cases(at_least=4 + len(servers) * (2 + len(ALL_ROLES))) as cases:
+    fewest = 4 + len(servers) * (2 + len(ALL_ROLES)) + (2 * len(SERVICE_ROLES) if place.pooler else 0)
+    with observe.cases(at_least=fewest) as cases:
         with cases("a name that no certificate has"):
             other = observe.pg.attempt(host="not-this-server.invalid")
             if other.ok:
@@ -143,6 +145,13 @@ def test_only_verified_tls_is_spoken(observe: Observe) -> None:
             require(shaken.ok, f"a chain of the profile's CA for {place.host}", shaken.error)
         with cases("the host name matches"):
             require(place.host in shaken.names, f"a certificate for the host name {place.host}", f"{shaken.names}")
+        for role in SERVICE_ROLES if place.pooler else ():
+            with cases(f"{role} in cleartext at the pooler"):
+                _require_no_cleartext(observe.pg.attempt(user=role, sslmode="disable", pooled=True), "pooler")
+            with cases(f"{role} over verified TLS at the pooler"):
+                answer = observe.pg.attempt(user=role, pooled=True)
+                seen = "signed in without a password" if answer.ok else answer.error or ""
+                require(ASKED_FOR_PASSWORD.search(seen), "a password asked for over verified TLS", seen, "pooler")
 
 
 def _servers(observe: Observe) -> dict[str, ObservePg]:
@@ -212,7 +221,9 @@ def test_roles_prove_themselves_by_scram_and_hold_no_power_over_the_server(obser
                 with cases(f"{role} is asked for SCRAM at {name}"):
                     answer = server.attempt(user=role, options=SCRAM)
                     seen = "signed in without a password" if answer.ok else answer.error or ""
-                    require(ASKED_FOR_SCRAM.search(seen), f"the server asks {role} for SCRAM on the wire", seen, name)
+                    require(
+                        ASKED_FOR_PASSWORD.search(seen), f"the server asks {role} for SCRAM on the wire", seen, name
+                    )
             with cases(f"lines for network clients of {name}"):
                 if not hba.readable(server):
                     hidden.append(name)
