@@ -12,6 +12,7 @@ ACCOUNT = "arn:aws:iam::000000000000"
 SITE_HEAD = "https://s3.seatrial.localhost {\n"
 ROOT_RULE = "\theader @root -Access-Control-*\n"
 STORAGE = "system/api/storage.py"
+PUBLISHED = "press"
 UNLOCKED = "trial/no-default-retention"
 
 
@@ -41,6 +42,28 @@ class PublicRead:
     def in_effect(self, observe: Observe) -> bool:
         """Read the policy back with a key."""
         return '"Principal": "*"' in str(observe.s3.policy("previews")).replace("'", '"')
+
+
+@fault("s3-public-folder", kind="cloud objects", caught_by={"INF-S3-01": "no policy that lets everybody into"})
+class PublicFolder:
+    """A policy lets everybody get what lies in one folder of the masters, which is empty as yet, and list nothing.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html (without the right to list, what is not there is
+    refused with 403, as if it might not be read)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the policy."""
+        masters = destroy.s3.bucket("masters")
+        resource = f"arn:aws:s3:::{masters}/{PUBLISHED}/*"
+        destroy.s3.set_policy("masters", _policy("Allow", ("s3:GetObject",), [resource]))
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find that the store looks there for somebody without a key, and refuses elsewhere."""
+        there, elsewhere = (
+            observe.s3.anonymous("GET", "masters", f"{folder}/no-such-object") for folder in (PUBLISHED, "elsewhere")
+        )
+        return there.status == 404 and elsewhere.status == 403
 
 
 @fault(

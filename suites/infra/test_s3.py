@@ -1,5 +1,6 @@
 """The object store: buckets in their place, closed to strangers, and masters that nobody can undo."""
 
+import json
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from suites.infra._lock import LEAST_S, LEFT_S, Locked, attempts
 NEEDED = ("staging", "masters", "previews")
 LISTINGS = ("", "list-type=2", "versions", "uploads")
 REFUSED = {401, 403}
+NO_POLICY = "NoSuchBucketPolicy"
 SERVICES = ("api", "worker", "edge")
 LOCK_CALLS = 120
 # Who writes to the buckets in whose objects reading is tried.
@@ -38,15 +40,17 @@ def test_the_buckets_are_in_place_and_closed_to_strangers(observe: Observe) -> N
 
     How it is measured: with the observing key each bucket answers and names its region (GetBucketLocation). Without any
     key, every form of listing, the get of an object that exists and the get of one that does not must be refused with
-    401 or 403: a 404 already tells a stranger what is not there.
+    401 or 403: a 404 already tells a stranger what is not there. No statement of the bucket's policy may let everybody in, be
+    it for some of the keys alone. A bucket in which nothing lies that could be got, and whose policy cannot be read, is INVALID.
 
-    Not covered: anonymous writes (INF-S3-02); objects that carry an access list of their own, beyond the one tried.
+    Not covered: anonymous writes (INF-S3-02); objects that carry an access list of their own, beyond the one tried; a policy
+    for everybody under a condition.
     """
     place = observe.profile.s3
     if place is None or not set(NEEDED) <= set(place.buckets):
         raise Invalid(f"the profile names no bucket for one of {', '.join(NEEDED)}")
     region = str(observe.target("region"))
-    with observe.cases(at_least=1 + len(place.buckets) * (3 + len(LISTINGS))) as cases:
+    with observe.cases(at_least=1 + len(place.buckets) * (4 + len(LISTINGS))) as cases:
         with cases("anonymous list of buckets"):
             answer = observe.s3.anonymous("GET")
             require(answer.status in REFUSED, "anonymous list refused", str(answer))
@@ -61,11 +65,34 @@ def test_the_buckets_are_in_place_and_closed_to_strangers(observe: Observe) -> N
                 with cases(f"{role} anonymous list {query}"):
                     answer = observe.s3.anonymous("GET", bucket, query=query)
                     require(answer.status in REFUSED, "anonymous list refused", str(answer))
-            first = observe.s3.call("list_objects_v2", Bucket=bucket, MaxKeys=1).data.get("Contents", [])
-            for key in ("there-is-no-such-object", *(row["Key"] for row in first)):
+            listed = observe.s3.call("list_objects_v2", Bucket=bucket, MaxKeys=1)
+            found = listed.data.get("Contents", []) if listed.ok else []
+            with cases(f"{role} policy"):
+                policy = observe.s3.call("get_bucket_policy", Bucket=bucket)
+                if not (found or policy.ok or policy.code == NO_POLICY):
+                    raise Invalid(f"nothing to get is seen in {bucket} ({listed}), nor its policy ({policy})")
+                allowed = _for_everybody(json.loads(policy.data["Policy"])) if policy.ok else []
+                require(not allowed, f"no policy that lets everybody into {bucket}", "; ".join(allowed))
+            for key in ("there-is-no-such-object", *(row["Key"] for row in found)):
                 with cases(f"{role} anonymous get {key}"):
                     answer = observe.s3.anonymous("GET", bucket, key)
                     require(answer.status in REFUSED, "anonymous get refused", str(answer))
+
+
+def _for_everybody(policy: Mapping[str, Any]) -> list[str]:
+    """Name what the statements of a bucket's policy let everybody do, without a condition."""
+    rules = policy.get("Statement", [])
+    return [
+        f"{rule.get('Action', rule.get('NotAction'))} on {rule.get('Resource', rule.get('NotResource'))}"
+        for rule in (rules if isinstance(rules, list) else [rules])
+        if rule.get("Effect") == "Allow" and not rule.get("Condition") and _is_everybody(rule)
+    ]
+
+
+def _is_everybody(rule: Mapping[str, Any]) -> bool:
+    who = rule.get("Principal", {})
+    aws = who.get("AWS", []) if isinstance(who, Mapping) else who
+    return "NotPrincipal" in rule or "*" in ([aws] if isinstance(aws, str) else aws)
 
 
 @check("INF-S3-02", severity=BLOCKER, component="s3")
