@@ -18,6 +18,17 @@ class RenamedMetric(EditedFile):
     part, find, replace = "prometheus", "expr: redis_up == 0", "expr: redis_is_up == 0"
 
 
+@fault("alert-falls-silent", kind="configuration", caught_by={"MON-02": "RedisDown to fire as long as its cause"})
+class FallsSilent(EditedFile):
+    """Somebody wanted to be told of the moment at which it goes down: the alert ends by itself, as if all were well again.
+
+    Source: https://prometheus.io/docs/prometheus/latest/querying/functions/#changes (of the range alone)
+    """
+
+    part, find = "prometheus", "expr: redis_up == 0"
+    replace = "expr: redis_up == 0 and changes(redis_up[10s]) > 0"
+
+
 @fault("alert-names-nobody", kind="configuration", caught_by={"MON-02": "InstanceDown to fire within"})
 class NamesNobody(EditedFile):
     """Somebody counted the instances that are down, so that the page says how many and not which.

@@ -39,6 +39,8 @@ HANGING_ALERTS: Mapping[str, str] = {
 }
 # It is about workers, and reads a figure that everybody has.
 OF_SOME = frozenset({"EncoderFallback"})
+# It is about something that has come, not about what is so, and ends by itself.
+PASSING = frozenset({"DeadLetters"})
 # They look back for so long, or what failed is tried again so late, that the next round need not wait for their end.
 SLOW = frozenset({"ErrorBudgetSlowBurn", "LatencyBudgetSlowBurn", "ArchiveBehind"})
 

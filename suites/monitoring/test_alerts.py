@@ -34,12 +34,14 @@ class _Round:
         alerts: name -> the alert and the component that it must name.
         seen: which alerts fired and ended, and when.
         struck_s: alert -> when its cause was there.
+        lasted_s: until when all causes were there for sure.
         undone_s: when all causes were gone.
     """
 
     alerts: dict[str, tuple[str, str]]
     seen: Watch
     struck_s: dict[str, float]
+    lasted_s: float
     undone_s: float
 
     def judged(self, cases: Cases, budgets: dict[str, Budget], names: Collection[str]) -> list[dict[str, object]]:
@@ -62,6 +64,10 @@ class _Round:
                 component,
             )
         if fired is not None:
+            with cases(f"{name} lasts"):
+                early_s = 0.0 if ended_s is None or name in strikes.PASSING else self.lasted_s - ended_s
+                wanted = f"{name} to fire as long as its cause is there"
+                require(early_s <= 0, wanted, f"it ended {early_s:.1f} s before anything was undone", component)
             with cases(f"{name} clears"):
                 require(
                     cleared is not None and cleared <= budget.clears_s,
@@ -120,9 +126,9 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
             with cases(f"quiet before {next(iter(alerts))}"):
                 _until_quiet(disrupt, but=strikes.SLOW if rounds else ())
             seen = watching.enter_context(Watch(disrupt))
-            struck_s = strike(disrupt, session, seen, alerts, budgets)
+            struck_s, lasted_s = strike(disrupt, session, seen, alerts, budgets)
             disrupt.undo()
-            rounds.append(_Round(alerts, seen, struck_s, time.monotonic()))
+            rounds.append(_Round(alerts, seen, struck_s, lasted_s, time.monotonic()))
             rows += rounds[-1].judged(cases, budgets, alerts.keys() - strikes.SLOW)
             disrupt.evidence("alerts", rows)
         rows += rounds[0].judged(cases, budgets, strikes.SLOW)
@@ -176,8 +182,8 @@ def _until_quiet(observe: Observe, but: Collection[str]) -> None:
 
 def _gone(
     disrupt: Disrupt, session: Session, seen: Watch, alerts: dict[str, tuple[str, str]], budgets: dict[str, Budget]
-) -> dict[str, float]:
-    """Take away what the rest can do without; returns when each alert's cause was there."""
+) -> tuple[dict[str, float], float]:
+    """Take away what the rest can do without; returns when each alert's cause was there, and until when all were."""
     struck = {}
     preview_s = float(disrupt.target("preview_s"))
     poison = uploaded_asset(disrupt, session, poison_clip(), "poison")
@@ -196,21 +202,20 @@ def _gone(
     struck["EncoderFallback"] = time.monotonic()
     uploaded_asset(disrupt, session, small_clip(), "waits")
     struck["QueueStuck"] = time.monotonic()
-    _until_fired(seen, alerts, budgets, struck)
-    return struck
+    return struck, _until_fired(seen, alerts, budgets, struck)
 
 
 def _hanging(
     disrupt: Disrupt, session: Session, seen: Watch, alerts: dict[str, tuple[str, str]], budgets: dict[str, Budget]
-) -> dict[str, float]:
-    """Freeze what everybody waits for, and ask for it all the while; returns when each alert's cause was there."""
+) -> tuple[dict[str, float], float]:
+    """Freeze what everybody waits for, and ask for it all the while; returns when each alert's cause was there, and until when."""
     for part in strikes.HANGS:
         disrupt.platform.pause(part)
     struck = dict.fromkeys(alerts, time.monotonic())
     with _asked(session):
         _end_segment(disrupt)
-        _until_fired(seen, alerts, budgets, struck)
-    return struck
+        lasted_s = _until_fired(seen, alerts, budgets, struck)
+    return struck, lasted_s
 
 
 def _end_segment(disrupt: Disrupt) -> None:
@@ -235,10 +240,11 @@ def _asked(session: Session) -> Iterator[None]:
 
 def _until_fired(
     seen: Watch, alerts: dict[str, tuple[str, str]], budgets: dict[str, Budget], struck: dict[str, float]
-) -> None:
-    """Wait until every alert fires at once, or the last one's time is up."""
+) -> float:
+    """Wait until every alert has fired, or the last one's time is up, and return when that was."""
     ends_s = max(struck[name] + budgets[name].fires_s for name in alerts)
     _until(lambda: all(alert in seen.began_s for alert in alerts.values()), ends_s - time.monotonic())
+    return time.monotonic()
 
 
 def _until(state: Callable[[], bool], within_s: float) -> None:
