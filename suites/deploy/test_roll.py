@@ -2,9 +2,10 @@
 
 import threading
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from functools import partial
 
 from seatrial import BLOCKER, MAJOR, Disrupt, Failure, Invalid, Observe, check, eventually, require
 from seatrial.errors import EnvironmentFault
@@ -147,7 +148,7 @@ def test_a_rollback_restores_everything(disrupt: Disrupt) -> None:
         with rolling:
             rolling.flow(1)
             started = time.monotonic()
-            disrupt.platform.rollback(before.release)
+            _done(disrupt, "a rollback", partial(disrupt.platform.rollback, before.release))
             seconds = time.monotonic() - started
             rolling.flow(2)
         disrupt.evidence("rollback", {"seconds": round(seconds, 1), "release": before.release})
@@ -191,8 +192,8 @@ def test_scaling_takes_effect_and_loses_nothing(disrupt: Disrupt) -> None:
         with Rolling(disrupt, jobs=True) as rolling:
             rolling.flow(1)
             for service, count in wanted.items():
-                disrupt.platform.scale(service, count)
                 with cases(f"{service} out"):
+                    _done(disrupt, f"{service} scaled out", partial(disrupt.platform.scale, service, count))
                     _require_count(disrupt, service, count)
             status = disrupt.platform.status()
             new = {name: part.service for name, part in status.parts.items() if name not in before.parts}
@@ -202,8 +203,8 @@ def test_scaling_takes_effect_and_loses_nothing(disrupt: Disrupt) -> None:
                 with cases(f"{name} works"):
                     _require_works(disrupt, rolling, name, service)
             for service in wanted:
-                disrupt.platform.scale(service, declared[service])
                 with cases(f"{service} in"):
+                    _done(disrupt, f"{service} scaled in", partial(disrupt.platform.scale, service, declared[service]))
                     _require_count(disrupt, service, declared[service])
             gone_s = time.monotonic()
             rolling.flow(2)
@@ -254,6 +255,15 @@ def _deploy(disrupt: Disrupt, settings: Settings) -> Change:
         if disrupt.platform.releases()[:1] == before:
             raise
     return disrupt.platform.releases()[0]
+
+
+def _done(disrupt: Disrupt, what: str, act: Callable[[], object]) -> None:
+    """Have the platform act; what it refuses or does not bring to an end is a Failure, for that is what was asked."""
+    try:
+        act()
+    except EnvironmentFault as error:
+        disrupt.platform.status()  # a platform that does not answer is no finding about what it does
+        raise Failure(what, str(error), "platform") from None
 
 
 def _told(change: Change) -> str:

@@ -12,11 +12,12 @@ import pytest
 from seatrial import Failure, Invalid
 from seatrial.cases import Cases
 from seatrial.drills import Ledger
+from seatrial.errors import EnvironmentFault
 from seatrial.probes.http import HttpAnswer
 from seatrial.traffic import Shot
 from suites.client import Asset, Instance, Session
 from suites.client.answers import Tokens
-from suites.deploy import _rolling
+from suites.deploy import _rolling, test_roll
 from suites.deploy._rolling import AT_LEAST, Reply, Rolling, require_enough, require_short, tell
 
 
@@ -35,6 +36,19 @@ def test_too_few_requests_say_nothing() -> None:
     require_enough(dict(AT_LEAST))
     with pytest.raises(Invalid, match=r"too few requests .*: 2 downloads of"):
         require_enough(AT_LEAST | {"downloads": 2})
+
+
+@pytest.mark.parametrize(("answers", "raised"), [(True, Failure), (False, EnvironmentFault)])
+def test_what_the_platform_was_asked_for_and_did_not_do_is_a_failure_unless_it_answers_nothing(
+    answers: bool, raised: type[Exception]
+) -> None:
+    def refuse() -> None:
+        raise EnvironmentFault("api-3 is not ready")
+
+    disrupt: Any = SimpleNamespace(platform=SimpleNamespace(status=(lambda: None) if answers else refuse))
+    test_roll._done(disrupt, "api scaled out", lambda: None)
+    with pytest.raises(raised, match="api-3 is not ready"):
+        test_roll._done(disrupt, "api scaled out", refuse)
 
 
 def later(seconds: float, by_s: float) -> Shot[Reply]:
