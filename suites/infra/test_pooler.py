@@ -61,7 +61,7 @@ def test_the_services_work_through_the_pooler_in_its_declared_mode(exercise: Exe
     pools = [row for row in exercise.pg.show("POOLS") if row["database"] == place.database]
     exercise.evidence("pools", [{name: row[name] for name in ("user", "pool_mode", "cl_active")} for row in pools])
     exercise.evidence("samples", len(samples))
-    with exercise.cases(at_least=PIECES + 5 + len(SERVICE_ROLES)) as cases:
+    with exercise.cases(at_least=PIECES + 4 + len(SERVICE_ROLES) + (mode == "transaction")) as cases:
         for number, piece in enumerate(work):
             with cases(f"piece {number} of concurrent work"):
                 piece.result()
