@@ -37,8 +37,8 @@ def make_app(settings: EdgeSettings) -> ASGIApp:
 
     Links take a short way: routing them would cost as much as verifying them.
     """
-    store = ObjectStore(settings.storage, read_timeout_s=STORE_TIMEOUT_S, limit_s=FILL_S)
-    origin = Origin(store, settings.storage.previews)
+    store, fills = (ObjectStore(settings.storage, read_timeout_s=STORE_TIMEOUT_S, limit_s=FILL_S) for _ in range(2))
+    origin = Origin(store, fills, settings.storage.previews)
     cache = DiskCache(settings.cache_dir, settings.cache_max_bytes, origin)
     cache.load()
     play = Play(settings, cache, origin)
@@ -50,6 +50,7 @@ def make_app(settings: EdgeSettings) -> ASGIApp:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         yield
         store.close()
+        fills.close()
 
     probes = {"s3": store_answers, "cache": cache.probe}
     app = Starlette(

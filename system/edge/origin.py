@@ -33,14 +33,17 @@ class ObjectHead:
 
 
 class Origin:
-    """Ask the store for objects of one bucket, with its errors translated to this package's."""
+    """Ask the store for objects of one bucket, with its errors translated to this package's.
 
-    def __init__(self, store: ObjectStore, bucket: str) -> None:
-        self._store, self._bucket = store, bucket
+    Whole objects go through `fills`, whose threads they hold for long: whoever asks for another object waits for none of them.
+    """
+
+    def __init__(self, store: ObjectStore, fills: ObjectStore, bucket: str) -> None:
+        self._store, self._fills, self._bucket = store, fills, bucket
 
     async def head(self, key: str) -> ObjectHead:
         """Return size, strong entity tag and checksum of an object."""
-        answer = await self._call(lambda s3: s3.head_object(Bucket=self._bucket, Key=key), HEAD_S)
+        answer = await self._call(self._store, lambda s3: s3.head_object(Bucket=self._bucket, Key=key), HEAD_S)
         return ObjectHead(answer["ContentLength"], answer["ETag"], answer["Metadata"].get("sha256", ""))
 
     async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
@@ -69,7 +72,7 @@ class Origin:
                 raise StoreUnavailableError(f"{key}: its MD5 is not its entity tag")
 
         try:
-            await self._call(download)
+            await self._call(self._fills, download)
         except StoreUnavailableError as error:  # of this object, since the store has just told of it
             raise ObjectUnavailableError(str(error)) from error
         finally:
@@ -78,20 +81,24 @@ class Origin:
     async def read(self, key: str, head: ObjectHead, start: int, stop: int) -> AsyncIterator[bytes | bytearray]:
         """Yield one range straight from the store, for an object that the cache cannot hold."""
         answer = await self._call(
-            lambda s3: s3.get_object(Bucket=self._bucket, Key=key, IfMatch=head.etag, Range=f"bytes={start}-{stop - 1}")
+            self._store,
+            lambda s3: s3.get_object(
+                Bucket=self._bucket, Key=key, IfMatch=head.etag, Range=f"bytes={start}-{stop - 1}"
+            ),
         )
         body = answer["Body"]
         try:
-            while chunk := await self._call(lambda _s3: body.read(CHUNK_BYTES)):
+            while chunk := await self._call(self._store, lambda _s3: body.read(CHUNK_BYTES)):
                 yield chunk
         finally:
             body.close()
 
-    async def _call(self, call: "Callable[[S3Client], T]", limit_s: float | None = None) -> T:
+    @staticmethod
+    async def _call(store: ObjectStore, call: "Callable[[S3Client], T]", limit_s: float | None = None) -> T:
         from botocore.exceptions import ClientError  # noqa: PLC0415 - see ObjectStore: slow to import
 
         try:
-            return await self._store.run(call, limit_s)
+            return await store.run(call, limit_s)
         except ClientError as error:
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             if status == 404:

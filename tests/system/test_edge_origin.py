@@ -25,7 +25,7 @@ IN_PARTS = replace(UNRECORDED, etag='"9b2cf535f27731c974343645a3985328-2"')
 
 def fetch(stand_in: StandIn, head: ObjectHead, path: Path) -> None:
     async def scenario(store: ObjectStore) -> None:
-        await Origin(store, "previews").fetch(KEY, head, path)
+        await Origin(store, store, "previews").fetch(KEY, head, path)
 
     stand_in.run(scenario)
 
@@ -64,7 +64,7 @@ def test_whatever_else_the_store_sends_is_refused_for_its_reason(
 @pytest.mark.parametrize("recorded", [RECORDED.sha256, ""])
 def test_a_head_says_size_tag_and_the_recorded_checksum(recorded: str) -> None:
     async def scenario(store: ObjectStore) -> None:
-        assert await Origin(store, "previews").head(KEY) == replace(RECORDED, sha256=recorded)
+        assert await Origin(store, store, "previews").head(KEY) == replace(RECORDED, sha256=recorded)
 
     StandIn(VIDEO, headers={"ETag": MD5, **({"x-amz-meta-sha256": recorded} if recorded else {})}).run(scenario)
 
@@ -72,7 +72,7 @@ def test_a_head_says_size_tag_and_the_recorded_checksum(recorded: str) -> None:
 def test_a_head_of_nothing_says_so() -> None:
     async def scenario(store: ObjectStore) -> None:
         with pytest.raises(ObjectMissingError):
-            await Origin(store, "previews").head(KEY)
+            await Origin(store, store, "previews").head(KEY)
 
     StandIn(status=404).run(scenario)
 
@@ -81,7 +81,7 @@ def test_a_head_of_nothing_says_so() -> None:
 def test_a_store_that_answers_is_there_whatever_it_says_of_an_object(stand_in: StandIn) -> None:
     async def scenario(store: ObjectStore) -> None:
         with pytest.raises(ObjectUnavailableError):
-            await Origin(store, "previews").head(KEY)
+            await Origin(store, store, "previews").head(KEY)
 
     stand_in.run(scenario)
 
@@ -93,7 +93,7 @@ def test_a_store_that_does_not_answer_is_no_fault_of_an_object() -> None:
     async def scenario() -> None:
         store = ObjectStore(settings, attempts=1)
         with pytest.raises(StoreUnavailableError) as gone:
-            await Origin(store, "previews").head(KEY)
+            await Origin(store, store, "previews").head(KEY)
         assert not isinstance(gone.value, ObjectUnavailableError)
         store.close()
 
@@ -107,7 +107,7 @@ def test_a_fill_ends_when_its_time_is_over(tmp_path: Path) -> None:
         store = ObjectStore(settings, threads=1, attempts=1, limit_s=0.5)
         await store.run(lambda _s3: None, WITHIN_S)  # the client is built
         with pytest.raises(ObjectUnavailableError, match="no answer within"):
-            await Origin(store, "previews").fetch(KEY, RECORDED, tmp_path / "object")
+            await Origin(store, store, "previews").fetch(KEY, RECORDED, tmp_path / "object")
         assert await store.run(lambda _s3: "the thread is free", WITHIN_S)
         store.close()
 
@@ -123,7 +123,7 @@ def test_an_object_that_comes_after_the_time_leaves_nothing(tmp_path: Path) -> N
         store = ObjectStore(settings, threads=1, attempts=1, limit_s=0.5)
         await store.run(lambda _s3: None, WITHIN_S)  # the client is built
         with pytest.raises(ObjectUnavailableError, match="no answer within"):
-            await Origin(store, "previews").fetch(KEY, RECORDED, tmp_path / "object")
+            await Origin(store, store, "previews").fetch(KEY, RECORDED, tmp_path / "object")
         stand_in.give.set()
         await store.run(lambda _s3: None, WITHIN_S)  # the thread is free
         store.close()

@@ -1,6 +1,7 @@
 """A link opens its object and nothing else; whatever else is wrong with a request, the answer says the same."""
 
 import asyncio
+import hashlib
 import json
 import logging
 import time
@@ -9,23 +10,28 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from starlette.types import Message
+from starlette.types import ASGIApp, Message
 
 from system.common.config import KeyRing, ServiceSettings, StorageSettings
 from system.common.live import Live
 from system.common.middleware import RequestContext
 from system.common.signing import sign_link
+from system.edge import app as app_module
+from system.edge.app import make_app
 from system.edge.cache import DiskCache
 from system.edge.origin import Origin
 from system.edge.play import Play
 from system.edge.settings import EdgeSettings
+from tests.waiting import wait_for
 
 from .edge_source import MemorySource
+from .store_stand_in import WITHIN_S, StandIn
 
 ASSET = "0f8fad5b-d9cb-469f-a165-70867728950e"
 HOST = "play.test:18443"
 KEYS = KeyRing("k1", {"k1": b"1" * 32})
 VIDEO = bytes(range(256)) * 4096
+THREADS = 8  # of a store
 
 
 @dataclass
@@ -42,6 +48,18 @@ class Answer:
         return cast("dict[str, Any]", json.loads(self.body))
 
 
+def settings(directory: Path, cache_bytes: int, storage: StorageSettings) -> EdgeSettings:
+    return EdgeSettings(
+        service=ServiceSettings("edge", "edge-1", "r1", "127.0.0.1", 1, "INFO"),
+        storage=storage,
+        keys=Live(KEYS),
+        max_lifetime_s=3600,
+        skew_s=0,
+        cache_dir=directory,
+        cache_max_bytes=cache_bytes,
+    )
+
+
 class Edge:
     """The play application over an object store in memory."""
 
@@ -49,16 +67,9 @@ class Edge:
         self.source = MemorySource()
         self.source.objects = {f"previews/{ASSET}/preview.mp4": VIDEO, f"previews/{ASSET}/poster.jpg": b"jpeg"}
         self.cache = DiskCache(directory, cache_bytes, self.source)
-        settings = EdgeSettings(
-            service=ServiceSettings("edge", "edge-1", "r1", "127.0.0.1", 1, "INFO"),
-            storage=StorageSettings("http://s3.test", "http://s3.test", "x", Live(("a", "s")), "", "", "previews"),
-            keys=Live(KEYS),
-            max_lifetime_s=3600,
-            skew_s=0,
-            cache_dir=directory,
-            cache_max_bytes=cache_bytes,
-        )
-        self.app = RequestContext(Play(settings, self.cache, cast("Origin", self.source)))
+        storage = StorageSettings("http://s3.test", "http://s3.test", "x", Live(("a", "s")), "", "", "previews")
+        self.play = Play(settings(directory, cache_bytes, storage), self.cache, cast("Origin", self.source))
+        self.app: ASGIApp = RequestContext(self.play)
 
     async def send(self, target: str, *, method: str = "GET", host: str = HOST, **headers: str) -> Answer:
         path, _, query = target.partition("?")
@@ -233,6 +244,32 @@ def test_a_store_that_is_down_says_when_to_try_again(tmp_path: Path) -> None:
     assert int(answer.headers["retry-after"]) > 0
 
 
+def test_objects_that_take_long_hold_no_other_object_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app_module, "STORE_TIMEOUT_S", WITHIN_S)
+    store = StandIn(VIDEO, headers={"ETag": f'"{hashlib.md5(VIDEO, usedforsecurity=False).hexdigest()}"'})
+    store.give.clear()
+
+    def asked(method: str) -> int:
+        return [each.line.split()[0] for each in store.asked].count(method)
+
+    async def scenario(storage: StorageSettings) -> None:
+        edge = Edge(tmp_path / "unused")
+        edge.app = make_app(settings(tmp_path / "cache", 100 * len(VIDEO), storage))
+
+        async def begin(number: int, asking: str) -> asyncio.Task[Answer]:
+            play = asyncio.create_task(edge.send(link(ASSET.replace("0f", f"{number}f"))))
+            await asyncio.to_thread(wait_for, lambda: asked(asking) > number or play.done())
+            return play
+
+        slow = [await begin(number, "GET") for number in range(THREADS)]
+        other = await begin(THREADS, "HEAD")
+        store.give.set()
+        assert [(await play).status for play in (*slow, other)] == [200] * (THREADS + 1)
+
+    with store.serving() as storage:
+        asyncio.run(scenario(storage))
+
+
 def test_a_file_that_vanished_from_the_cache_is_fetched_again(tmp_path: Path) -> None:
     edge = Edge(tmp_path)
 
@@ -255,7 +292,6 @@ def test_the_access_log_holds_no_signature(tmp_path: Path, caplog: pytest.LogCap
 
 def test_settings_without_keys_are_never_valid(tmp_path: Path) -> None:
     edge = Edge(tmp_path)
-    play = cast("Play", edge.app.app)
-    play._settings = replace(play._settings, keys=Live(KeyRing("", {})))
+    edge.play._settings = replace(edge.play._settings, keys=Live(KeyRing("", {})))
 
     assert ask(tmp_path, link(), edge=edge).status == 403
