@@ -2,7 +2,7 @@
 
 An object is cached under a file name that carries its entity tag, so that a restart finds it again. Files are filled
 under a temporary name and renamed when their size and checksum are right; an open descriptor survives eviction. A
-disk that takes nothing costs the cache, and no play: objects are read from the store meanwhile.
+disk that takes nothing, or a store that is slow, costs the cache, and no play: objects are read from the store meanwhile.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from system.common.disk import require_room
 from system.common.logging import get_logger
 from system.common.s3 import StoreUnavailableError
 from system.edge import metrics
-from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectUnavailableError
+from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectSlowError, ObjectUnavailableError
 from system.edge.origin import ObjectHead
 
 __all__ = ["CachedObject", "DiskCache"]
@@ -30,6 +30,8 @@ RECHECK_S = 10.0
 RETRY_S = 2.0
 WRITE_AGAIN_S = 5.0
 PATIENCE_S = 1.0
+FILL_PATIENCE_S = 5.0  # how long plays wait for an object to be filled
+FILL_AGAIN_S = 600.0  # after one whose time was over
 TEMPORARY = ".part-"
 FILE_SYSTEMS_OWN = "lost+found"
 
@@ -52,7 +54,7 @@ class ObjectSource(Protocol):
 class CachedObject:
     """One object: what it is, where its file is, and when the store was last asked.
 
-    Without a path it is not in the cache, for want of room or of a disk that takes it, and is to be read from the store.
+    Without a path it is not in the cache, for want of room, of a disk that takes it or of time, and is to be read from the store.
     """
 
     head: ObjectHead
@@ -68,10 +70,11 @@ class DiskCache:
         self._source = source
         self._objects: OrderedDict[str, CachedObject] = OrderedDict()
         self._bytes = 0
-        self._filling_bytes = 0
+        self._filling: dict[str, CachedObject] = {}
         self._flights: dict[str, asyncio.Task[CachedObject]] = {}
         self._store_down_until_s = self._unwritable_until_s = 0.0
         self._faulty_until_s: dict[str, float] = {}
+        self._slow_until_s: dict[str, float] = {}
 
     def load(self) -> None:
         """Take over the files of an earlier run, oldest use first, and remove what was never finished.
@@ -99,7 +102,8 @@ class DiskCache:
         """Return the object, filled or confirmed by the store at most RECHECK_S seconds ago.
 
         While the store is down, a cached object is still given: a store that does not answer holds it up for PATIENCE_S, and
-        only until that is known. Raises ObjectMissingError or StoreUnavailableError.
+        only until that is known. One whose fill takes longer than FILL_PATIENCE_S is to be read from the store until it has
+        ended. Raises ObjectMissingError or StoreUnavailableError.
         """
         now_s = time.monotonic()
         cached = self._objects.get(key)
@@ -117,6 +121,10 @@ class DiskCache:
                 self._objects.move_to_end(key)
                 metrics.cache_requests.labels("stale").inc()
                 return cached
+        began_s = self._filling[key].checked_s if key in self._filling else now_s
+        await asyncio.wait({flight}, timeout=max(0.0, began_s + FILL_PATIENCE_S - time.monotonic()))
+        if not flight.done() and key in self._filling:
+            return self._filling[key]
         return await asyncio.shield(flight)
 
     def forget(self, key: str) -> None:
@@ -163,8 +171,7 @@ class DiskCache:
         """Ask for nothing for a while, or not for this object where that alone cannot be had: others are no worse for it."""
         now_s = time.monotonic()
         if isinstance(error, ObjectUnavailableError):
-            still = {each: until_s for each, until_s in self._faulty_until_s.items() if until_s > now_s}
-            self._faulty_until_s = {**still, key: now_s + RETRY_S}
+            self._faulty_until_s = {**_not_over(self._faulty_until_s), key: now_s + RETRY_S}
         else:
             self._store_down_until_s = now_s + RETRY_S
 
@@ -184,7 +191,8 @@ class DiskCache:
             return cached
         metrics.cache_requests.labels("miss" if cached is None else "replaced").inc()
         self.forget(key)
-        if self._filling_bytes + head.size > self.max_bytes or time.monotonic() < self._unwritable_until_s:
+        no_fill_until_s = max(self._unwritable_until_s, self._slow_until_s.get(key, 0.0))
+        if self._filling_bytes + head.size > self.max_bytes or time.monotonic() < no_fill_until_s:
             return CachedObject(head, None, time.monotonic())
         return await self._fill(key, head)
 
@@ -200,7 +208,7 @@ class DiskCache:
     async def _fill(self, key: str, head: ObjectHead) -> CachedObject:
         part = self.directory / f"{TEMPORARY}{secrets.token_hex(8)}"
         path = self.directory / _write_name(key, head.etag)
-        self._filling_bytes += head.size
+        self._filling[key] = CachedObject(head, None, time.monotonic())
         try:
             self._make_room()
             await self._source.fetch(key, head, part)
@@ -210,12 +218,22 @@ class DiskCache:
             metrics.cache_unwritten.inc()
             log.warning("cache cannot be written, the store is read instead", extra={"reason": str(error)})
             return CachedObject(head, None, time.monotonic())
+        except ObjectSlowError as error:
+            self._slow_until_s = {**_not_over(self._slow_until_s), key: time.monotonic() + FILL_AGAIN_S}
+            log.warning(
+                "a fill ends with its time, the store is read instead", extra={"key": key, "reason": str(error)}
+            )
+            return CachedObject(head, None, time.monotonic())
         finally:
-            self._filling_bytes -= head.size
+            del self._filling[key]
             part.unlink(missing_ok=True)
         fresh = CachedObject(head, path, time.monotonic())
         self._insert(key, fresh)
         return fresh
+
+    @property
+    def _filling_bytes(self) -> int:
+        return sum(each.head.size for each in self._filling.values())
 
     def _insert(self, key: str, item: CachedObject) -> None:
         self._objects[key] = item
@@ -230,6 +248,11 @@ class DiskCache:
     def _publish(self) -> None:
         metrics.cache_bytes.set(self._bytes + self._filling_bytes)
         metrics.cache_objects.set(len(self._objects))
+
+
+def _not_over(moments_s: dict[str, float]) -> dict[str, float]:
+    now_s = time.monotonic()
+    return {key: until_s for key, until_s in moments_s.items() if until_s > now_s}
 
 
 def _is_ours(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from system.common.s3 import StoreUnavailableError
 
-__all__ = ["ObjectChangedError", "ObjectMissingError", "ObjectUnavailableError"]
+__all__ = ["ObjectChangedError", "ObjectMissingError", "ObjectSlowError", "ObjectUnavailableError"]
 
 
 class ObjectMissingError(Exception):
@@ -15,3 +15,7 @@ class ObjectChangedError(Exception):
 
 class ObjectUnavailableError(StoreUnavailableError):
     """The store answers, and does not give this object, or not the one that it promised."""
+
+
+class ObjectSlowError(ObjectUnavailableError):
+    """The store gives the object, and did not get to its end in time."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from system.common.s3 import ObjectStore, StoreUnavailableError
-from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectUnavailableError
+from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectSlowError, ObjectUnavailableError
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -47,7 +47,10 @@ class Origin:
         return ObjectHead(answer["ContentLength"], answer["ETag"], answer["Metadata"].get("sha256", ""))
 
     async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
-        """Write the object to `path`; raise ObjectUnavailableError when what arrived is not what `head` promised, or not in time."""
+        """Write the object to `path`.
+
+        Raises ObjectUnavailableError when what arrived is not what `head` promised, ObjectSlowError when it did not in time.
+        """
         stop = threading.Event()
 
         def download(s3: "S3Client") -> None:
@@ -74,7 +77,8 @@ class Origin:
         try:
             await self._call(self._fills, download)
         except StoreUnavailableError as error:  # of this object, since the store has just told of it
-            raise ObjectUnavailableError(str(error)) from error
+            slow = isinstance(error.__cause__, TimeoutError)
+            raise (ObjectSlowError if slow else ObjectUnavailableError)(str(error)) from error
         finally:
             stop.set()
 

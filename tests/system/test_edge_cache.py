@@ -11,7 +11,7 @@ from system.common.config import ConfigError
 from system.common.s3 import StoreUnavailableError
 from system.edge import cache as module
 from system.edge.cache import DiskCache
-from system.edge.errors import ObjectMissingError, ObjectUnavailableError
+from system.edge.errors import ObjectMissingError, ObjectSlowError, ObjectUnavailableError
 from system.edge.origin import ObjectHead
 
 from .edge_source import MemorySource
@@ -294,6 +294,51 @@ def test_a_disk_that_takes_nothing_costs_the_cache_and_no_play(tmp_path: Path, c
         assert (await cache.get("a")).path is None
         clock.now_s += 0.2
         assert await content(cache, "a") == b"a" * 40
+
+    asyncio.run(scenario())
+
+
+def test_an_object_that_is_filled_slowly_is_read_from_the_store_meanwhile(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FILL_PATIENCE_S", 0.01)
+
+    class Slow(MemorySource):
+        filling = asyncio.Event()
+
+        async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
+            await self.filling.wait()
+            await super().fetch(key, head, path)
+
+    async def scenario() -> None:
+        source = Slow()
+        source.objects["a"] = b"a" * 40
+        cache = DiskCache(tmp_path, 100, source)
+        for _ in range(2):
+            item = await asyncio.wait_for(cache.get("a"), 20)
+            assert (item.path, item.head.size) == (None, 40)
+        source.filling.set()
+        await asyncio.gather(*cache._flights.values())
+        assert await content(cache, "a") == b"a" * 40
+        assert source.calls["fetch"] == 1
+
+    asyncio.run(scenario())
+
+
+def test_an_object_that_could_not_be_filled_in_time_is_read_from_the_store(tmp_path: Path, clock: Clock) -> None:
+    class Slow(MemorySource):
+        async def fetch(self, key: str, head: ObjectHead, path: Path) -> None:
+            await super().fetch(key, head, path)
+            raise ObjectSlowError("no answer within 120 s")
+
+    async def scenario() -> None:
+        source = Slow()
+        source.objects["a"] = b"a" * 40
+        cache = DiskCache(tmp_path, 100, source)
+        for later_s, fetches in ((0, 1), (599, 1), (2, 2)):
+            clock.now_s += later_s
+            assert (await cache.get("a")).path is None
+            assert (files(tmp_path), source.calls["fetch"]) == (0, fetches)
 
     asyncio.run(scenario())
 

@@ -9,7 +9,7 @@ import pytest
 
 from system.common.config import StorageSettings
 from system.common.s3 import ObjectStore, StoreUnavailableError
-from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectUnavailableError
+from system.edge.errors import ObjectChangedError, ObjectMissingError, ObjectSlowError, ObjectUnavailableError
 from system.edge.origin import ObjectHead, Origin
 
 from .store_stand_in import WITHIN_S, StandIn
@@ -106,7 +106,7 @@ def test_a_fill_ends_when_its_time_is_over(tmp_path: Path) -> None:
     async def scenario(settings: StorageSettings) -> None:
         store = ObjectStore(settings, threads=1, attempts=1, limit_s=0.5)
         await store.run(lambda _s3: None, WITHIN_S)  # the client is built
-        with pytest.raises(ObjectUnavailableError, match="no answer within"):
+        with pytest.raises(ObjectSlowError, match="no answer within"):
             await Origin(store, store, "previews").fetch(KEY, RECORDED, tmp_path / "object")
         assert await store.run(lambda _s3: "the thread is free", WITHIN_S)
         store.close()
@@ -122,7 +122,7 @@ def test_an_object_that_comes_after_the_time_leaves_nothing(tmp_path: Path) -> N
     async def scenario(settings: StorageSettings) -> None:
         store = ObjectStore(settings, threads=1, attempts=1, limit_s=0.5)
         await store.run(lambda _s3: None, WITHIN_S)  # the client is built
-        with pytest.raises(ObjectUnavailableError, match="no answer within"):
+        with pytest.raises(ObjectSlowError, match="no answer within"):
             await Origin(store, store, "previews").fetch(KEY, RECORDED, tmp_path / "object")
         stand_in.give.set()
         await store.run(lambda _s3: None, WITHIN_S)  # the thread is free
