@@ -1,4 +1,8 @@
-// Ask our own server; what goes wrong becomes an Error with a sentence for the reader.
+// Ask our own server; what goes wrong becomes an Error with a sentence for the reader, and whether it may pass (`forNow`).
+
+export const pause = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+const failed = (text, forNow) => Object.assign(new Error(text), { forNow });
 
 export async function post(path, body, headers = {}) {
   let answer;
@@ -9,14 +13,15 @@ export async function post(path, body, headers = {}) {
       body: JSON.stringify(body),
     });
   } catch {
-    throw new Error("The service cannot be reached. Is this device online?");
+    throw failed("The service cannot be reached. Is this device online?", true);
   }
   if (answer.status === 401) {
     location.assign(`/sign-in?next=${encodeURIComponent(location.pathname)}`);
   }
   const content = await answer.json().catch(() => ({}));
   if (!answer.ok) {
-    throw new Error(content.detail ?? `The service answered with error ${answer.status}.`);
+    const forNow = answer.status === 429 || answer.status >= 500;
+    throw failed(content.detail ?? `The service answered with error ${answer.status}.`, forNow);
   }
   return content;
 }

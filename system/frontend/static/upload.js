@@ -1,15 +1,18 @@
 // Hash the file, announce it, send it straight to the store, and say that it is complete.
 
-import { post } from "./http.js";
+import { pause, post } from "./http.js";
 
 const LARGEST_BYTES = 256 * 1024 * 1024; // crypto.subtle has no streaming: the whole file is in memory while it is hashed
+const FINISHING_S = 30; // outlasts a failover of the database
 const byId = (id) => document.getElementById(id);
 const form = byId("upload");
 const state = byId("state");
 const progress = byId("progress");
 const said = byId("said");
 const wrong = byId("wrong");
+const cancel = byId("cancel");
 let sending = null;
+let tried = {}; // one file under one title is one upload, however often it is tried
 
 function show(text, percent = null) {
   if (said.textContent !== text) said.textContent = text;
@@ -22,10 +25,11 @@ async function sha256(file) {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function send(file, upload) {
+function send(file, upload, page) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch reports no progress of what it sends
     sending = request;
+    cancel.hidden = false;
     request.open(upload.method, upload.url);
     for (const [name, value] of Object.entries(upload.headers)) {
       if (!["content-length", "host"].includes(name.toLowerCase())) request.setRequestHeader(name, value);
@@ -38,9 +42,33 @@ function send(file, upload) {
         ? resolve()
         : reject(new Error(`The store refused the file (error ${request.status}). Please try again.`));
     request.onerror = () => reject(new Error("The connection to the store broke. Please try again."));
-    request.onabort = () => reject(new Error("Cancelled. Nothing was kept."));
+    request.onabort = async () => reject(new Error(await giveUp(page)));
+    request.onloadend = () => (cancel.hidden = true);
     request.send(file);
   });
+}
+
+async function giveUp(page) {
+  show("Cancelling…");
+  tried = {};
+  try {
+    await post(`${page}/delete`, {});
+    return "Cancelled. Nothing was kept.";
+  } catch {
+    return "Cancelled. The video is in the list without its file; it can be deleted there.";
+  }
+}
+
+async function complete(page) {
+  for (let wait_s = 1; ; wait_s *= 2) {
+    try {
+      return await post(`${page}/complete`, {});
+    } catch (error) {
+      tried.sent = error.forNow;
+      if (!error.forNow || wait_s > FINISHING_S) throw error;
+    }
+    await pause(wait_s);
+  }
 }
 
 async function upload(file, title) {
@@ -54,12 +82,14 @@ async function upload(file, title) {
     size_bytes: file.size,
     sha256: await sha256(file),
   };
-  const created = await post("/upload", announced, { "Idempotency-Key": crypto.randomUUID() });
-  if (created.upload) await send(file, created.upload);
-  sending = null;
+  const text = JSON.stringify(announced);
+  if (tried.text !== text) tried = { text, key: crypto.randomUUID(), sent: false };
+  const created = await post("/upload", announced, { "Idempotency-Key": tried.key });
+  const page = `/assets/${created.asset.id}`;
+  if (created.upload && !tried.sent) await send(file, created.upload, page);
   show("Finishing…");
-  await post(`/assets/${created.asset.id}/complete`, {});
-  location.assign(`/assets/${created.asset.id}?done=uploaded`);
+  await complete(page);
+  location.assign(`${page}?done=uploaded`);
 }
 
 byId("file").addEventListener("change", ({ target }) => {
@@ -67,7 +97,7 @@ byId("file").addEventListener("change", ({ target }) => {
   if (target.files.length && !title.value) title.value = target.files[0].name.replace(/\.[^.]+$/, "").slice(0, 200);
 });
 
-byId("cancel").addEventListener("click", () => (sending ? sending.abort() : location.reload()));
+cancel.addEventListener("click", () => sending.abort());
 
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
