@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator
 
+import psycopg
 from fastapi import APIRouter, Response
 from fastapi.responses import StreamingResponse
 from redis.exceptions import RedisError
@@ -72,7 +73,11 @@ async def _events(services: Services, account_id: str, asset_id: str, state: dic
         while state["status"] not in {"ready", "failed"} and time.monotonic() - started_s < LONGEST_S:
             if await wait_or_draining(POLL_S):
                 return
-            latest = await _state(services, asset_id)
+            try:
+                latest = await _state(services, asset_id)
+            except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+                log.debug("no news from postgres", extra={"reason": type(error).__name__})
+                latest = state
             if latest is None:
                 return
             if latest != state:

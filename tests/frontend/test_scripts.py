@@ -17,6 +17,7 @@ from tests.frontend.bench import ASSET_ID, Running, asset, problem
 
 PAGE = f"/assets/{ASSET_ID}"
 UPLOAD, STORE, COMPLETE, DELETE = "POST /upload", "PUT /store", f"POST {PAGE}/complete", f"POST {PAGE}/delete"
+EVENTS = f"GET {PAGE}/events"
 WITHIN_S = 20.0
 
 
@@ -28,6 +29,7 @@ class Site:
         self.asked: list[str] = []
         self.keys: list[str] = []
         self.holding = False  # a store that takes the file and says nothing
+        self.asset = asset()
         self._static = StaticFiles()
         self._templates = Templates(self._static.url)
 
@@ -36,6 +38,7 @@ class Site:
             routes=[
                 Route("/upload", lambda _: self._templates.page("upload")),
                 Route(PAGE, self._asset),
+                Route(f"{PAGE}/events", self._events),
                 Route("/static/{name}", self._static.endpoint),
                 Route("/{path:path}", self._answer, methods=["POST", "PUT"]),
             ]
@@ -43,7 +46,14 @@ class Site:
 
     def _asset(self, _request: Request) -> Response:
         links = {"preview": "", "poster": ""}
-        return self._templates.page("asset", asset=asset(), links=links, said="", done="")
+        return self._templates.page("asset", asset=self.asset, links=links, said="", done="")
+
+    def _events(self, _request: Request) -> Response:
+        self.asked.append(EVENTS)
+        if self.refusals[EVENTS]:
+            return problem(self.refusals[EVENTS].pop(0), "Not now.")
+        self.asset = asset()
+        return Response('event: asset\ndata: {"status": "ready", "progress": 100}\n\n', media_type="text/event-stream")
 
     async def _answer(self, request: Request) -> Response:
         await request.body()
@@ -127,3 +137,12 @@ def test_an_upload_that_is_cancelled_is_deleted(tab: Tab, site: Site, url: str, 
 
     assert site.asked[-1] == DELETE
     assert not tab.elements("#cancel")[0].shown
+
+
+def test_progress_goes_on_after_a_refusal(tab: Tab, site: Site, url: str) -> None:
+    site.refusals[EVENTS] = [503]
+    site.asset = asset(status="processing", progress=40)
+    tab.open(f"{url}{PAGE}")
+    tab.until("!document.querySelector('#state')", within_s=WITHIN_S, what="the video's own page")
+
+    assert site.asked == [EVENTS, EVENTS]

@@ -1,10 +1,11 @@
-"""Streams of events: one account cannot hold all of them."""
+"""Streams of events: one account cannot hold all of them, and a database that is away ends none."""
 
 import asyncio
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
+import psycopg
 import pytest
 
 from system.api import events
@@ -59,3 +60,22 @@ def test_an_account_is_refused_one_more_and_others_are_not() -> None:
 def test_many_accounts_together_are_refused_as_long_as_the_instance_is_full() -> None:
     events.open_streams.update({f"account {number}": 10 for number in range(events.STREAMS // 10)})
     assert refusal("another").status == 503
+
+
+def test_a_stream_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "POLL_S", 0.0)
+    states = iter([STATE, psycopg.OperationalError("the server is gone"), {"status": "ready", "progress": 100}])
+
+    async def away(_query: object, _values: object) -> dict[str, object]:
+        state = next(states)
+        if isinstance(state, Exception):
+            raise state
+        return cast("dict[str, object]", state)
+
+    async def work() -> list[str]:
+        answer = await events.follow_asset("asset", Claims("a", "session"), cast("Any", SimpleNamespace(row=away)))
+        return [str(each) async for each in cast("Any", answer).body_iterator]
+
+    first, last = asyncio.run(work())
+    assert '"uploading"' in first
+    assert '"ready"' in last

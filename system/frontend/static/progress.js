@@ -1,5 +1,8 @@
 // Follow the preview's progress, and show the video when it is ready.
 
+import { pause } from "./http.js";
+
+const LONGEST_WAIT_S = 30;
 const WORDS = {
   awaiting_upload: "waiting for the file",
   queued: "waiting for a worker",
@@ -8,15 +11,33 @@ const WORDS = {
 const state = document.getElementById("state");
 const progress = document.getElementById("progress");
 const said = document.getElementById("said");
-const events = new EventSource(state.dataset.events); // it reconnects by itself
+let wait_s = 1;
 
-events.addEventListener("asset", ({ data }) => {
-  const asset = JSON.parse(data);
-  progress.value = asset.progress;
-  if (!(asset.status in WORDS)) {
-    events.close();
-    location.replace(location.pathname);
-  } else if (said.textContent !== WORDS[asset.status]) {
-    said.textContent = WORDS[asset.status];
-  }
-});
+function show(text) {
+  if (said.textContent !== text) said.textContent = text;
+}
+
+// Where a stream ends the browser asks again by itself, and never after a refusal.
+function follow() {
+  const events = new EventSource(state.dataset.events);
+  events.addEventListener("asset", ({ data }) => {
+    const asset = JSON.parse(data);
+    wait_s = 1;
+    progress.value = asset.progress;
+    if (!(asset.status in WORDS)) {
+      events.close();
+      location.replace(location.pathname);
+    } else {
+      show(WORDS[asset.status]);
+    }
+  });
+  events.addEventListener("error", async () => {
+    if (events.readyState !== EventSource.CLOSED) return;
+    show("there is no news at the moment, asking again");
+    await pause(wait_s);
+    wait_s = Math.min(2 * wait_s, LONGEST_WAIT_S);
+    follow();
+  });
+}
+
+follow();
