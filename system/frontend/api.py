@@ -35,13 +35,13 @@ def _authorities() -> ssl.SSLContext:
 
 
 class Instance:
-    """One instance of the api and when it may be asked first again; streams of events take no connection from the pages."""
+    """One instance of the api and when it may be asked first again; what lasts takes no connection from the pages or the probe."""
 
     def __init__(self, url: str) -> None:
         self.url, self.avoid_until_s = url, 0.0
-        self.http, self.streams = (
+        self.http, self.thorough, self.streams, self.probes = self.clients = tuple(
             httpx2.AsyncClient(base_url=url, timeout=timeout, limits=LIMITS, trust_env=False, verify=_authorities())
-            for timeout in (TIMEOUT, EVENTS_TIMEOUT)
+            for timeout in (TIMEOUT, THOROUGH_TIMEOUT, EVENTS_TIMEOUT, TIMEOUT)
         )
 
 
@@ -55,8 +55,8 @@ class Api:
     async def close(self) -> None:
         """Close every connection."""
         for instance in self._instances:
-            await instance.http.aclose()
-            await instance.streams.aclose()
+            for client in instance.clients:
+                await client.aclose()
 
     async def call(
         self,
@@ -85,15 +85,15 @@ class Api:
 
         """
         sent = {**_context(token, client), **(headers or {})}
-        timeout = THOROUGH_TIMEOUT if thorough else TIMEOUT
         for instance in self._order():
             try:
                 with _asking(method, instance) as span:
-                    response = await instance.http.request(
-                        method, path, headers={**sent, **_trace()}, timeout=timeout, **body
-                    )
+                    http = instance.thorough if thorough else instance.http
+                    response = await http.request(method, path, headers={**sent, **_trace()}, **body)
                     span.set_attribute("http.response.status_code", response.status_code)
                     return response
+            except httpx2.PoolTimeout:
+                self._full(instance)
             except httpx2.TransportError as error:
                 self._lost(instance, error)
                 if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
@@ -114,7 +114,7 @@ class Api:
                     span.set_attribute("http.response.status_code", response.status_code)
                     return response
             except httpx2.PoolTimeout:
-                log.warning("no room for another stream", extra={"dependency": instance.url})
+                self._full(instance)
             except httpx2.TransportError as error:
                 self._lost(instance, error)
         raise ApiUnavailable
@@ -124,15 +124,23 @@ class Api:
 
         Liveness, not readiness: with its database away the api still answers, and our pages can say what is wrong.
         """
-        response = await self.call("GET", "/livez")
-        if response.status_code != 200:
-            raise ApiUnavailable
+        for instance in self._order():
+            try:
+                if (await instance.probes.get("/livez")).status_code == 200:
+                    return
+            except httpx2.TransportError as error:
+                self._lost(instance, error)
+        raise ApiUnavailable
 
     def _order(self) -> list[Instance]:
         self._turn += 1
         start, now_s = self._turn % len(self._instances), time.monotonic()
         turned = self._instances[start:] + self._instances[:start]
         return sorted(turned, key=lambda instance: instance.avoid_until_s > now_s)
+
+    @staticmethod
+    def _full(instance: Instance) -> None:
+        log.warning("no connection is free", extra={"dependency": instance.url})
 
     @staticmethod
     def _lost(instance: Instance, error: httpx2.TransportError) -> None:

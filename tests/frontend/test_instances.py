@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 
 import httpx2
@@ -16,6 +17,7 @@ from system.common.config import ConfigError
 from system.frontend.app import make_app
 from system.frontend.settings import read_settings
 from tests.frontend.bench import ASSET_ID, Browser, FakeApi, Running, environment
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -176,6 +178,31 @@ def test_streams_of_events_take_nothing_from_the_pages(
         full = viewer.get(path)
         assert (full.status_code, full.headers["retry-after"]) == (503, "2")
         assert (browser.get("/").status_code, browser.get("/readyz").status_code) == (200, 200)
+
+
+def test_what_takes_long_takes_nothing_from_the_pages(
+    running: Running, api: FakeApi, api_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(system.frontend.api, "LIMITS", httpx2.Limits(max_connections=2))
+    for timeout in ("TIMEOUT", "THOROUGH_TIMEOUT"):
+        monkeypatch.setattr(system.frontend.api, timeout, httpx2.Timeout(20.0, pool=0.2))
+    path = f"/assets/{ASSET_ID}/promote"
+    done = threading.Event()
+
+    async def promoted() -> AsyncIterator[bytes]:
+        await asyncio.to_thread(done.wait, 20)
+        yield b"{}"
+
+    api.answers["POST", f"/v1{path}"] = lambda _request: StreamingResponse(promoted())
+    with running(make_app(read_settings(environment(api_url)))) as url:
+        browser = Browser(url).sign_in()
+        with ThreadPoolExecutor(2) as pool:
+            promotions = [pool.submit(browser.post, path) for _ in range(2)]
+            wait_for(lambda: len(api.calls("POST", f"/v1{path}")) == 2)
+            seen = [browser.post(path).status_code, *(browser.get(each).status_code for each in ("/", "/readyz"))]
+            done.set()
+            assert seen == [503, 200, 200]
+            assert [each.result().status_code for each in promotions] == [303, 303]
 
 
 def test_readiness_follows_the_api_and_liveness_does_not(running: Running, closed: str, api_url: str) -> None:
