@@ -139,6 +139,20 @@ def test_an_upload_that_is_cancelled_is_deleted(tab: Tab, site: Site, url: str, 
     assert not tab.elements("#cancel")[0].shown
 
 
+def test_a_title_that_is_being_changed_is_not_thrown_away_when_the_video_is_ready(
+    tab: Tab, site: Site, url: str
+) -> None:
+    site.refusals[EVENTS] = [503]
+    site.asset = asset(status="processing", progress=40)
+    tab.open(f"{url}{PAGE}")
+    tab.focus("#title")
+    tab.write("Another ")
+    script = "document.querySelector('#said').textContent.startsWith('done') || document.body.innerText"
+    tab.until(script, within_s=WITHIN_S, what="the page says that the video is ready")
+
+    assert "Another" in tab.elements("#title")[0].value
+
+
 def test_progress_goes_on_after_a_refusal(tab: Tab, site: Site, url: str) -> None:
     site.refusals[EVENTS] = [503]
     site.asset = asset(status="processing", progress=40)

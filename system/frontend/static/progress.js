@@ -17,6 +17,11 @@ function show(text) {
   if (said.textContent !== text) said.textContent = text;
 }
 
+function isEdited() {
+  const title = document.getElementById("title");
+  return title.value !== title.defaultValue || document.activeElement.closest("main form") !== null;
+}
+
 // Where a stream ends the browser asks again by itself, and never after a refusal.
 function follow() {
   const events = new EventSource(state.dataset.events);
@@ -24,12 +29,13 @@ function follow() {
     const asset = JSON.parse(data);
     wait_s = 1;
     progress.value = asset.progress;
-    if (!(asset.status in WORDS)) {
-      events.close();
-      location.replace(location.pathname);
-    } else {
+    if (asset.status in WORDS) {
       show(WORDS[asset.status]);
+      return;
     }
+    events.close();
+    if (isEdited()) show("done, look again to see it");
+    else location.replace(location.pathname);
   });
   events.addEventListener("error", async () => {
     if (events.readyState !== EventSource.CLOSED) return;
