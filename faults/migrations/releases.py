@@ -9,6 +9,7 @@ from seatrial.platform import Patch
 SESSIONS_FILE = "system/api/sessions.py"
 NEW_FILE = "system/migrations/20270101000000_trial.sql"
 QUERY = "select id::text, password_hash from accounts where email = %s"
+STILL = "where id = %s and password_hash = %s for share"
 
 
 def revision(up: str, down: str) -> Patch:
@@ -35,6 +36,7 @@ class RenamesColumn(PatchedRelease):
         Patch(
             file=SESSIONS_FILE, find=QUERY, replace=QUERY.replace("password_hash", "password_digest as password_hash")
         ),
+        Patch(file=SESSIONS_FILE, find=STILL, replace=STILL.replace("password_hash", "password_digest")),
     ]
 
 

@@ -146,8 +146,11 @@ class UnknownNamed(PatchedRelease):
     patch: ClassVar = [
         Patch(
             file=SESSIONS,
-            find='raise Problem(401, "E-mail or password is wrong."',
-            replace='raise Problem(401, "The password is wrong." if account else "There is no such account."',
+            find="        raise _wrong()\n    await throttle",
+            replace=(
+                '        detail = "The password is wrong." if account else "There is no such account."\n'
+                "        raise Problem(401, detail, headers=CHALLENGE)\n    await throttle"
+            ),
         )
     ]
 

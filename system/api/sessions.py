@@ -79,19 +79,21 @@ async def sign_in(credentials: Credentials, client: Address, services: Service) 
         if not right:
             await throttle.failed()
     if not right or not account:
-        counters.sign_ins.labels("refused").inc()
-        raise Problem(401, "E-mail or password is wrong.", headers=CHALLENGE)
+        raise _wrong()
     await throttle.succeeded()
     token = new_refresh_token()
     async with services.database() as connection, connection.transaction():
-        await connection.execute("delete from sessions where account_id = %s and expires_at < now()", (account["id"],))
+        # The lock has whoever sets another password wait, and end this session too; where that was first, there is none.
         cursor = await connection.execute(
-            "insert into sessions (account_id, expires_at) values (%s, now() + %s) returning id::text",
-            (account["id"], SESSION_LIFETIME),
+            """insert into sessions (account_id, expires_at)
+               select id, now() + %s from accounts where id = %s and password_hash = %s for share
+               returning id::text""",
+            (SESSION_LIFETIME, account["id"], account["password_hash"]),
         )
         session = await cursor.fetchone()
         if session is None:
-            raise RuntimeError("insert returned no row")
+            raise _wrong()
+        await connection.execute("delete from sessions where account_id = %s and expires_at < now()", (account["id"],))
         await connection.execute(
             "insert into refresh_tokens (token_sha256, session_id) values (%s, %s)",
             (refresh_digest(token), session["id"]),
@@ -140,6 +142,11 @@ async def sign_out(caller: Caller, services: Service) -> Response:
         (caller.session_id,),
     )
     return Response(status_code=204)
+
+
+def _wrong() -> Problem:
+    counters.sign_ins.labels("refused").inc()
+    return Problem(401, "E-mail or password is wrong.", headers=CHALLENGE)
 
 
 def _pair(services: Services, account_id: str, session_id: str, refresh_token: str) -> TokenPair:
