@@ -158,7 +158,7 @@ class LocksAccounts(PatchedRelease):
     """
 
     services = ("api",)
-    patch: ClassVar = [Patch(file=THROTTLE, find=r'f"{email}\n{client}"', replace='f"{email}"')]
+    patch: ClassVar = [Patch(file=THROTTLE, find=r'f"{email}\n{subscriber(client)}"', replace='f"{email}"')]
 
 
 @fault("unknown-user-answers-early", kind="code", caught_by={"SEC-AUTH-03": "no gap in time beyond"}, takes_s=30.0)

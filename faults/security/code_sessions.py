@@ -230,7 +230,7 @@ class ByAddressAlone(PatchedRelease):
     """
 
     services = ("api",)
-    patch: ClassVar = [Patch(file=THROTTLE, find=r'f"{email}\n{client}"', replace='f"{client}"')]
+    patch: ClassVar = [Patch(file=THROTTLE, find=r'f"{email}\n{subscriber(client)}"', replace='f"{client}"')]
 
 
 @fault(

@@ -100,7 +100,7 @@ def fresh_token(disrupt: Disrupt, at: Instance) -> str:
 def require_limited(disrupt: Disrupt, at: Instance) -> None:
     """Demand that a stranger is refused as soon as the profile says, and served again after the wait that was named."""
     burst, per_s = int(disrupt.target("client_limit_burst")), float(disrupt.target("client_limit_per_s"))
-    address = {"X-Forwarded-For": f"2001:db8::{secrets.randbelow(65_536):x}:{secrets.randbelow(65_536):x}"}
+    address = {"X-Forwarded-For": f"2001:db8:{secrets.randbelow(65_536):x}:{secrets.randbelow(65_536):x}::1"}
 
     def ask() -> HttpAnswer:
         return disrupt.http.get("api:/v1/assets?limit=1", headers=address, via=at.via, timeout_s=5.0)

@@ -21,7 +21,7 @@ from system.api.tokens import (
     refresh_digest,
     sign_access_token,
 )
-from system.common.client import client_address
+from system.common.client import client_address, subscriber
 from system.common.logging import get_logger
 from system.common.problem import Problem
 
@@ -38,7 +38,7 @@ bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="The acces
 async def limit_client(request: Request, services: Service) -> str:
     """Count the request for the address that it comes from, and return that."""
     address = client_address(request, services.settings.trusted_proxies)
-    await services.limits.take("client", address, address)
+    await services.limits.take("client", subscriber(address), address)
     return address
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from system.api.optional_redis import OptionalRedis
+from system.common.client import subscriber
 from system.common.database import Redis
 from system.common.logging import get_logger
 from system.common.problem import Problem
@@ -31,7 +32,7 @@ class SignInThrottle:
 
     def __init__(self, redis: OptionalRedis, email: str, client: str) -> None:
         self._redis, self._client = redis, client
-        digest = hashlib.sha256(f"{email}\n{client}".encode()).hexdigest()
+        digest = hashlib.sha256(f"{email}\n{subscriber(client)}".encode()).hexdigest()
         self._key = f"rate:sign-in:{digest[:32]}"
         self._failures = 0
 

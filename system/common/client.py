@@ -1,11 +1,11 @@
 """Tell who the caller is, believing `X-Forwarded-For` only from our own proxies."""
 
 from collections.abc import Sequence
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from starlette.requests import Request
 
-__all__ = ["PRIVATE_NETWORKS", "Networks", "client_address", "parse_networks", "within"]
+__all__ = ["PRIVATE_NETWORKS", "Networks", "client_address", "parse_networks", "subscriber", "within"]
 
 Networks = Sequence[IPv4Network | IPv6Network]
 PRIVATE_NETWORKS = "127.0.0.0/8,10.0.0.0/8,172.16.0.0/12,192.168.0.0/16,::1/128,fd00::/8"
@@ -30,6 +30,17 @@ def client_address(request: Request, trusted: Networks) -> str:
         return str(ip_address(claimed))
     except ValueError:
         return peer
+
+
+def subscriber(address: str) -> str:
+    """Give what is counted for an address: of IPv6 its network of 64 bits, in which a caller has every address (RFC 7421)."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(found, IPv6Address):
+        return address
+    return str(found.ipv4_mapped or ip_network((found, 64), strict=False))
 
 
 def within(address: str, networks: Networks) -> bool:

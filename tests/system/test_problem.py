@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from system.common.body import BodyLimit
-from system.common.client import PRIVATE_NETWORKS, client_address, parse_networks
+from system.common.client import PRIVATE_NETWORKS, client_address, parse_networks, subscriber
 from system.common.middleware import RequestContext
 from system.common.problem import Problem, install_problems
 
@@ -196,3 +196,18 @@ def test_only_a_proxy_of_ours_is_believed_about_the_caller(peer: str, forwarded:
     headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
     request = Request({"type": "http", "client": (peer, 1), "headers": headers})
     assert client_address(request, parse_networks(PRIVATE_NETWORKS)) == expected
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("unknown", "unknown"),
+    ],
+)
+def test_addresses_that_one_caller_has_are_counted_as_one(address: str, expected: str) -> None:
+    assert subscriber(address) == expected

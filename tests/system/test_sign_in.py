@@ -5,11 +5,13 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from starlette.requests import Request
 
 from system.api import optional_redis, sessions
 from system.api.models import Credentials
 from system.api.optional_redis import OptionalRedis
 from system.api.passwords import Turns
+from system.api.throttle import SignInThrottle
 from system.common.config import RedisSettings
 from system.common.database import open_redis
 from system.common.live import Live
@@ -86,3 +88,20 @@ def test_a_redis_that_hangs_is_asked_once_by_all_who_sign_in(monkeypatch: pytest
         assert len(asked) == 1
 
     asyncio.run(work())
+
+
+def test_another_address_of_ones_own_network_is_no_other_client() -> None:
+    counted = list[tuple[str, str]]()
+
+    async def take(kind: str, who: str, _address: str) -> None:
+        counted.append((kind, who))
+
+    async def ask(address: str) -> SignInThrottle:
+        request = Request({"type": "http", "client": (address, 1), "headers": []})
+        settings = SimpleNamespace(trusted_proxies=())
+        services = cast("Any", SimpleNamespace(settings=settings, limits=SimpleNamespace(take=take)))
+        return SignInThrottle(cast("Any", None), "ada@example.test", await sessions.limit_client(request, services))
+
+    one, other = asyncio.run(ask("2001:db8:1:2::1")), asyncio.run(ask("2001:db8:1:2::2"))
+    assert counted[0] == counted[1]
+    assert one._key == other._key
