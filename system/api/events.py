@@ -13,7 +13,8 @@ from redis.exceptions import RedisError
 from system.api.documents import errors
 from system.api.rows import AssetId, find_asset
 from system.api.services import Service, Services
-from system.api.sessions import Caller
+from system.api.sessions import Caller, is_open
+from system.api.tokens import Claims
 from system.common.lifecycle import wait_or_draining
 from system.common.logging import get_logger
 from system.common.problem import Problem
@@ -22,6 +23,7 @@ __all__ = ["router"]
 
 POLL_S = 0.25
 HEARTBEAT_S = 10.0
+SESSION_CHECK_S = 5.0
 LONGEST_S = 600.0  # browsers reconnect by themselves
 STREAMS = 100
 STREAMS_EACH = 20  # of one account, so that five are needed to use up an instance
@@ -61,19 +63,23 @@ async def follow_asset(asset_id: AssetId, caller: Caller, services: Service) -> 
         raise Problem(429, "This account is watching too many at once; try again.", headers=wait)
     if open_streams.total() >= STREAMS:
         raise Problem(503, "Too many are watching; try again.", headers=wait)
-    events = _events(services, caller.account_id, asset_id, {"status": row["status"], "progress": row["progress"]})
+    events = _events(services, caller, asset_id, {"status": row["status"], "progress": row["progress"]})
     return EventStream(events, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
-async def _events(services: Services, account_id: str, asset_id: str, state: dict[str, object]) -> AsyncIterator[str]:
-    open_streams[account_id] += 1
+async def _events(services: Services, caller: Claims, asset_id: str, state: dict[str, object]) -> AsyncIterator[str]:
+    open_streams[caller.account_id] += 1
     try:
-        started_s = spoke_s = time.monotonic()
+        started_s = spoke_s = checked_s = time.monotonic()
         yield f"retry: 1000\n{_event(state)}"
         while state["status"] not in {"ready", "failed"} and time.monotonic() - started_s < LONGEST_S:
             if await wait_or_draining(POLL_S):
                 return
             try:
+                if time.monotonic() - checked_s > SESSION_CHECK_S:
+                    checked_s = time.monotonic()
+                    if not await is_open(services, caller):
+                        return
                 latest = await _state(services, asset_id)
             except (psycopg.OperationalError, psycopg.InterfaceError) as error:
                 log.debug("no news from postgres", extra={"reason": type(error).__name__})
@@ -87,9 +93,9 @@ async def _events(services: Services, account_id: str, asset_id: str, state: dic
                 spoke_s = time.monotonic()
                 yield ": still here\n\n"
     finally:
-        open_streams[account_id] -= 1
-        if not open_streams[account_id]:
-            del open_streams[account_id]
+        open_streams[caller.account_id] -= 1
+        if not open_streams[caller.account_id]:
+            del open_streams[caller.account_id]
 
 
 def _event(state: dict[str, object]) -> str:

@@ -25,7 +25,7 @@ from system.common.client import client_address, subscriber
 from system.common.logging import get_logger
 from system.common.problem import Problem
 
-__all__ = ["Caller", "limit_client", "router"]
+__all__ = ["Caller", "is_open", "limit_client", "router"]
 
 SESSION_LIFETIME = timedelta(days=30)
 CHALLENGE = {"WWW-Authenticate": 'Bearer realm="seatrial"'}
@@ -45,6 +45,15 @@ async def limit_client(request: Request, services: Service) -> str:
 Address = Annotated[str, Depends(limit_client)]
 
 
+async def is_open(services: Services, claims: Claims) -> bool:
+    """Tell whether the session that a token is of has been neither ended nor outlived."""
+    found = await services.row(
+        "select 1 from sessions where id = %s and account_id = %s and revoked_at is null and expires_at > now()",
+        (claims.session_id, claims.account_id),
+    )
+    return found is not None
+
+
 async def _caller(
     services: Service, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)], client: Address
 ) -> Claims:
@@ -55,10 +64,7 @@ async def _caller(
         if credentials
         else None
     )
-    if claims is None or not await services.row(
-        "select 1 from sessions where id = %s and account_id = %s and revoked_at is null and expires_at > now()",
-        (claims.session_id, claims.account_id),
-    ):
+    if claims is None or not await is_open(services, claims):
         raise Problem(401, "Sign in first.", headers=CHALLENGE)
     await services.limits.take("account", claims.account_id, client)
     return claims

@@ -1,4 +1,4 @@
-"""Streams of events: one account cannot hold all of them, and a database that is away ends none."""
+"""Streams of events: one account cannot hold all of them, a database that is away ends none, the end of a session does."""
 
 import asyncio
 from collections.abc import Iterator
@@ -24,6 +24,10 @@ def _nobody_watches() -> Iterator[None]:
 
 async def row(_query: object, _values: object) -> dict[str, object]:
     return STATE
+
+
+async def at_once(_seconds: float) -> bool:
+    return False
 
 
 SERVICES = cast("Any", SimpleNamespace(row=row))
@@ -63,7 +67,7 @@ def test_many_accounts_together_are_refused_as_long_as_the_instance_is_full() ->
 
 
 def test_a_stream_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(events, "POLL_S", 0.0)
+    monkeypatch.setattr(events, "wait_or_draining", at_once)
     states = iter([STATE, psycopg.OperationalError("the server is gone"), {"status": "ready", "progress": 100}])
 
     async def away(_query: object, _values: object) -> dict[str, object]:
@@ -79,3 +83,21 @@ def test_a_stream_outlives_a_database_that_is_away(monkeypatch: pytest.MonkeyPat
     first, last = asyncio.run(work())
     assert '"uploading"' in first
     assert '"ready"' in last
+
+
+def test_a_stream_ends_with_its_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "wait_or_draining", at_once)
+    monkeypatch.setattr(events, "SESSION_CHECK_S", -1.0)
+    sessions, states = iter([STATE, None]), iter([STATE, STATE, {"status": "ready", "progress": 100}])
+
+    async def ended(query: object, _values: object) -> dict[str, object] | None:
+        return next(sessions if "from sessions" in str(query) else states)
+
+    async def work() -> list[str]:
+        services = cast("Any", SimpleNamespace(row=ended))
+        answer = await events.follow_asset("asset", Claims("a", "session"), services)
+        return [str(each) async for each in cast("Any", answer).body_iterator]
+
+    assert [each.partition("event:")[2] for each in asyncio.run(work())] == [
+        ' asset\ndata: {"status": "uploading", "progress": 0}\n\n'
+    ]
