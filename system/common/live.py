@@ -61,10 +61,20 @@ class Live(Generic[T]):
 
 
 async def follow(secret: Live[Any], renew: Callable[[], Awaitable[object]]) -> None:
-    """Call `renew` each time the secret has changed, until cancelled: connections that were opened with it are old."""
+    """Call `renew` each time the secret has changed, and again where it fails, until cancelled.
+
+    Connections that were opened with the secret from before are old.
+    """
     seen = secret.now
     while True:
         await asyncio.sleep(_FOLLOW_EVERY_S)
-        if secret.now is not seen:
-            seen = secret.now
-            await renew()
+        newest = secret.now
+        if newest is not seen:
+            try:
+                await renew()
+            except Exception as error:  # noqa: BLE001 - whatever it was, the connections are old still
+                log.warning(
+                    "old connections cannot be closed yet", extra={"reason": f"{type(error).__name__}: {error}"}
+                )
+            else:
+                seen = newest

@@ -117,15 +117,17 @@ def test_the_files_texts_are_parsed_together(tmp_path: Path) -> None:
     assert parsed == [["a", "b"]]
 
 
-def test_whoever_follows_a_secret_is_told_of_each_change(tmp_path: Path) -> None:
+def test_whoever_follows_a_secret_is_told_of_a_change_until_it_is_heeded(tmp_path: Path) -> None:
     path = tmp_path / "password"
     path.write_text("one")
     live = Reader({"P_FILE": str(path)}).passwords("P")
 
     async def run() -> None:
-        told = asyncio.Event()
+        told, answers = asyncio.Event(), iter([OSError("one connection does not close"), None])
 
         async def renew() -> None:
+            if error := next(answers):
+                raise error
             told.set()
 
         task = asyncio.create_task(follow(live, renew))
