@@ -15,8 +15,8 @@ from system.common.logging import get_logger, trace_id
 from system.common.queue import progress_key
 from system.worker import metrics
 from system.worker.backoff import Backoff
-from system.worker.encoder import Encoder
-from system.worker.errors import DiskFullError, LeaseLostError, OutageError, PipelineError
+from system.worker.encoder import Encoder, probe_encoder
+from system.worker.errors import DiskFullError, EncoderLostError, LeaseLostError, OutageError, PipelineError
 from system.worker.jobs import Job, Jobs
 from system.worker.preview import Preview, make_preview
 from system.worker.source import Limits
@@ -94,6 +94,10 @@ class Attempts:
                     preview = await make_preview(
                         self._ffmpeg, encoder, source, directory, limits=self._limits, on_progress=on_progress
                     )
+            except (PipelineError, OSError) as error:
+                if (reason := await probe_encoder(self._ffmpeg, encoder)) is not None:
+                    raise EncoderLostError(f"{encoder.name}: {reason}") from error
+                raise
             finally:
                 reporter.cancel()
             if not await self._until_known(self._jobs.extend, job):

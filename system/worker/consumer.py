@@ -15,7 +15,14 @@ from system.worker import metrics
 from system.worker.attempt import Attempts
 from system.worker.backoff import Backoff
 from system.worker.encoder import Encoder
-from system.worker.errors import BadInputError, DiskFullError, LeaseLostError, OutageError, PipelineError
+from system.worker.errors import (
+    BadInputError,
+    DiskFullError,
+    EncoderLostError,
+    LeaseLostError,
+    OutageError,
+    PipelineError,
+)
 from system.worker.jobs import Job, Jobs, NoClaim
 from system.worker.stream import Entry, JobStream
 
@@ -35,7 +42,7 @@ class Consumer:
         self._next_claim_s, self._claimed = 0.0, False
 
     async def run(self, encoder: Encoder) -> None:
-        """Work until told to stop, then leave the group."""
+        """Work until told to stop, then leave the group; raises EncoderLostError when the encoder is of no use any more."""
         backoff = Backoff()
         grouped = False
         while not draining.is_set():
@@ -145,7 +152,7 @@ class Consumer:
             await self._jobs.release(job, str(error), forgive=True)
             metrics.attempts.labels("outage").inc()
             raise
-        except OutageError as error:
+        except (OutageError, EncoderLostError) as error:
             await self._put_back(job, entry, "outage", str(error))
             raise
         except (PipelineError, OSError) as error:

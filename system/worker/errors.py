@@ -1,6 +1,6 @@
 """What can end an attempt, sorted by what the worker does about it."""
 
-__all__ = ["BadInputError", "DiskFullError", "LeaseLostError", "OutageError", "PipelineError"]
+__all__ = ["BadInputError", "DiskFullError", "EncoderLostError", "LeaseLostError", "OutageError", "PipelineError"]
 
 
 class BadInputError(Exception):
@@ -17,6 +17,10 @@ class OutageError(Exception):
 
 class DiskFullError(OutageError):
     """The disk of the worker itself has no room; another worker may have some."""
+
+
+class EncoderLostError(Exception):
+    """The encoder that worked does not any more, for any video; the attempt is not counted, and an encoder is to be chosen anew."""
 
 
 class LeaseLostError(Exception):

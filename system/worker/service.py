@@ -22,7 +22,7 @@ from system.worker.attempt import Attempts
 from system.worker.backoff import Backoff
 from system.worker.consumer import Consumer
 from system.worker.encoder import Encoder, choose_encoder, find_ffmpeg
-from system.worker.errors import PipelineError
+from system.worker.errors import EncoderLostError, PipelineError
 from system.worker.jobs import Jobs
 from system.worker.relay import Relay
 from system.worker.settings import WorkerSettings
@@ -106,26 +106,38 @@ class WorkerService:
             group.create_task(_guarded(lambda: _every(HEARTBEAT_EVERY_S, self._beat)))
 
     async def _consume(self, workspace: Workspace) -> None:
-        limits, refused = Limits(), list[str]()
-        while self._encoder is None and not draining.is_set():
+        limits = Limits()
+        storage = JobStorage(self._store, max_bytes=limits.max_bytes)
+        while (encoder := await self._choose()) is not None:
+            attempts = Attempts(
+                self._jobs, self._stream, storage, self._redis, workspace, ffmpeg=self._ffmpeg, limits=limits
+            )
+            try:
+                await Consumer(self._jobs, self._stream, attempts).run(encoder)
+            except EncoderLostError as error:
+                log.error("encoder lost", extra={"reason": str(error)})  # noqa: TRY400
+                self._encoder = None
+                metrics.encoder.info({})
+
+    async def _choose(self) -> Encoder | None:
+        """Wait until an encoder works; None once the process drains."""
+        encoder, refused = None, list[str]()
+        while encoder is None and not draining.is_set():
             try:
                 self._ffmpeg = find_ffmpeg(self.settings.ffmpeg)
-                self._encoder, refused = await choose_encoder(self._ffmpeg, self.settings.encoder)
+                encoder, refused = await choose_encoder(self._ffmpeg, self.settings.encoder)
             except PipelineError as error:
                 log.error("cannot encode", extra={"reason": str(error)})  # noqa: TRY400
                 await wait_or_draining(ENCODER_EVERY_S)
-        if self._encoder is None:
-            return
-        metrics.encoder.info({"encoder": self._encoder.name})
+        if encoder is None:
+            return None
+        self._encoder = encoder
+        metrics.encoder.info({"encoder": encoder.name})
         if refused:
             metrics.encoder_fallbacks.inc()
-            log.warning("fell back to another encoder", extra={"encoder": self._encoder.name, "refused": refused})
-        log.info("encoder chosen", extra={"encoder": self._encoder.name, "ffmpeg": self._ffmpeg})
-        storage = JobStorage(self._store, max_bytes=limits.max_bytes)
-        attempts = Attempts(
-            self._jobs, self._stream, storage, self._redis, workspace, ffmpeg=self._ffmpeg, limits=limits
-        )
-        await Consumer(self._jobs, self._stream, attempts).run(self._encoder)
+            log.warning("fell back to another encoder", extra={"encoder": encoder.name, "refused": refused})
+        log.info("encoder chosen", extra={"encoder": encoder.name, "ffmpeg": self._ffmpeg})
+        return encoder
 
     async def _tidy(self) -> None:
         await self._stream.ensure_group()

@@ -14,7 +14,7 @@ from system.common.config import StorageSettings
 from system.common.s3 import ObjectStore
 from system.worker.attempt import Attempts
 from system.worker.encoder import X264
-from system.worker.errors import LeaseLostError
+from system.worker.errors import EncoderLostError, LeaseLostError, PipelineError
 from system.worker.jobs import Job, Jobs
 from system.worker.source import Limits
 from system.worker.storage import JobStorage
@@ -22,7 +22,7 @@ from system.worker.stream import Entry, JobStream
 from system.worker.workspace import Workspace
 
 from .store_stand_in import WITHIN_S, StandIn
-from .worker_clips import FFMPEG, clip
+from .worker_clips import FFMPEG, clip, program
 
 if TYPE_CHECKING:
     from system.common.database import Redis
@@ -78,7 +78,12 @@ def job(store: StandIn, tmp_path: Path) -> Job:
 
 
 def attempt(
-    store: StandIn, job: Job, rows: Rows, directory: Path, cut: Callable[[asyncio.Task[None]], None] | None = None
+    store: StandIn,
+    job: Job,
+    rows: Rows,
+    directory: Path,
+    cut: Callable[[asyncio.Task[None]], None] | None = None,
+    ffmpeg: str = FFMPEG,
 ) -> None:
     """Let an attempt come to its end, or cut it off once the store has all of the first object."""
 
@@ -86,7 +91,7 @@ def attempt(
         objects, workspace = ObjectStore(settings, limit_s=WITHIN_S), Workspace(directory)
         jobs, stream, redis = cast("Jobs", rows), cast("JobStream", rows), cast("Redis", rows)
         storage = JobStorage(objects, max_bytes=1 << 20)
-        attempts = Attempts(jobs, stream, storage, redis, workspace, ffmpeg=FFMPEG, limits=Limits())
+        attempts = Attempts(jobs, stream, storage, redis, workspace, ffmpeg=ffmpeg, limits=Limits())
         running = asyncio.create_task(attempts.run(job, Entry("1-0", {}), X264))
         if cut is not None:
             await asyncio.to_thread(store.arrived.wait, WITHIN_S)
@@ -153,6 +158,19 @@ def test_an_attempt_told_to_stop_ends_with_its_upload(store: StandIn, job: Job, 
         attempt(store, job, Rows(asset=False), tmp_path, cut)
     assert store.taken.wait(WITHIN_S)
     assert published(store) == set()
+
+
+@pytest.mark.parametrize(
+    ("when", "error"),
+    [("*", EncoderLostError), ("*preview.mp4*", PipelineError)],
+    ids=["whatever is encoded", "this video alone"],
+)
+def test_an_encode_that_fails_is_asked_whether_any_would_work(
+    store: StandIn, job: Job, tmp_path: Path, when: str, error: type[Exception]
+) -> None:
+    without = program(tmp_path / "ffmpeg", f'case "$*" in {when}) echo "Cannot load libcuda.so.1" >&2; exit 255;; esac')
+    with pytest.raises(error, match="Cannot load libcuda"):
+        attempt(store, job, Rows(), tmp_path, ffmpeg=without)
 
 
 def test_what_is_stood_in_for_is_named_like_the_real_parts() -> None:

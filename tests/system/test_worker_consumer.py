@@ -13,7 +13,14 @@ from system.worker import consumer as module
 from system.worker.attempt import Attempts
 from system.worker.consumer import Consumer
 from system.worker.encoder import X264, Encoder
-from system.worker.errors import BadInputError, DiskFullError, LeaseLostError, OutageError, PipelineError
+from system.worker.errors import (
+    BadInputError,
+    DiskFullError,
+    EncoderLostError,
+    LeaseLostError,
+    OutageError,
+    PipelineError,
+)
 from system.worker.jobs import Claim, Job, Jobs, NoClaim
 from system.worker.stream import Entry, JobStream
 
@@ -135,6 +142,17 @@ def test_the_last_failed_attempt_is_buried(draining: asyncio.Event) -> None:
 
 def test_an_outage_is_not_the_jobs_fault(draining: asyncio.Event) -> None:
     assert consume(draining, JOB, OutageError("S3: refused")) == ["release: S3: refused, forgiven", "hand back"]
+
+
+def test_a_lost_encoder_is_not_the_jobs_fault_and_nothing_more_is_taken_with_it(draining: asyncio.Event) -> None:
+    async def attempt() -> None:
+        raise EncoderLostError("nvenc: Cannot load libcuda")
+
+    recorder = Recorder(draining, JOB, attempt)
+    recorder._entries *= 2
+    with pytest.raises(EncoderLostError):
+        run(recorder)
+    assert recorder.log == ["group", "release: nvenc: Cannot load libcuda, forgiven", "hand back"]
 
 
 def test_a_message_that_is_handed_back_each_time_holds_no_other_one_up(draining: asyncio.Event) -> None:

@@ -14,16 +14,9 @@ from system.worker.errors import PipelineError
 from system.worker.ffmpeg import run_ffmpeg
 from tests.waiting import wait_for
 
-from .worker_clips import FFMPEG
+from .worker_clips import FFMPEG, program
 
 DEADLINE_S = 10.0
-
-
-def program(path: Path, script: str) -> str:
-    """Write a shell script that stands in for FFmpeg."""
-    path.write_text(f"#!/bin/sh\n{script}\n")
-    path.chmod(0o755)
-    return str(path)
 
 
 def alive(pid: int) -> bool:

@@ -1,4 +1,4 @@
-"""Small clips for the worker's tests, made by the FFmpeg that is under test."""
+"""Small clips for the worker's tests, made by the FFmpeg that is under test, and what stands in for it."""
 
 import subprocess
 from pathlib import Path
@@ -26,3 +26,10 @@ def tone(path: Path) -> Path:
     command = [FFMPEG, "-hide_banner", "-loglevel", "error", "-y", "-f", "lavfi", "-i", "sine=duration=1", str(path)]
     subprocess.run(command, check=True)
     return path
+
+
+def program(path: Path, script: str) -> str:
+    """Write a shell script that stands in for FFmpeg."""
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+    return str(path)
