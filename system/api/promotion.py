@@ -7,14 +7,14 @@ from fastapi import APIRouter
 from psycopg.rows import DictRow
 
 from system.api import counters
-from system.api.claims import Claim, claim, renew
+from system.api.claims import CLAIM_S, Claim, claim, renew
 from system.api.documents import errors
 from system.api.idempotency import IdempotencyKey, once
 from system.api.models import Asset
 from system.api.rows import AssetId, asset_of, find_asset, staging_key
 from system.api.services import Service, Services
 from system.api.sessions import Caller
-from system.api.storage import copy_once, lock_version, stated_sha256
+from system.api.storage import copy_once, lock_version, remove_copy, stated_sha256
 from system.common.logging import get_logger
 from system.common.problem import Problem
 
@@ -63,13 +63,19 @@ async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRo
     storage = services.settings.storage
     bucket, key = storage.masters, f"masters/{row['id']}"
     source = (storage.staging, staging_key(row["id"]))
-    if await services.store.run(lambda s3: stated_sha256(s3, *source)) is None:
+    announced = (row["size_bytes"], row["sha256"])
+    stated = await services.store.run(lambda s3: stated_sha256(s3, *source))
+    if stated is None:
         raise Problem(409, "The original has expired from staging; upload it again.")
-    version_id = await services.bulk.run(lambda s3: copy_once(s3, source, (bucket, key)))
-    found = await services.object_sha256(bucket, key, version_id)
-    if found != (row["size_bytes"], row["sha256"]):
-        await services.bulk.run(lambda s3: s3.delete_object(Bucket=bucket, Key=key, VersionId=version_id))
-        raise Problem(409, "The original in staging is no longer what was uploaded; upload it again.")
+    if stated not in (announced, (announced[0], None)):
+        raise _changed()
+    soon = row["claimed_at"].replace(microsecond=0) + timedelta(
+        seconds=min(CLAIM_S, services.settings.master_retention_s) + 1
+    )
+    version_id = await services.bulk.run(lambda s3: copy_once(s3, source, (bucket, key), retain_until=soon))
+    if await services.object_sha256(bucket, key, version_id) != announced:
+        await services.bulk.run(lambda s3: remove_copy(s3, bucket, key, version_id))
+        raise _changed()
     # Copying and reading may have outlasted the claim, and what is locked for an asset that was deleted meanwhile stays.
     renewed = await renew(services, held.owner, row["id"])
     if renewed is None:
@@ -89,6 +95,10 @@ async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRo
     counters.promotions.inc()
     log.info("master written", extra={"asset_id": str(row["id"]), "version_id": version_id})
     return promoted
+
+
+def _changed() -> Problem:
+    return Problem(409, "The original in staging is no longer what was uploaded; upload it again.")
 
 
 def _taken_over() -> Problem:

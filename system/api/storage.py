@@ -24,6 +24,7 @@ __all__ = [
     "presign_parts",
     "presign_put",
     "read_sha256",
+    "remove_copy",
     "remove_objects",
     "stated_sha256",
 ]
@@ -136,11 +137,11 @@ def _which(bucket: str, key: str, version_id: str | None) -> dict[str, Any]:
     return {"Bucket": bucket, "Key": key} | ({"VersionId": version_id} if version_id else {})
 
 
-def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str]) -> str:
+def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str], *, retain_until: datetime) -> str:
     """Copy inside the store unless the target exists; give the version of the one copy.
 
-    `If-None-Match: *` makes the store itself refuse a second master. The copy is not locked yet: one that turned out to be
-    wrong could not be removed, and would stand in the way of the right one.
+    `If-None-Match: *` makes the store itself refuse a second master. The copy is locked until `retain_until`, which is soon: without
+    a lock of its own it would have the bucket's default retention, and one that turned out to be wrong would stay for days.
     """
     (source_bucket, source_key), (bucket, key) = source, target
     try:
@@ -150,6 +151,8 @@ def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str]) 
             CopySource={"Bucket": source_bucket, "Key": source_key},
             MetadataDirective="COPY",
             ChecksumAlgorithm="SHA256",
+            ObjectLockMode="COMPLIANCE",
+            ObjectLockRetainUntilDate=retain_until,
             IfNoneMatch="*",
         )
     except s3.exceptions.ClientError as error:
@@ -159,20 +162,33 @@ def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str]) 
     return copied["VersionId"]
 
 
+def remove_copy(s3: "S3Client", bucket: str, key: str, version_id: str) -> None:
+    """Remove a version unless it is locked: then whoever asks when its lock has ended removes it."""
+    try:
+        s3.delete_object(Bucket=bucket, Key=key, VersionId=version_id)
+    except s3.exceptions.ClientError as error:
+        if error_code(error) != "AccessDenied":
+            raise
+
+
 def lock_version(s3: "S3Client", bucket: str, key: str, version_id: str, *, retain_until: datetime) -> datetime:
-    """Put COMPLIANCE retention on a version and give the date that the store then states.
+    """Put COMPLIANCE retention on a version, no shorter than what it has already, and give the date that the store then states.
 
     It is read back: SeaweedFS 4.48 answers 200 to a copy with lock headers, and does not lock.
     """
+    head = s3.head_object(Bucket=bucket, Key=key, VersionId=version_id)
+    until = max(retain_until, head.get("ObjectLockRetainUntilDate", retain_until))
+    if (head.get("ObjectLockMode"), head.get("ObjectLockRetainUntilDate")) == ("COMPLIANCE", until):
+        return until
     s3.put_object_retention(
         Bucket=bucket,
         Key=key,
         VersionId=version_id,
-        Retention={"Mode": "COMPLIANCE", "RetainUntilDate": retain_until},
+        Retention={"Mode": "COMPLIANCE", "RetainUntilDate": until},
     )
     retention = s3.get_object_retention(Bucket=bucket, Key=key, VersionId=version_id)["Retention"]
     stated = retention.get("RetainUntilDate")
-    if retention.get("Mode") != "COMPLIANCE" or stated is None or stated < retain_until:
+    if retention.get("Mode") != "COMPLIANCE" or stated is None or stated < until:
         raise RuntimeError(f"the store did not lock {bucket}/{key}: it states {retention}")
     return stated
 

@@ -14,6 +14,7 @@ from system.common.s3 import ObjectStore
 from tests.serving import answering
 
 COPIED = b"<CopyObjectResult><ETag>e</ETag></CopyObjectResult>"
+DENIED = b"<Error><Code>AccessDenied</Code></Error>"
 WITHIN_S = 60.0
 
 
@@ -34,6 +35,7 @@ class StandIn:
         body: the object under every key to which nothing was sent.
         code: S3's name of an error, sent instead of an object.
         alive: buckets are there, whatever is answered of objects.
+        locked: nothing can be removed.
         announced: the size that is said, None for the true one.
         endless: an object comes again and again, for as long as it is read.
         objects: what was sent, by path and query: `/bucket/key`.
@@ -49,6 +51,7 @@ class StandIn:
     code: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     alive: bool = False
+    locked: bool = False
     announced: int | None = None
     endless: bool = False
     objects: dict[str, bytes] = field(default_factory=dict)
@@ -127,6 +130,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_DELETE(self) -> None:
         self._note()
+        if self.stand_in.locked:
+            self._begin(DENIED, 403)
+            self.wfile.write(DENIED)
+            return
         self.stand_in.objects.pop(self.path, None)
         self._begin(b"")
 
@@ -141,9 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
             return f"<Error><Code>{self.stand_in.code}</Code></Error>".encode()
         return self.stand_in.objects.get(self.path, self.stand_in.body)
 
-    def _begin(self, body: bytes) -> None:
+    def _begin(self, body: bytes, status: int | None = None) -> None:
         size_bytes = len(body) if self.stand_in.announced is None else self.stand_in.announced
-        self.send_response(self.stand_in.status)
+        self.send_response(status or self.stand_in.status)
         self.send_header("Content-Length", str(size_bytes))
         self.send_header("Connection", "close")
         for name, value in self.stand_in.headers.items():

@@ -1,8 +1,9 @@
 """A master is locked once it is known to be right and to be somebody's."""
 
+import base64
 import hashlib
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -10,11 +11,13 @@ import pytest
 from system.api import promotion
 from system.api.claims import Claim
 from system.api.services import Services
+from system.api.storage import lock_version
 from system.common.problem import Problem
 from tests.system.api_services import with_services
-from tests.system.store_stand_in import StandIn
+from tests.system.store_stand_in import Asked, StandIn
 
 SIZE_BYTES = 100
+NOW = datetime.now(UTC).replace(microsecond=0)
 
 
 @pytest.fixture
@@ -23,8 +26,24 @@ def store() -> StandIn:
 
 
 def locked(store: StandIn) -> bool:
-    puts = [each for each in store.asked if each.line.startswith("PUT ")]
-    return any("retention" in each.line or "x-amz-object-lock-mode" in each.headers for each in puts)
+    return any(each.line.startswith("PUT ") and "retention" in each.line for each in store.asked)
+
+
+def copies(store: StandIn) -> list[Asked]:
+    return [each for each in store.asked if "x-amz-copy-source" in each.headers]
+
+
+def lock(store: StandIn, until: datetime) -> datetime:
+    """Lock a version and give the date until which it is locked."""
+    given: list[datetime] = []
+
+    async def work(services: Services) -> None:
+        given.append(
+            await services.bulk.run(lambda s3: lock_version(s3, "masters", "masters/asset", "v1", retain_until=until))
+        )
+
+    with_services(store, work)
+    return given[0]
 
 
 def promote(store: StandIn, monkeypatch: pytest.MonkeyPatch, sha256: str, *, kept: bool = True) -> Any:
@@ -53,6 +72,51 @@ def test_a_copy_that_is_wrong_is_removed_again(store: StandIn, monkeypatch: pyte
         promote(store, monkeypatch, "0" * 64)
     assert store.asked[-1].line == "DELETE /masters/masters/asset?versionId=v1"
     assert not locked(store)
+
+
+def test_a_copy_that_is_wrong_and_still_locked_is_told_like_any_other(
+    store: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.locked = True
+    with pytest.raises(Problem, match="no longer what was uploaded"):
+        promote(store, monkeypatch, "0" * 64)
+
+
+@pytest.mark.parametrize("stated", [{"x-amz-checksum-sha256": base64.b64encode(bytes(32)).decode()}, {}])
+def test_what_the_store_says_is_wrong_is_not_copied(
+    store: StandIn, monkeypatch: pytest.MonkeyPatch, stated: dict[str, str]
+) -> None:
+    store.headers |= stated
+    store.body = bytes(SIZE_BYTES if stated else SIZE_BYTES + 1)
+    with pytest.raises(Problem, match="no longer what was uploaded"):
+        promote(store, monkeypatch, "1" * 64)
+    assert not copies(store)
+
+
+def test_a_copy_is_not_given_the_long_lock_that_its_bucket_has_for_what_names_none(
+    store: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = datetime.now(UTC)
+    promote(store, monkeypatch, hashlib.sha256(bytes(SIZE_BYTES)).hexdigest())
+    (copy,) = copies(store)
+    assert copy.headers["x-amz-object-lock-mode"] == "COMPLIANCE"
+    until = datetime.fromisoformat(copy.headers["x-amz-object-lock-retain-until-date"])
+    assert until <= datetime.now(UTC) + timedelta(seconds=2)
+    assert until > begun
+
+
+@pytest.mark.parametrize(
+    ("mode", "until"),
+    [("COMPLIANCE", NOW), ("COMPLIANCE", NOW + timedelta(days=1)), ("GOVERNANCE", NOW + timedelta(days=1))],
+)
+def test_a_lock_is_made_longer_and_harder_and_never_shorter(store: StandIn, mode: str, until: datetime) -> None:
+    store.headers |= {
+        "x-amz-object-lock-mode": mode,
+        "x-amz-object-lock-retain-until-date": until.isoformat(),
+    }
+    wanted = NOW + timedelta(hours=1)
+    assert lock(store, wanted) == max(wanted, until)
+    assert locked(store) == ((mode, until) != ("COMPLIANCE", NOW + timedelta(days=1)))
 
 
 def test_nothing_is_locked_for_an_asset_that_was_deleted_meanwhile(
