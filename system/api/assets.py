@@ -1,17 +1,19 @@
 """List, read, rename and delete assets."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
+from psycopg.rows import DictRow
 
 from system.api.claims import claim
 from system.api.documents import errors
 from system.api.idempotency import Done, IdempotencyKey, once
 from system.api.models import Asset, AssetChange, AssetPage
-from system.api.rows import AssetId, asset_of, find_asset, poster_key, preview_key, staging_key
+from system.api.rows import AssetId, asset_of, find_asset, master_key, poster_key, preview_key, staging_key
 from system.api.services import Service, Services
 from system.api.sessions import Caller
-from system.api.storage import remove_objects
+from system.api.storage import found_copy, remove_objects
 from system.common.problem import Problem
 
 __all__ = ["router"]
@@ -103,7 +105,7 @@ async def _delete(services: Services, caller: Caller, asset_id: str) -> Done:
         if row is None:
             detail = "The asset is being completed, promoted or deleted by another request."
             raise Problem(409, detail, headers={"Retry-After": "1"})
-        retained_until = row["master_retained_until"]
+        master, retained_until = await _master(services, row)
         if retained_until is not None and retained_until > row["claimed_at"]:
             raise Problem(
                 409, "The master is still retained.", retained_until=retained_until.isoformat(timespec="seconds")
@@ -112,7 +114,15 @@ async def _delete(services: Services, caller: Caller, asset_id: str) -> Done:
         staged = (storage.staging, staging_key(asset_id))
         objects = [staged, (storage.previews, preview_key(asset_id)), (storage.previews, poster_key(asset_id))]
         upload = (*staged, row["upload_id"]) if row["status"] == "awaiting_upload" and row["upload_id"] else None
-        master = (row["master_bucket"], row["master_key"], row["master_version_id"]) if row["master_key"] else None
         await services.store.run(lambda s3: remove_objects(s3, objects, upload=upload, master=master))
         await services.row("delete from assets where id = %s and claim_owner = %s", (asset_id, held.owner))
     return Done()
+
+
+async def _master(services: Services, row: DictRow) -> tuple[tuple[str, str, str] | None, datetime | None]:
+    """Give bucket, key and version of the master and the end of its retention, also of one that nothing has been recorded of."""
+    if row["master_key"] is not None:
+        return (row["master_bucket"], row["master_key"], row["master_version_id"]), row["master_retained_until"]
+    bucket, key = services.settings.storage.masters, master_key(row["id"])
+    left = await services.store.run(lambda s3: found_copy(s3, bucket, key))
+    return ((bucket, key, left[0]), left[1]) if left else (None, None)

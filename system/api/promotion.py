@@ -11,7 +11,7 @@ from system.api.claims import CLAIM_S, Claim, claim, renew
 from system.api.documents import errors
 from system.api.idempotency import IdempotencyKey, once
 from system.api.models import Asset
-from system.api.rows import AssetId, asset_of, find_asset, staging_key
+from system.api.rows import AssetId, asset_of, find_asset, master_key, staging_key
 from system.api.services import Service, Services
 from system.api.sessions import Caller
 from system.api.storage import copy_once, lock_version, remove_copy, stated_sha256
@@ -61,7 +61,7 @@ async def _promote(services: Services, caller: Caller, asset_id: str) -> Asset:
 
 async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRow:
     storage = services.settings.storage
-    bucket, key = storage.masters, f"masters/{row['id']}"
+    bucket, key = storage.masters, master_key(row["id"])
     source = (storage.staging, staging_key(row["id"]))
     announced = (row["size_bytes"], row["sha256"])
     stated = await services.store.run(lambda s3: stated_sha256(s3, *source))
@@ -79,6 +79,8 @@ async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRo
     # Copying and reading may have outlasted the claim, and what is locked for an asset that was deleted meanwhile stays.
     renewed = await renew(services, held.owner, row["id"])
     if renewed is None:
+        if await services.row("select 1 from assets where id = %s", (row["id"],)) is None:
+            await services.bulk.run(lambda s3: remove_copy(s3, bucket, key, version_id))
         raise _taken_over()
     retention = timedelta(seconds=services.settings.master_retention_s + 1)
     retain_until = renewed["claimed_at"].replace(microsecond=0) + retention

@@ -9,7 +9,7 @@ from system.api.models import UUID_PATTERN, Asset, Master
 from system.api.services import Services
 from system.common.problem import Problem
 
-__all__ = ["AssetId", "asset_of", "find_asset", "poster_key", "preview_key", "staging_key"]
+__all__ = ["AssetId", "asset_of", "find_asset", "master_key", "poster_key", "preview_key", "staging_key"]
 
 AssetId = Annotated[str, Path(pattern=UUID_PATTERN, json_schema_extra={"format": "uuid"})]
 
@@ -52,6 +52,11 @@ def asset_of(row: DictRow) -> Asset:
 def staging_key(asset_id: object) -> str:
     """Give the key of the upload."""
     return f"uploads/{asset_id}"
+
+
+def master_key(asset_id: object) -> str:
+    """Give the key of the master."""
+    return f"masters/{asset_id}"
 
 
 def preview_key(asset_id: object) -> str:

@@ -19,6 +19,7 @@ __all__ = [
     "assemble_parts",
     "copy_once",
     "error_code",
+    "found_copy",
     "list_parts",
     "lock_version",
     "presign_parts",
@@ -160,6 +161,17 @@ def copy_once(s3: "S3Client", source: tuple[str, str], target: tuple[str, str], 
             raise
         return s3.head_object(Bucket=bucket, Key=key)["VersionId"]
     return copied["VersionId"]
+
+
+def found_copy(s3: "S3Client", bucket: str, key: str) -> tuple[str, datetime | None] | None:
+    """Ask for version and end of retention of a copy, which a promotion that broke off may have left; None when there is none."""
+    try:
+        head = s3.head_object(Bucket=bucket, Key=key)
+    except s3.exceptions.ClientError as error:
+        if error_code(error) in MISSING:
+            return None
+        raise
+    return head["VersionId"], head.get("ObjectLockRetainUntilDate")
 
 
 def remove_copy(s3: "S3Client", bucket: str, key: str, version_id: str) -> None:

@@ -119,9 +119,10 @@ def test_a_lock_is_made_longer_and_harder_and_never_shorter(store: StandIn, mode
     assert locked(store) == ((mode, until) != ("COMPLIANCE", NOW + timedelta(days=1)))
 
 
-def test_nothing_is_locked_for_an_asset_that_was_deleted_meanwhile(
+def test_nothing_is_left_for_an_asset_that_was_deleted_meanwhile(
     store: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Problem, match="was taken over"):
         promote(store, monkeypatch, hashlib.sha256(bytes(SIZE_BYTES)).hexdigest(), kept=False)
     assert not locked(store)
+    assert store.asked[-1].line == "DELETE /masters/masters/asset?versionId=v1"
