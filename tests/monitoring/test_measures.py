@@ -97,6 +97,25 @@ def test_a_segment_that_cannot_be_archived_waits_and_nothing_waits_while_nobody_
     assert at_rest == 0.0 < behind
 
 
+def test_a_job_that_is_put_back_again_and_again_waits_since_it_was_made(empty: Layout) -> None:
+    async def main() -> list[Figure]:
+        async with idle_instance(empty) as instance, lone_server(empty, instance.children) as server:
+            measures = Measures(empty, [])
+            async with await psycopg.AsyncConnection.connect(server.admin_dsn(DATABASE)) as connection:
+                await connection.execute(
+                    """create table jobs as select 'queued' as state, now() - interval '1 hour' as created_at,
+                       now() as updated_at, null::timestamptz as lease_until"""
+                )
+                await connection.execute("grant usage on schema public to observer")
+                await connection.execute("grant select on jobs to observer")
+            figures = await measures.all({})
+            await measures._sessions["postgres"].close()
+            return figures
+
+    figures = asyncio.run(main())
+    assert next(each.value for each in figures if each.name == "queue_oldest_seconds") >= 3600
+
+
 def test_the_list_of_targets_stays_while_the_platform_does_not_answer(empty: Layout) -> None:
     file = empty.run / "targets.json"
     file.write_text("as it was")

@@ -47,11 +47,11 @@ select pg_is_in_recovery() as standby,
     (select json_object_agg(application_name, coalesce(pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn), 0))
         from pg_stat_replication where state = 'streaming') as streaming
 """
-# A job waits since it was last touched, or since the lease of whoever died over it has ended.
+# A job waits since it was made, however often it is put back, or since the lease of whoever died over it has ended.
 _QUEUE = """
 select count(*) filter (where state = 'queued') as queued,
     count(*) filter (where state = 'running') as running,
-    greatest(0, coalesce(max(extract(epoch from now() - case state when 'queued' then updated_at else lease_until end)), 0)) as oldest_s
+    greatest(0, coalesce(max(extract(epoch from now() - case state when 'queued' then created_at else lease_until end)), 0)) as oldest_s
 from jobs where state in ('queued', 'running')
 """
 
