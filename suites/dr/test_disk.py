@@ -54,7 +54,7 @@ def test_a_full_disk_costs_no_job_and_no_play(disrupt: Disrupt) -> None:
     platform finds no file in the places that was not there before but the one preview that was played.
 
     Not covered: disks of databases, of Redis and of the object store; one worker of several that is full; a job that is too
-    large for an empty disk, which waits and is never given up; logs that fill a disk.
+    large for an empty disk, which is given up after its attempts; logs that fill a disk.
     """
     parts = _struck(disrupt)
     session = signed_in(disrupt)

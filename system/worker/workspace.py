@@ -1,6 +1,6 @@
 """Give each job a directory that is gone afterwards, whatever happened; sweep up what a killed worker left.
 
-Nothing that goes wrong on a full disk is a job's fault.
+Nothing that goes wrong on a full disk is a job's fault, unless its own files fill the disk.
 """
 
 import contextlib
@@ -18,6 +18,7 @@ __all__ = ["Workspace"]
 
 PREFIX = "seatrial-worker-"
 LEAST_FREE_BYTES = 16 << 20  # with less than that no job is begun
+LARGEST_SHARE = 0.9  # of the disk: a job that has had so much will hardly ever have more
 
 
 class Workspace:
@@ -34,17 +35,19 @@ class Workspace:
         """Make a directory for one job and remove it afterwards.
 
         Raises DiskFullError for whatever goes wrong while the disk is full, also where it does not name the disk: a
-        program that could not write all of a file, or read too little back, says many things.
+        program that could not write all of a file, or read too little back, says many things. Where it is the job's own files
+        that fill it, PipelineError: another attempt may have a larger disk.
         """
         path = self.root / name
         try:
             path.mkdir()
             yield path
         except (OSError, PipelineError, BadInputError) as error:
-            if isinstance(error, OSError) and error.errno in NO_ROOM:
-                raise DiskFullError(f"the disk is full: {error}") from error
-            self._require_room_after(error)
-            raise
+            if (full := self._full(error)) is None:
+                raise
+            if _fills_its_disk(path):
+                raise PipelineError(f"the job is too large for the disk: {full}") from error
+            raise DiskFullError(f"the disk is full: {full}") from error
         finally:
             if path.exists():
                 shutil.rmtree(path)
@@ -59,11 +62,15 @@ class Workspace:
         if self._lock is not None:
             os.close(self._lock)
 
-    def _require_room_after(self, failure: Exception) -> None:
+    def _full(self, failure: Exception) -> str | None:
+        """Say what tells that the disk is full, None while it is not."""
+        if isinstance(failure, OSError) and failure.errno in NO_ROOM:
+            return str(failure)
         try:
             self.require_room()
         except OSError as error:
-            raise DiskFullError(f"the disk is full: {error}; {failure}") from failure
+            return f"{error}; {failure}"
+        return None
 
     def _sweep(self) -> int:
         swept = 0
@@ -76,6 +83,11 @@ class Workspace:
                 os.close(lock)
                 swept += 1
         return swept
+
+
+def _fills_its_disk(directory: Path) -> bool:
+    found = os.statvfs(directory.parent)
+    return sum(file.stat().st_size for file in directory.glob("*")) > LARGEST_SHARE * found.f_blocks * found.f_frsize
 
 
 def _lock(directory: Path) -> int | None:

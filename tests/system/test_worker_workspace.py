@@ -57,6 +57,19 @@ def test_nothing_that_goes_wrong_on_a_full_disk_is_the_jobs_fault(
     workspace.close()
 
 
+@pytest.mark.parametrize("failure", [OSError(errno.ENOSPC, "No space left on device"), PipelineError("FFmpeg ended")])
+def test_a_job_whose_own_files_fill_the_disk_is_one_failed_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    workspace = Workspace(tmp_path)
+    monkeypatch.setattr(module, "LEAST_FREE_BYTES", 1 << 60)
+    monkeypatch.setattr(module, "LARGEST_SHARE", 0.0)
+    with pytest.raises(PipelineError, match="too large for the disk"):
+        attempt(workspace, failure)
+    assert list(workspace.root.iterdir()) == []
+    workspace.close()
+
+
 def test_closing_leaves_nothing(tmp_path: Path) -> None:
     Workspace(tmp_path).close()
 
