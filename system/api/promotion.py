@@ -73,15 +73,20 @@ async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRo
         seconds=min(CLAIM_S, services.settings.master_retention_s) + 1
     )
     version_id = await services.bulk.run(lambda s3: copy_once(s3, source, (bucket, key), retain_until=soon))
-    if await services.object_sha256(bucket, key, version_id) != announced:
+
+    async def still_claimed() -> DictRow:
+        """Renew the claim, which copying and reading may outlast: what is locked for an asset that was deleted meanwhile stays."""
+        renewed = await renew(services, held.owner, row["id"])
+        if renewed is None:
+            if await services.row("select 1 from assets where id = %s", (row["id"],)) is None:
+                await services.bulk.run(lambda s3: remove_copy(s3, bucket, key, version_id))
+            raise _taken_over()
+        return renewed
+
+    if await services.object_sha256(bucket, key, version_id, between=still_claimed) != announced:
         await services.bulk.run(lambda s3: remove_copy(s3, bucket, key, version_id))
         raise _changed()
-    # Copying and reading may have outlasted the claim, and what is locked for an asset that was deleted meanwhile stays.
-    renewed = await renew(services, held.owner, row["id"])
-    if renewed is None:
-        if await services.row("select 1 from assets where id = %s", (row["id"],)) is None:
-            await services.bulk.run(lambda s3: remove_copy(s3, bucket, key, version_id))
-        raise _taken_over()
+    renewed = await still_claimed()
     retention = timedelta(seconds=services.settings.master_retention_s + 1)
     retain_until = renewed["claimed_at"].replace(microsecond=0) + retention
     retained_until = await services.bulk.run(

@@ -24,7 +24,7 @@ __all__ = [
     "lock_version",
     "presign_parts",
     "presign_put",
-    "read_sha256",
+    "read_into",
     "remove_copy",
     "remove_objects",
     "stated_sha256",
@@ -123,15 +123,24 @@ def all_there(s3: "S3Client", objects: Sequence[tuple[str, str, str | None]]) ->
     return all(stated_sha256(s3, *each) is not None for each in objects)
 
 
-def read_sha256(s3: "S3Client", bucket: str, key: str, version_id: str | None, stop: threading.Event) -> str:
-    """Read an object and hash it; raises StoreUnavailableError once `stop` is set, when nobody waits for it any more."""
-    digest = hashlib.sha256()
-    with closing(s3.get_object(**_which(bucket, key, version_id))["Body"]) as body:
+def read_into(
+    s3: "S3Client",
+    digest: "hashlib._Hash",
+    bucket: str,
+    key: str,
+    version_id: str | None,
+    *,
+    first: int,
+    last: int,
+    stop: threading.Event,
+) -> None:
+    """Hash these bytes of an object; raises StoreUnavailableError once `stop` is set, when nobody waits for it any more."""
+    answer = s3.get_object(**_which(bucket, key, version_id), Range=f"bytes={first}-{last}")
+    with closing(answer["Body"]) as body:
         for chunk in body.iter_chunks(CHUNK_BYTES):
             if stop.is_set():
                 raise StoreUnavailableError(f"{bucket}/{key} was not read in time")
             digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _which(bucket: str, key: str, version_id: str | None) -> dict[str, Any]:

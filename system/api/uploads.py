@@ -28,7 +28,7 @@ from system.api.models import (
 )
 from system.api.outbox import enqueue, send
 from system.api.rows import AssetId, asset_of, find_asset, staging_key
-from system.api.services import Service, Services
+from system.api.services import READ_AT_ONCE_BYTES, Service, Services
 from system.api.sessions import Caller
 from system.api.storage import assemble_parts, error_code, list_parts, presign_parts, presign_put, stated_sha256
 from system.common.problem import Problem
@@ -40,7 +40,6 @@ Connection = psycopg.AsyncConnection[DictRow]
 UPLOAD_LIFETIME = timedelta(minutes=15)
 PART_SIZE_BYTES = 8 * 1024 * 1024
 SIGNED_AT_ONCE = 32  # in some 25 ms, which is how long somebody else's upload waits for these
-READ_AT_MOST_BYTES = 1024**3  # in the time that `bulk` has, from a store that gives 12 MB/s
 BAD_PARTS = frozenset({"InvalidPart", "InvalidPartOrder", "EntityTooSmall", "MalformedXML", "InvalidRequest"})
 
 router = APIRouter(prefix="/v1/assets", tags=["uploads"])
@@ -269,8 +268,8 @@ async def _verify(services: Services, row: DictRow, body: Completion) -> None:
     size_bytes, sha256 = found
     if size_bytes != row["size_bytes"]:
         raise Problem(409, f"The upload has {size_bytes} bytes, {row['size_bytes']} were announced.")
-    if sha256 is None and size_bytes > READ_AT_MOST_BYTES:
+    if sha256 is None and size_bytes > READ_AT_ONCE_BYTES:
         return
-    sha256 = sha256 or await services.read_sha256(bucket, key)
+    sha256 = sha256 or await services.read_sha256(bucket, key, size_bytes)
     if sha256 != row["sha256"]:
         raise Problem(409, "The upload has another SHA-256 than was announced.")

@@ -1,6 +1,7 @@
 """A store over HTTP that answers as it is told: it can lie about what it holds, be slow, never end, or say what is wrong."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -111,6 +112,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._note()
         self.stand_in.give.wait(WITHIN_S)
         found = self._object()
+        if asked := re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", "")):
+            found = found[int(asked[1]) : int(asked[2]) + 1]
         self._begin(found)
         self.stand_in.reading.set()
         with suppress(ConnectionError):  # the reader has gone

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import pytest
 
+from system.api import services as module
 from system.api import uploads
 from system.api.models import MAX_UPLOAD_BYTES, Completion, MultipartUpload
 from system.api.services import Services
@@ -34,7 +35,7 @@ def verify(store: StandIn, row: Any) -> None:
 def test_a_read_ends_when_its_time_is_over() -> None:
     async def work(services: Services) -> None:
         with pytest.raises(StoreUnavailableError, match="no answer within"):
-            await services.read_sha256("staging", "key")
+            await services.read_sha256("staging", "key", 1 << 50)
         assert await services.bulk.run(lambda _s3: "the thread is free", WITHIN_S)
 
     with_services(endless(), work, limit_s=0.5)
@@ -44,12 +45,27 @@ def test_a_read_ends_when_its_caller_has_left() -> None:
     store = endless()
 
     async def work(services: Services) -> None:
-        reading = asyncio.create_task(services.read_sha256("staging", "key"))
+        reading = asyncio.create_task(services.read_sha256("staging", "key", 1 << 50))
         assert await asyncio.to_thread(store.reading.wait, WITHIN_S)
         reading.cancel()
         assert await services.bulk.run(lambda _s3: "the thread is free", WITHIN_S)
 
     with_services(store, work)
+
+
+def test_what_is_too_large_for_one_call_is_read_by_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READ_AT_ONCE_BYTES", 40)
+    store, between = StandIn(bytes(range(100))), list[str]()
+
+    async def renew() -> None:
+        between.append(store.asked[-1].headers["range"])
+
+    async def work(services: Services) -> None:
+        found = await services.object_sha256("masters", "key", "v1", between=renew)
+        assert found == (100, hashlib.sha256(bytes(range(100))).hexdigest())
+
+    with_services(store, work)
+    assert between == ["bytes=0-39", "bytes=40-79"]
 
 
 def test_what_came_in_parts_is_read() -> None:
@@ -67,7 +83,7 @@ def test_what_has_another_size_is_not_read() -> None:
 
 
 def test_what_is_too_large_to_be_read_in_time_is_left_to_the_worker() -> None:
-    size_bytes = uploads.READ_AT_MOST_BYTES + 1
+    size_bytes = module.READ_AT_ONCE_BYTES + 1
     store = StandIn(announced=size_bytes)
     verify(store, announced(size_bytes))
     assert [each.line for each in store.asked] == SIZE_ASKED_FOR
