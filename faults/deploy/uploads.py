@@ -109,7 +109,8 @@ class LeavesObjects(PatchedRelease):
 
     services = ("api",)
     patch: ClassVar = [
-        Patch(file=ASSETS, find="remove_objects(s3, objects, upload", replace="remove_objects(s3, (), upload")
+        Patch(file=ASSETS, find="remove_objects(s3, [staged, *made], upload", replace="remove_objects(s3, (), upload"),
+        Patch(file=ASSETS, find="remove_objects(s3, made, upload", replace="remove_objects(s3, (), upload"),
     ]
 
 

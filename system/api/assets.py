@@ -112,10 +112,12 @@ async def _delete(services: Services, caller: Caller, asset_id: str) -> Done:
             )
         storage = services.settings.storage
         staged = (storage.staging, staging_key(asset_id))
-        objects = [staged, (storage.previews, preview_key(asset_id)), (storage.previews, poster_key(asset_id))]
+        made = [(storage.previews, preview_key(asset_id)), (storage.previews, poster_key(asset_id))]
         upload = (*staged, row["upload_id"]) if row["status"] == "awaiting_upload" and row["upload_id"] else None
-        await services.store.run(lambda s3: remove_objects(s3, objects, upload=upload, master=master))
+        await services.store.run(lambda s3: remove_objects(s3, [staged, *made], upload=upload, master=master))
         await services.row("delete from assets where id = %s and claim_owner = %s", (asset_id, held.owner))
+        # Once more: a worker may have published in between, and no longer withdraws what it did while the row was there.
+        await services.store.run(lambda s3: remove_objects(s3, made, upload=None, master=None))
     return Done()
 
 

@@ -17,8 +17,8 @@ NOW = datetime.now(UTC).replace(microsecond=0)
 NO_MASTER = {"master_key": None, "master_retained_until": None}
 
 
-def delete(store: StandIn, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Delete a ready asset of whose master no row tells; gives the statements that were asked for."""
+def delete(store: StandIn, monkeypatch: pytest.MonkeyPatch, published: dict[str, bytes] | None = None) -> list[str]:
+    """Delete a ready asset of whose master no row tells, as something is published; gives the statements that were asked for."""
     row = {"id": "asset", "status": "ready", "upload_id": None, "claimed_at": NOW, **NO_MASTER}
     statements: list[str] = []
 
@@ -31,6 +31,7 @@ def delete(store: StandIn, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     async def execute(_services: Services, query: str, _values: object) -> None:
         statements.append(query.split(" where ", maxsplit=1)[0])
+        store.objects |= published or {}
 
     async def work(services: Services) -> None:
         monkeypatch.setattr(Services, "row", execute)
@@ -58,3 +59,9 @@ def test_a_master_that_is_locked_keeps_its_asset_though_no_row_tells_of_it(monke
     with pytest.raises(Problem, match="still retained"):
         delete(store, monkeypatch)
     assert not deleted(store)
+
+
+def test_what_a_worker_publishes_while_its_asset_is_deleted_goes_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = StandIn(b"a", headers={"x-amz-version-id": "v1"})
+    delete(store, monkeypatch, {f"/previews/previews/asset/{name}": b"made" for name in ("preview.mp4", "poster.jpg")})
+    assert not store.objects
