@@ -105,8 +105,8 @@ async def _inspect_apart(path: Path) -> dict[str, Any]:
     try:
         async with asyncio.timeout(WALL_LIMIT_S):  # Python 3.11's wait_for forgets a cancellation that meets the end
             stdout, stderr = await process.communicate()
-    except TimeoutError:
-        raise BadInputError(f"the file could not be understood within {WALL_LIMIT_S} s") from None
+    except TimeoutError:  # the machine's fault: a file that keeps its reader busy uses up the CPU first
+        raise PipelineError(f"the file could not be understood within {WALL_LIMIT_S} s") from None
     finally:
         if process.returncode is None:
             process.kill()

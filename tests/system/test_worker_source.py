@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from system.worker import source as module
-from system.worker.errors import BadInputError
+from system.worker.errors import BadInputError, PipelineError
 from system.worker.source import Limits, Source, inspect_source
 
 from .worker_clips import clip, tone
@@ -113,6 +113,15 @@ def test_a_file_cut_before_its_index_is_refused(tmp_path: Path) -> None:
     cut.write_bytes(whole[: len(whole) // 2])
 
     assert refusal(cut).startswith("the file is not a video that can be read")
+
+
+def test_a_machine_that_stands_still_is_not_the_files_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "describe.py").write_text("import signal; signal.pause()")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "source.py"))
+    monkeypatch.setattr(module, "WALL_LIMIT_S", 0.1)
+
+    with pytest.raises(PipelineError, match="could not be understood"):
+        inspect(clip(tmp_path / "a.mp4"))
 
 
 def test_a_file_that_takes_all_the_time_there_is_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
