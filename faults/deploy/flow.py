@@ -154,13 +154,13 @@ class EveryTime(PatchedRelease):
         ),
         Patch(
             file=PROMOTION,
-            find='        if row["master_key"] is not None:\n            return asset_of(row)\n',
+            find='    if row["master_key"] is not None:\n        return asset_of(row)\n',
             replace="",
         ),
         Patch(
             file=PROMOTION,
-            find='held.row is not None and held.row["master_key"] is not None',
-            replace="held.row is not None and False",
+            find='held.row["master_key"] is not None',
+            replace="False",
         ),
         Patch(file=PROMOTION, find=" and master_key is null returning", replace=" returning"),
     ]

@@ -21,9 +21,11 @@ from system.common.problem import Problem
 __all__ = ["router"]
 
 WAIT_S = 20.0
-POLL_S = 0.1
+POLL_S = 0.25
+WAIT_AT_ONCE = 16  # each of whom asks the database again and again
 
 log = get_logger("api.promotion")
+waiting = asyncio.Semaphore(WAIT_AT_ONCE)
 router = APIRouter(prefix="/v1/assets", tags=["masters"])
 
 
@@ -43,20 +45,32 @@ async def promote(
 
 
 async def _promote(services: Services, caller: Caller, asset_id: str) -> Asset:
-    deadline = asyncio.get_running_loop().time() + WAIT_S
-    while asyncio.get_running_loop().time() < deadline:
-        row = await find_asset(services, caller.account_id, asset_id)
-        if row["master_key"] is not None:
-            return asset_of(row)
-        if row["status"] != "ready":
-            raise Problem(409, f"Only a ready asset can be promoted; this one is {row['status']}.")
-        async with claim(services, caller.account_id, asset_id) as held:
-            if held.row is not None and held.row["master_key"] is not None:
-                return asset_of(held.row)
-            if held.row is not None:
-                return asset_of(await _write_master(services, held, held.row))
-        await asyncio.sleep(POLL_S)
-    raise Problem(503, "Another request is still promoting this asset; try again.", headers={"Retry-After": "2"})
+    promoted = await _promote_unclaimed(services, caller, asset_id)
+    if promoted is None and not waiting.locked():
+        async with waiting:
+            deadline = asyncio.get_running_loop().time() + WAIT_S
+            while promoted is None and asyncio.get_running_loop().time() < deadline:
+                await asyncio.sleep(POLL_S)
+                promoted = await _promote_unclaimed(services, caller, asset_id)
+    if promoted is None:
+        detail = "Another request is still promoting this asset; try again."
+        raise Problem(503, detail, headers={"Retry-After": "2"})
+    return promoted
+
+
+async def _promote_unclaimed(services: Services, caller: Caller, asset_id: str) -> Asset | None:
+    """Promote the asset unless it is a master already; None while another request has claimed it."""
+    row = await find_asset(services, caller.account_id, asset_id)
+    if row["master_key"] is not None:
+        return asset_of(row)
+    if row["status"] != "ready":
+        raise Problem(409, f"Only a ready asset can be promoted; this one is {row['status']}.")
+    async with claim(services, caller.account_id, asset_id) as held:
+        if held.row is None:
+            return None
+        if held.row["master_key"] is not None:
+            return asset_of(held.row)
+        return asset_of(await _write_master(services, held, held.row))
 
 
 async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRow:

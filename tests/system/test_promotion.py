@@ -1,10 +1,11 @@
 """A master is locked once it is known to be right and to be somebody's."""
 
+import asyncio
 import base64
 import hashlib
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -126,3 +127,25 @@ def test_nothing_is_left_for_an_asset_that_was_deleted_meanwhile(
         promote(store, monkeypatch, hashlib.sha256(bytes(SIZE_BYTES)).hexdigest(), kept=False)
     assert not locked(store)
     assert store.asked[-1].line == "DELETE /masters/masters/asset?versionId=v1"
+
+
+@pytest.mark.parametrize(("at_once", "answer"), [(1, "promoted"), (0, "still promoting")])
+def test_few_wait_for_a_promotion_and_the_rest_are_told_to_come_again(
+    monkeypatch: pytest.MonkeyPatch, at_once: int, answer: str
+) -> None:
+    asked: list[object] = []
+
+    async def unclaimed(*_: object) -> Any:
+        asked.append(None)
+        return "promoted" if len(asked) == 3 else None
+
+    monkeypatch.setattr(promotion, "waiting", asyncio.Semaphore(at_once))
+    monkeypatch.setattr(promotion, "POLL_S", 0.0)
+    monkeypatch.setattr(promotion, "_promote_unclaimed", unclaimed)
+    nothing = cast("Any", None)
+    try:
+        said = str(asyncio.run(promotion._promote(nothing, nothing, "asset")))
+    except Problem as problem:
+        said = problem.detail
+    assert answer in said
+    assert len(asked) == (3 if at_once else 1)
