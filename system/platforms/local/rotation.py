@@ -85,16 +85,23 @@ class Rotation:
         """PostgreSQL keeps one password for a role, so for a moment the services hold both and try them in turn."""
         self._files.stage(name)
         self._files.set_aside(name)
-        new = self._files.read(f"{name}.new")
-        self._files.write(name, f"{self._files.read(f'{name}.old')}\n{new}")
+        self._files.write(name, f"{self._files.read(f'{name}.old')}\n{self._files.read(f'{name}.new')}")
         self._since[name] = await self._marker(name)
-        change = set_password(self._instance.cluster.admin_dsn("postgres"), name.partition("-")[2], new)
         if self._instance.keepers["pgbouncer"].pid is None:  # it reads them when it starts
-            await change
+            await self._alter(name)
         else:
             async with self._instance.pooler.passwords_change():
-                await change
+                await self._alter(name)
         self._files.publish(name)
+
+    async def _alter(self, name: str) -> None:
+        """Give the role its new password; where that fails the pooler is told the old one, which the server has."""
+        new = self._files.read(f"{name}.new")
+        try:
+            await set_password(self._instance.cluster.admin_dsn("postgres"), name.partition("-")[2], new)
+        except BaseException:
+            self._files.write(name, self._files.read(f"{name}.old"))
+            raise
 
     async def _end(self, name: str) -> None:
         if name in RINGS:
