@@ -1,5 +1,6 @@
 """Refusals before anything is started."""
 
+import os
 import socket
 from pathlib import Path
 
@@ -11,12 +12,24 @@ from system.platforms.local.errors import PlatformError
 from system.platforms.local.layout import Layout
 from system.platforms.local.parts import postgres
 from system.platforms.local.programs import Programs
+from system.platforms.local.up import up
 
 
 def test_a_disk_almost_full_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "LEAST_FREE_BYTES", 1 << 60)
     with pytest.raises(PlatformError, match=r"only [\d.]+ GiB are free"):
         preflight.check_state(Layout.of(tmp_path, DEFAULT_BASE_PORT))
+
+
+def test_the_number_of_a_guardian_that_was_killed_is_forgotten_before_anything_takes_time(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layout.make()
+    layout.guardian_pid.write_text(str(os.getpid()))
+    monkeypatch.setattr(preflight, "is_done", lambda: False)
+    with pytest.raises(PlatformError, match="local setup` first"):
+        up(layout, foreground=False, lifeline=None)
+    assert not layout.guardian_pid.exists()
 
 
 def test_missing_programs_name_the_command_to_run(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

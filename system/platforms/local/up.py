@@ -45,6 +45,7 @@ def up(layout: Layout, *, foreground: bool, lifeline: int | None, rebuild: bool 
         if rebuild:
             raise PlatformError(f"an instance in {layout.state} runs: only what is gone can be rebuilt")
         return _already(layout)
+    layout.guardian_pid.unlink(missing_ok=True)  # of one that was killed: its number may be a stranger's by now
     check_machine(layout)
     if rebuild:
         region.begin(layout)
