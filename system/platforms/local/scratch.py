@@ -104,7 +104,7 @@ class ScratchServers:
 
     async def _start(self, server: Postgres) -> None:
         keeper = Keeper(server, self._instance.children, self._instance.tell)
-        self._instance.keepers[server.name] = keeper
+        self._instance.keepers = {**self._instance.keepers, server.name: keeper}  # never changed in place: see Instance
         self._servers[server.name] = server
         keeper.start()
         await keeper.wait_ready()
@@ -120,7 +120,7 @@ class ScratchServers:
             raise BadRequest(f"there is no scratch server {name!r}", 404)
         if self._servers.pop(name, None) is not None:
             await self._instance.keepers[name].stop()
-            del self._instance.keepers[name]
+            self._instance.keepers = {each: keeper for each, keeper in self._instance.keepers.items() if each != name}
         await asyncio.to_thread(shutil.rmtree, self._folder(name), ignore_errors=True)
         self._taken.discard(index)
 
