@@ -20,7 +20,7 @@ def _before_the_pool(*lines: str) -> list[Patch]:
 
 
 class Exposed(PatchedRelease):
-    """A release that writes a secret where it stays; once it is taken back, the secret is replaced."""
+    """A release that lets a secret out; once it is taken back, the secret is replaced."""
 
     def strike(self, destroy: Destroy) -> None:
         """Announce it, and roll the release out."""
@@ -59,7 +59,7 @@ class LoggedEncoded(Exposed):
 
 
 @fault("secret-in-metrics", kind="code", caught_by={"SEC-SEC-02": "/metrics"}, takes_s=30.0)
-class InMetrics(PatchedRelease):
+class InMetrics(Exposed):
     """A label of a metric says which database is used, by its whole connection string.
 
     Source: https://cwe.mitre.org/data/definitions/200.html (exposure of sensitive information to an unauthorized actor)
@@ -73,7 +73,7 @@ class InMetrics(PatchedRelease):
 
 
 @fault("secret-in-errors", kind="code", caught_by={"SEC-SEC-02": "/no-such-path"}, takes_s=30.0)
-class InErrors(PatchedRelease):
+class InErrors(Exposed):
     """An error answer tells how the service is configured, as a debug page does.
 
     Source: https://cwe.mitre.org/data/definitions/209.html (generation of error message containing sensitive information)
@@ -90,7 +90,7 @@ class InErrors(PatchedRelease):
 
 
 @fault("secret-in-arguments", kind="code", caught_by={"SEC-SEC-02": "in arguments: api-1"}, takes_s=30.0)
-class InArguments(PatchedRelease):
+class InArguments(Exposed):
     """A helper process is given its password as an argument, which every user of the machine can list.
 
     Source: https://cwe.mitre.org/data/definitions/214.html (invocation of process using visible sensitive information)

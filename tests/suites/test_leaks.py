@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from faults._code import PatchedRelease
+from faults.security import leaks
 from seatrial.secrecy.leaks import Finder
 from suites.security import _history, _tree
 from suites.security._disguises import canary, disguises
@@ -127,3 +129,9 @@ def test_credentials_are_known_by_their_shape(text: str, kinds: list[str]) -> No
 )
 def test_what_opens_something_to_its_holder_is_known_in_a_log(text: str, kinds: list[str]) -> None:
     assert bearers_in(text) == kinds
+
+
+def test_a_release_that_lets_a_secret_out_has_it_replaced() -> None:
+    kinds = {each for each in vars(leaks).values() if isinstance(each, type) and issubclass(each, PatchedRelease)}
+
+    assert {each for each in kinds if not issubclass(each, leaks.Exposed)} == {PatchedRelease}
