@@ -134,13 +134,6 @@ class Session:
         answer = self.call("POST", f"/v1/assets/{asset_id}/complete", json=body, timeout_s=timeout_s)
         return Asset.from_json(promised(answer, 202).json())
 
-    def upload(self, title: str, content: bytes, *, multipart: bool = False, **announced: Any) -> Asset:
-        """Create, send and complete; the asset is queued then."""
-        created = self.create(title, content, multipart=multipart, **announced)
-        if created.upload is None:
-            return created.asset
-        return self.complete(created.asset.id, self.put(created.upload, content))
-
     def asset(self, asset_id: str) -> Asset:
         """Read one asset."""
         return Asset.from_json(promised(self.call("GET", f"/v1/assets/{asset_id}"), 200).json())

@@ -4,7 +4,8 @@ import itertools
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from seatrial import Exercise, Failure
 from seatrial.facets.http import ExerciseHttp
 from seatrial.probes.http import HttpAnswer
-from suites.client import Asset, Client, Session, signed_in, small_clip
+from suites.client import Asset, Client, Session, end, remove, signed_in, small_clip
 from suites.client.session import promised
 
 
@@ -82,8 +83,15 @@ class People:
         session = signed_in(self._exercise)
         return session.tokens.access_token, session.playback(self._asset.id).url
 
-    def _sign_in(self, http: "_Counting") -> Session:
-        return Client(http).sign_in(*self._exercise.account)
+    @contextmanager
+    def _session(self, http: "_Counting") -> Iterator[Session]:
+        session = Client(http).sign_in(*self._exercise.account)
+        try:
+            yield session
+            session.sign_out()
+        except Failure:
+            self._exercise.cleanup(end, session)
+            raise
 
     def _return(self, http: "_Counting", token: str, link: str) -> None:
         headers = {"Authorization": f"Bearer {token}"}
@@ -91,15 +99,20 @@ class People:
         promised(http.request("GET", link), 200, "edge")
 
     def _watch(self, http: "_Counting") -> None:
-        session = self._sign_in(http)
-        promised(session.call("GET", "/v1/assets?limit=10"), 200)
-        promised(http.request("GET", session.playback(self._asset.id).url), 200, "edge")
-        session.sign_out()
+        with self._session(http) as session:
+            promised(session.call("GET", "/v1/assets?limit=10"), 200)
+            promised(http.request("GET", session.playback(self._asset.id).url), 200, "edge")
 
     def _upload(self, http: "_Counting") -> None:
-        session = self._sign_in(http)
-        session.remove(session.upload(f"{self._exercise.marker} traffic", self._clip).id)
-        session.sign_out()
+        with self._session(http) as session:
+            created = session.create(f"{self._exercise.marker} traffic", self._clip)
+            try:
+                if created.upload is not None:
+                    session.complete(created.asset.id, session.put(created.upload, self._clip))
+                session.remove(created.asset.id)
+            except Failure:
+                self._exercise.cleanup(remove, session, created.asset.id)
+                raise
 
 
 class _Counting:
