@@ -1,6 +1,7 @@
 """What many checks start from: a session, and an asset whose preview is ready; both end with the check."""
 
 from seatrial import Exercise, Invalid
+from seatrial.facets.s3 import ServiceKey
 from suites.client.answers import Asset
 from suites.client.clips import Clip, generated_clip
 from suites.client.session import LONGEST_RETENTION_S, Client, Session, unpromised
@@ -44,6 +45,13 @@ def remove(session: Session, asset_id: str) -> None:
     other = session.again()
     other.remove(asset_id)
     other.sign_out()
+
+
+def remove_object(key: ServiceKey, bucket: str, name: str, operation: str = "delete_object", **which: str) -> None:
+    """Remove an object, or which of its versions or uploads is named; one that is gone is fine, a refusal Invalid."""
+    answer = key.call(operation, Bucket=bucket, Key=name, **{each: value for each, value in which.items() if value})
+    if not answer.ok and answer.status != 404:
+        raise Invalid(f"own {bucket}/{name} could not be removed: {answer}")
 
 
 def masters_are_removable(exercise: Exercise) -> bool:

@@ -5,7 +5,7 @@ from typing import Any
 
 from seatrial import MAJOR, Exercise, check, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import Asset, Created, Session, another_account, remove, signed_in
+from suites.client import Asset, Created, Session, another_account, remove, remove_object, signed_in
 from suites.deploy._uploads import Keyed, at_once, new_key, pages, put_part, two_parts, under_way
 
 ANNOUNCED = {"filename": "clip.mp4", "content_type": "video/mp4", "size_bytes": 9, "sha256": "0" * 64}
@@ -134,7 +134,7 @@ def _deleted(exercise: Exercise, session: Session, asset: Asset, keys: list[str]
     objects = _objects(exercise, asset.id)
     require(objects != [], "objects of a ready asset", "none", "s3")
     for bucket, key in objects:
-        exercise.cleanup(exercise.s3.service("api").call, "delete_object", Bucket=bucket, Key=key)
+        exercise.cleanup(remove_object, exercise.s3.service("api"), bucket, key)
     delete = Keyed(session, "DELETE", path)
     keys.append(delete.key)
     _same(at_once(delete), delete, 204)
@@ -149,10 +149,9 @@ def _deleted(exercise: Exercise, session: Session, asset: Asset, keys: list[str]
 def _given_up(exercise: Exercise, session: Session, content: bytes) -> None:
     created = _begun(exercise, session, content)
     assert created.upload is not None
-    key = {"Bucket": exercise.s3.bucket("staging"), "Key": f"uploads/{created.asset.id}"}
-    named = {**key, "UploadId": created.upload.upload_id}
-    store = exercise.s3.service("api")
-    exercise.cleanup(store.call, "abort_multipart_upload", **named)
+    store, key, upload_id = exercise.s3.service("api"), f"uploads/{created.asset.id}", created.upload.upload_id or ""
+    exercise.cleanup(remove_object, store, "staging", key, "abort_multipart_upload", UploadId=upload_id)
+    named = {"Bucket": "staging", "Key": key, "UploadId": upload_id}
     held = store.call("list_parts", **named)
     require(held.ok and len(held.data.get("Parts", ())) == 1, "one part in the store", f"{held}", "s3")
     answer = session.delete(created.asset.id)

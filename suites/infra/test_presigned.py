@@ -4,7 +4,7 @@ import time
 
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, eventually, require
 from seatrial.probes.text import without_queries
-from suites.client import Created, Session, signed_in, small_clip
+from suites.client import Created, Session, remove_object, signed_in, small_clip
 from suites.infra import _presigned as presigned
 
 LONGEST_LIFE_S = 3600
@@ -103,7 +103,7 @@ def _dies_on_expiry(exercise: Exercise) -> None:
     key, api = f"uploads/{exercise.marker}", exercise.s3.service("api")
     signed_s = time.monotonic()
     url = api.presign("put_object", Bucket="staging", Key=key, ContentType="video/mp4", lifetime_s=SHORT_LIFE_S)
-    exercise.cleanup(api.call, "delete_object", Bucket="staging", Key=key)
+    exercise.cleanup(remove_object, api, "staging", key)
     alive = exercise.http.put(url, data=b"x", headers={"Content-Type": "video/mp4"})
     if why := presigned.untold(alive, time.monotonic() - signed_s, SHORT_LIFE_S):
         raise Invalid(why)

@@ -12,6 +12,7 @@ from seatrial.cases import Cases
 from seatrial.errors import Unanswered
 from seatrial.facets.s3 import ServiceKey
 from seatrial.probes.http import HttpAnswer
+from suites.client import remove_object
 from suites.infra import _rights as rights
 from suites.infra._lifecycle import early
 from suites.infra._lock import LEAST_S, LEFT_S, Locked, attempts
@@ -126,7 +127,8 @@ def test_each_key_can_do_what_it_needs_and_nothing_else(exercise: Exercise) -> N
             empty += [] if there else [bucket]
             for each in _asked(exercise, keys, bucket, there or absent, absent):
                 if each.left is not None:
-                    exercise.cleanup(_remove, exercise, bucket, absent, each.left)
+                    remover = exercise.s3.service("api")
+                    exercise.cleanup(remove_object, remover, bucket, absent, VersionId=each.left)
                 with cases(f"{each.who}, {each.action} {bucket}"):
                     _require_right(each, table)
             with cases(f"nothing written to {bucket}"):
@@ -153,7 +155,7 @@ def _require_right(asked: rights.Asked, table: dict[str, str]) -> None:
 
 def _written(exercise: Exercise, bucket: str) -> str:
     writer, key = exercise.s3.service(WRITERS[bucket]), f"trial/{exercise.marker}"
-    exercise.cleanup(writer.call, "delete_object", Bucket=bucket, Key=key)
+    exercise.cleanup(remove_object, writer, bucket, key)
     body = exercise.marker.encode()
     written = writer.call("put_object", Bucket=bucket, Key=key, Body=body)
     require(written.ok, f"{writer.service} writes to {bucket}", str(written), "s3")
@@ -162,14 +164,6 @@ def _written(exercise: Exercise, bucket: str) -> str:
             read = exercise.s3.service(name).call("get_object", Bucket=bucket, Key=key)
             require(read.ok and read.body == body, f"{name} reads from {bucket}", str(read), "s3")
     return key
-
-
-def _remove(exercise: Exercise, bucket: str, key: str, version_id: str) -> None:
-    """Remove with the API's key what asking for a right has left behind."""
-    which = {"VersionId": version_id} if version_id else {}
-    answer = exercise.s3.service("api").call("delete_object", Bucket=bucket, Key=key, **which)
-    if not answer.ok:
-        raise Invalid(f"own {bucket}/{key} could not be removed: {answer}")
 
 
 @check("INF-S3-03", severity=BLOCKER, component="s3")

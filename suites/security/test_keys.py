@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from seatrial import MAJOR, Exercise, Invalid, check, require
 from seatrial.declared import External
 from seatrial.probes.keys import Right
+from suites.client import remove_object
 from suites.infra import _rights as store
 
 # Whose key may remove the version that asking to delete has left.
@@ -83,22 +84,14 @@ def _rights(exercise: Exercise, name: str, external: External, there: Mapping[st
     for bucket, readable in there.items():
         for asked in store.asked_by(key, bucket, readable or absent, absent):
             if asked.left is not None:
-                exercise.cleanup(_remove, exercise, bucket, absent, asked.left)
+                remover = exercise.s3.service(REMOVERS.get(bucket, "api"))
+                exercise.cleanup(remove_object, remover, bucket, absent, VersionId=asked.left)
             # A key that the store does not know, or knows with another secret, is one that does not work.
             dead = any(code in asked.said for code in ("InvalidAccessKeyId", "SignatureDoesNotMatch"))
             right = f"{asked.action} {bucket}"
             # What is not there is refused to whoever may not list, and may be read all the same.
             blind = readable is None and asked.action == store.READ and not asked.allowed and right in external.scope
             yield Right(right, False if dead else None if blind else asked.allowed, asked.said)
-
-
-def _remove(exercise: Exercise, bucket: str, key: str, version_id: str) -> None:
-    """Remove, with the key that may, the marker that asking to delete has left."""
-    which = {"VersionId": version_id} if version_id else {}
-    remover = exercise.s3.service(REMOVERS.get(bucket, "api"))
-    answer = remover.call("delete_object", Bucket=bucket, Key=key, **which)
-    if not answer.ok:
-        raise Invalid(f"own {bucket}/{key} could not be removed: {answer}")
 
 
 def _require_scope(name: str, external: External, rights: list[Right]) -> None:

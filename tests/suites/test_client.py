@@ -11,9 +11,10 @@ from typing import Any
 import httpx2
 import pytest
 
-from seatrial import Failure
+from seatrial import Failure, Invalid
 from seatrial.probes.http import HttpAnswer
-from suites.client import Asset, Client, Created, Playback, Session, Tokens
+from seatrial.probes.s3 import S3Answer
+from suites.client import Asset, Client, Created, Playback, Session, Tokens, remove_object
 from suites.client.contract import body_for, operations
 from suites.client.session import promised, unpromised
 
@@ -189,3 +190,13 @@ def test_neither_another_refusal_nor_a_retention_of_hours_is_waited_for() -> Non
     assert not removed(Kept(busy=60))
     assert not removed(Kept(retained=15, until_s=-5.0, busy=20))
     assert not removed(Kept(retained=200, until_s=7200.0))
+
+
+def test_an_object_that_the_store_does_not_remove_is_told() -> None:
+    def key(status: int, code: str = "") -> Any:
+        return SimpleNamespace(call=lambda operation, **_: S3Answer(operation, not code, status, code, code or None))
+
+    remove_object(key(204), "staging", "trial/1")
+    remove_object(key(404, "NoSuchUpload"), "staging", "trial/1", "abort_multipart_upload", UploadId="1")
+    with pytest.raises(Invalid, match="own staging/trial/1 could not be removed: delete_object: AccessDenied"):
+        remove_object(key(403, "AccessDenied"), "staging", "trial/1")
