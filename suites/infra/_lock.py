@@ -53,7 +53,7 @@ class Locked:
         """Write a probe locked for so long, to be removed once the lock has ended; raises Failure when it is refused."""
         key, body = f"trial/{exercise.marker}-{mode.lower()}", f"{exercise.marker} {mode}".encode()
         until = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=ceil(lock_s))
-        exercise.cleanup(_remove_all, exercise, writer, key, lock_s)
+        exercise.cleanup(remove_all, exercise, writer, key, lock_s)
         answer = _put(writer, key, body, mode, until)
         return cls(key, _version(answer), mode, until, body)
 
@@ -150,7 +150,8 @@ def _version(answer: S3Answer) -> str:
     return str(version)
 
 
-def _remove_all(exercise: Exercise, writer: ServiceKey, key: str, lock_s: float) -> None:
+def remove_all(exercise: Exercise, writer: ServiceKey, key: str, lock_s: float = 0.0) -> None:
+    """Remove every version of a master, once its lock of so many seconds has ended; Failure where one stays."""
     what = f"every version of {BUCKET}/{key} removed after its retention"
     eventually(
         lambda: _removed(exercise, writer, key), within_s=lock_s + REMOVED_WITHIN_S, every_s=0.25, what=what, where="s3"

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import re
 import secrets
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,14 +29,13 @@ class Bent:
     body: bytes | None
 
 
-def bent(upload: Upload, asset_id: str, body: bytes) -> Iterator[Bent]:
+def bent(upload: Upload, asset_id: str, body: bytes, *, other_id: str, other_bucket: str) -> Iterator[Bent]:
     """Give requests that each differ in one thing from what was signed for `body`."""
     url, headers = upload.url or "", dict(upload.headers)
     other = body[:-1] + bytes([body[-1] ^ 1])
     checksum = next((name for name in headers if name.lower() == CHECKSUM), CHECKSUM)
     kind = next((name for name in headers if name.lower() == "content-type"), "Content-Type")
     without = {name: value for name, value in headers.items() if name != checksum}
-    stranger = str(uuid.uuid4())
     yield Bent("wrong length, longer", "PUT", url, headers, body + b"\0")
     yield Bent("wrong length, shorter", "PUT", url, headers, body[:-1])
     yield Bent("wrong length, empty", "PUT", url, headers, b"")
@@ -45,8 +43,8 @@ def bent(upload: Upload, asset_id: str, body: bytes) -> Iterator[Bent]:
     yield Bent("other bytes with their own checksum", "PUT", url, headers | {checksum: sha256_base64(other)}, other)
     yield Bent("no checksum", "PUT", url, without, body)
     yield Bent("wrong type", "PUT", url, headers | {kind: "text/html"}, body)
-    yield Bent("wrong key", "PUT", url.replace(asset_id, stranger), headers, body)
-    yield Bent("wrong bucket", "PUT", _in_bucket(url, "masters"), headers, body)
+    yield Bent("wrong key", "PUT", url.replace(asset_id, other_id), headers, body)
+    yield Bent("wrong bucket", "PUT", _in_bucket(url, other_bucket), headers, body)
     yield Bent("longer life", "PUT", re.sub(r"X-Amz-Expires=\d+", "X-Amz-Expires=604800", url), headers, body)
     yield Bent("another day", "PUT", re.sub(r"X-Amz-Date=\d{4}", "X-Amz-Date=2019", url), headers, body)
     yield Bent("another signature", "PUT", _resigned(url), headers, body)

@@ -3,6 +3,7 @@
 import io
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from urllib.parse import urlsplit
 
 import av
 import httpx2
@@ -24,17 +25,30 @@ def answer(date: str) -> HttpAnswer:
     return HttpAnswer("PUT", URL, 403, httpx2.Headers({"date": date} if date else {}), b"", 0.0, None)
 
 
+def bent(body: bytes) -> list[presigned.Bent]:
+    return list(presigned.bent(Upload(URL, HEADERS), ASSET, body, other_id="other", other_bucket="its-masters"))
+
+
 def test_each_bent_request_differs_from_what_was_signed() -> None:
     signed = ("PUT", URL, HEADERS, b"bytes")
-    bent = list(presigned.bent(Upload(URL, HEADERS), ASSET, b"bytes"))
-    assert len(bent) >= 14
-    assert len({request.name for request in bent}) == len(bent)
-    same = [request.name for request in bent if (request.method, request.url, request.headers, request.body) == signed]
+    requests = bent(b"bytes")
+    assert len(requests) >= 14
+    assert len({request.name for request in requests}) == len(requests)
+    same = [
+        request.name for request in requests if (request.method, request.url, request.headers, request.body) == signed
+    ]
     assert not same
 
 
+def test_another_place_is_the_one_that_the_check_cleans() -> None:
+    places = {
+        each.name: urlsplit(each.url).path for each in bent(b"bytes") if each.name in {"wrong key", "wrong bucket"}
+    }
+    assert places == {"wrong key": "/staging/uploads/other", "wrong bucket": f"/its-masters/uploads/{ASSET}"}
+
+
 def test_other_bytes_have_the_length_that_was_signed() -> None:
-    other = next(each for each in presigned.bent(Upload(URL, HEADERS), ASSET, b"bytes") if each.name == "other bytes")
+    other = next(each for each in bent(b"bytes") if each.name == "other bytes")
     assert other.body is not None
     assert len(other.body) == 5
 
