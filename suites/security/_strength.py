@@ -1,8 +1,8 @@
 """When a secret is one: what is known of its strength, and of others like it, against what it takes."""
 
-import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from seatrial.platform import Strength
 from seatrial.secrecy.references import Reference
@@ -36,16 +36,16 @@ def shared(strengths: Iterable[Strength]) -> list[str]:
     ]
 
 
-def also_elsewhere(own: Iterable[Reference], others: Mapping[str, Iterable[Reference]]) -> list[str]:
-    """Name the places that another environment's profile names too; a variable has another value in each environment."""
-    places = {_place(each) for each in own if each.kind != "env"}
+def also_elsewhere(own: Iterable[Reference], others: Mapping[str, Iterable[Reference]], folder: Path) -> list[str]:
+    """Name the places that another profile of the folder names too; a variable has another value in each environment."""
+    places = {_place(each, folder) for each in own if each.kind != "env"}
     return [
         f"{each} of {name}"
         for name, references in others.items()
         for each in references
-        if each.kind != "env" and _place(each) in places
+        if each.kind != "env" and _place(each, folder) in places
     ]
 
 
-def _place(reference: Reference) -> tuple[str, str]:
-    return posixpath.normpath(reference.place), reference.key
+def _place(reference: Reference, folder: Path) -> tuple[Path, str]:
+    return (folder / reference.place).resolve(), reference.key

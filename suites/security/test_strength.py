@@ -33,8 +33,8 @@ def test_secrets_are_long_random_and_each_for_one_purpose(observe: Observe) -> N
     and repetitions; of 24 random characters it says 10^23), no word in it that people write where a secret belongs, and not in the text of the
     platform's source. targets.secrets_judged names whose are judged ("held by this process", "of the platform"; both, without it);
     those that are named and cannot be judged, as a platform's where there is none, make the check INVALID. Equal values under two
-    purposes are found by fingerprints of a nonce that is used once. No other profile beside this one names the same file, or the
-    same key of a SOPS file. The judge must refuse known bad values and pass a known good one first, and the platform must say of
+    purposes are found by fingerprints of a nonce that is used once. No other profile beside this one names the same file, by
+    whatever path, or the same key of a SOPS file, be it for the key that signs verdicts. The judge must refuse known bad values and pass a known good one first, and the platform must say of
     each of its secrets where it is.
 
     Not covered: whether a value came from a good generator, which no value shows; equal values in environments whose
@@ -46,7 +46,7 @@ def test_secrets_are_long_random_and_each_for_one_purpose(observe: Observe) -> N
     seen: dict[str, object] = {}
     with observe.cases(at_least=2 * len(wanted) + 1) as cases:
         with cases("one environment for each"):
-            elsewhere = also_elsewhere(observe.profile.references(), others)
+            elsewhere = also_elsewhere(observe.profile.every_reference, others, observe.profile.path.parent)
             require(not elsewhere, "secrets of this environment alone", "; ".join(elsewhere), observe.profile.name)
         for whose in wanted:
             strengths = JUDGED[whose](observe)
@@ -94,7 +94,7 @@ def _other_profiles(observe: Observe) -> dict[str, tuple[Reference, ...]]:
     profile = observe.profile
     inside = profile.path.parent.is_relative_to(profile.tree)
     folder = observe.tree / profile.path.parent.relative_to(profile.tree) if inside else profile.path.parent
-    found = {each.name: each.references() for each in map(load, sorted(folder.glob("*.toml")))}
+    found = {each.name: each.every_reference for each in map(load, sorted(folder.glob("*.toml")))}
     return {name: references for name, references in found.items() if name != profile.name}
 
 

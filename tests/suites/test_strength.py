@@ -65,12 +65,27 @@ def test_a_fingerprint_is_of_its_nonce_alone() -> None:
         ("sops:secrets/a.yaml#k", "sops:./secrets/a.yaml#k", True),
         ("sops:secrets/a.yaml#k", "sops:secrets/a.yaml#l", False),
         ("env:TOKEN", "env:TOKEN", False),
+        ("file:../.state/a", "file:{root}/.state/a", True),
+        ("file:../.state/a", "file:../link/a", True),
     ],
 )
-def test_the_same_place_in_two_profiles(own: str, other: str, same: bool) -> None:
-    found = also_elsewhere([Reference.parse(own)], {"staging": [Reference.parse(other)]})
+def test_the_same_place_in_two_profiles(tmp_path: Path, own: str, other: str, same: bool) -> None:
+    (tmp_path / ".state").mkdir()
+    (tmp_path / "link").symlink_to(".state")
+    there = Reference.parse(other.format(root=tmp_path))
+    found = also_elsewhere([Reference.parse(own)], {"staging": [there]}, tmp_path / "profiles")
 
-    assert found == ([f"{Reference.parse(other)} of staging"] if same else [])
+    assert found == ([f"{there} of staging"] if same else [])
+
+
+def test_one_key_may_not_sign_the_verdicts_of_two_environments(tmp_path: Path) -> None:
+    for name in ("here", "there"):
+        (tmp_path / f"{name}.toml").write_text(
+            f'name = "{name}"\nmax_impact = "observe"\ntree = {json.dumps(str(tmp_path))}\n[urls]\n'
+            '[targets]\nsecrets_judged = ["held by this process"]\n[verdict]\nkey = "file:key"\n'
+        )
+
+    assert "file:key of there" in outcome(tmp_path / "here.toml", secrets_are_long_random_and_each_for_one_purpose)[1]
 
 
 def judged(folder: Path, password: str, target: str = "") -> tuple[str, str]:
