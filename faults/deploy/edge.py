@@ -1,10 +1,9 @@
 """Objects with wrong bytes, wrong validators, or for everybody's cache."""
 
-import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from faults.security._ingress import PatchedIngress
+from faults.security._ingress import PatchedIngress, site
 from seatrial import fault
 from seatrial.platform import Patch
 
@@ -101,9 +100,8 @@ class ForEveryCache(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Replace the header of the play host."""
-        site = re.search(r"https://play\S* \{\n\timport common\n", loaded)
-        assert site is not None
-        return [(site[0], f'{site[0]}\theader >Cache-Control "public, max-age=3600"\n')]
+        begin = site(loaded, "play")
+        return [(begin, f'{begin}\theader >Cache-Control "public, max-age=3600"\n')]
 
 
 @fault("ranges-cut-off", kind="configuration", caught_by={"DEP-EDGE-01": "206 for Range: bytes=0-0"})
@@ -115,6 +113,5 @@ class RangesCutOff(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Drop the field in front of the edge."""
-        site = re.search(r"https://play\S* \{\n\timport common\n", loaded)
-        assert site is not None
-        return [(site[0], f"{site[0]}\trequest_header -Range\n")]
+        begin = site(loaded, "play")
+        return [(begin, f"{begin}\trequest_header -Range\n")]

@@ -1,16 +1,14 @@
 """Static files that are heavier, or kept for shorter or longer, than they should be."""
 
 import hashlib
-import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from faults.security._ingress import PatchedIngress
+from faults.security._ingress import PatchedIngress, site
 from seatrial import fault
 from seatrial.platform import Patch
 
 STATIC, STYLES = "system/frontend/static_files.py", "system/frontend/static/app.css"
-APP = re.compile(r"https://app\S* \{\n\timport common\n")
 # Hexadecimal digits of hashes, which no coding makes shorter than half of them.
 BALLAST = "".join(hashlib.sha256(str(number).encode()).hexdigest() for number in range(2_000))
 
@@ -25,9 +23,8 @@ class CodingsLost(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Drop the field in front of the frontend."""
-        site = APP.search(loaded)
-        assert site is not None
-        return [(site[0], f"{site[0]}\trequest_header -Accept-Encoding\n")]
+        begin = site(loaded, "app")
+        return [(begin, f"{begin}\trequest_header -Accept-Encoding\n")]
 
 
 @fault("pages-compressed", kind="configuration", caught_by={"DEP-WEB-02": "a page that is not compressed"})
@@ -39,9 +36,8 @@ class PagesCompressed(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Compress all answers of the frontend."""
-        site = APP.search(loaded)
-        assert site is not None
-        return [(site[0], f"{site[0]}\tencode gzip\n")]
+        begin = site(loaded, "app")
+        return [(begin, f"{begin}\tencode gzip\n")]
 
 
 @fault("static-files-short-lived", kind="code", caught_by={"DEP-WEB-02": "immutable for a year"}, takes_s=30.0)

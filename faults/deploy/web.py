@@ -1,10 +1,9 @@
 """Pages that every probe calls healthy and nobody can use."""
 
-import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from faults.security._ingress import PatchedIngress
+from faults.security._ingress import PatchedIngress, site
 from seatrial import fault
 from seatrial.platform import Patch
 
@@ -55,9 +54,8 @@ class ForItselfAlone(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Add the header to the play host's answers."""
-        site = re.search(r"https://play\S* \{\n\timport common\n", loaded)
-        assert site is not None
-        return [(site[0], f'{site[0]}\theader >Cross-Origin-Resource-Policy "same-origin"\n')]
+        begin = site(loaded, "play")
+        return [(begin, f'{begin}\theader >Cross-Origin-Resource-Policy "same-origin"\n')]
 
 
 @fault(

@@ -1,6 +1,10 @@
 """What faults of the ingress share: an edited configuration."""
 
+import re
 from abc import ABC, abstractmethod
+from urllib.parse import urlsplit
+
+from cryptography import x509
 
 from seatrial import Destroy, Observe
 
@@ -8,6 +12,24 @@ from seatrial import Destroy, Observe
 def configuration(observe: Observe) -> str:
     """Return the configuration that the ingress was started with, as the platform shows it."""
     return "\n".join(observe.platform.config()["ingress"].values())
+
+
+def site(loaded: str, role: str) -> str:
+    """Return how the site of a public host begins; what is put behind it comes before all that it does."""
+    found = re.search(rf"https://{role}\S* \{{\n\timport common\n", loaded)
+    assert found is not None
+    return found[0]
+
+
+def storage(loaded: str) -> str:
+    """Return where certificates are kept."""
+    return loaded.split('storage file_system "', 1)[1].split('"', 1)[0]
+
+
+def served_chain(observe: Observe) -> tuple[x509.Certificate, ...]:
+    """Return the certificates that the frontend's host sends, whatever they are worth."""
+    parts = urlsplit(observe.profile.urls["app"])
+    return observe.tls.handshake(parts.hostname or "", parts.port or 443, verify=False).chain
 
 
 class PatchedIngress(ABC):

@@ -1,10 +1,9 @@
 """Doors that were left open."""
 
-import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from faults.security._ingress import PatchedIngress
+from faults.security._ingress import PatchedIngress, site
 from seatrial import Observe, fault
 from seatrial.platform import Patch
 
@@ -152,10 +151,9 @@ class KeptAtTheIngress(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Answer the list of assets from what was kept."""
-        site = re.search(r"https://api\S* \{\n\timport common\n", loaded)
-        assert site is not None
+        begin = site(loaded, "api")
         kept = "\t@kept {\n\t\tmethod GET\n\t\tpath /v1/assets\n\t}\n\theader @kept Content-Type application/json\n"
-        return [(site[0], f'{site[0]}{kept}\trespond @kept "[]" 200\n')]
+        return [(begin, f'{begin}{kept}\trespond @kept "[]" 200\n')]
 
     def in_effect(self, observe: Observe) -> bool:
         """Be given the list without a token."""

@@ -1,10 +1,9 @@
 """Bounds that are not there: how much, how long, and how plainly a stranger is told of the inside."""
 
-import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from faults.security._ingress import PatchedIngress
+from faults.security._ingress import PatchedIngress, site
 from seatrial import fault
 from seatrial.platform import Patch
 
@@ -163,7 +162,6 @@ class SlashToClaimedHost(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Redirect before the frontend is asked."""
-        site = re.search(r"https://app\S* \{\n\timport common\n", loaded)
-        assert site is not None
+        begin = site(loaded, "app")
         claimed = "\t@claimed {\n\t\theader X-Forwarded-Host *\n\t\tpath /upload/\n\t}\n"
-        return [(site[0], f"{site[0]}{claimed}\tredir @claimed https://{{header.X-Forwarded-Host}}/upload 308\n")]
+        return [(begin, f"{begin}{claimed}\tredir @claimed https://{{header.X-Forwarded-Host}}/upload 308\n")]

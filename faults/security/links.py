@@ -1,10 +1,9 @@
 """Signatures that open more than they were made for, and refusals that say too much."""
 
-import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from faults.security._ingress import PatchedIngress
+from faults.security._ingress import PatchedIngress, site
 from seatrial import fault
 from seatrial.platform import Patch
 
@@ -45,9 +44,8 @@ class SlashesMerged(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Rewrite the path in front of the edge."""
-        site = re.search(r"https://play\S* \{\n\timport common\n", loaded)
-        assert site is not None
-        return [(site[0], f"{site[0]}\turi path_regexp //+ /\n")]
+        begin = site(loaded, "play")
+        return [(begin, f"{begin}\turi path_regexp //+ /\n")]
 
 
 @fault("link-end-slash-cut", kind="configuration", caught_by={"SEC-HMAC-02": "no object for a link with variant extra"})
@@ -60,9 +58,8 @@ class EndSlashCut(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Rewrite the path in front of the edge."""
-        site = re.search(r"https://play\S* \{\n\timport common\n", loaded)
-        assert site is not None
-        return [(site[0], f"{site[0]}\turi strip_suffix /\n")]
+        begin = site(loaded, "play")
+        return [(begin, f"{begin}\turi strip_suffix /\n")]
 
 
 @fault(

@@ -1,25 +1,13 @@
 """Renewals that everybody notices."""
 
 from datetime import UTC, datetime
-from urllib.parse import urlsplit
 
-from cryptography import x509
-
-from faults.security._ingress import PatchedIngress
+from faults.security._ingress import PatchedIngress, served_chain, storage
 from faults.security.tls import LIFETIME
 from seatrial import Observe, fault
 
 AUTHORITY = 'name "Seatrial local"\n'
 SECONDS_BEFORE = 3
-
-
-def _chain(observe: Observe) -> tuple[x509.Certificate, ...]:
-    parts = urlsplit(observe.profile.urls["app"])
-    return observe.tls.handshake(parts.hostname or "", parts.port or 443, verify=False).chain
-
-
-def _storage(loaded: str) -> str:
-    return loaded.split('storage file_system "', 1)[1].split('"', 1)[0]
 
 
 @fault("renewal-after-the-expiry", kind="time", caught_by={"SEC-TLS-05": "certificate has expired"})
@@ -34,7 +22,7 @@ class AfterTheExpiry(PatchedIngress):
         return [
             (LIFETIME, LIFETIME.replace("75s", "30s")),
             ("renew_interval 2s", "renew_interval 45s"),
-            (_storage(loaded), f"{_storage(loaded)}-late"),
+            (storage(loaded), f"{storage(loaded)}-late"),
         ]
 
 
@@ -53,12 +41,12 @@ class BelowDyingIntermediate(PatchedIngress):
         return [
             (AUTHORITY, f"{AUTHORITY}\t\t\tintermediate_lifetime 45s\n"),
             (LIFETIME, LIFETIME.replace("75s", "30s")),
-            (_storage(loaded), f"{_storage(loaded)}-dying"),
+            (storage(loaded), f"{storage(loaded)}-dying"),
         ]
 
     def in_effect(self, observe: Observe) -> bool:
         """Wait until the intermediate has little left."""
-        chain = _chain(observe)
+        chain = served_chain(observe)
         if len(chain) < 2 or not super().in_effect(observe):
             return False
         return (chain[1].not_valid_after_utc - datetime.now(UTC)).total_seconds() < SECONDS_BEFORE

@@ -7,19 +7,10 @@ from urllib.parse import urlsplit
 
 from cryptography import x509
 
-from faults.security._ingress import PatchedIngress, configuration
+from faults.security._ingress import PatchedIngress, configuration, served_chain, storage
 from seatrial import Observe, fault
 
 LIFETIME = "issuer internal {\n\t\t\tlifetime 75s"
-
-
-def _storage(loaded: str) -> str:
-    return loaded.split('storage file_system "', 1)[1].split('"', 1)[0]
-
-
-def _chain(observe: Observe) -> tuple[x509.Certificate, ...]:
-    parts = urlsplit(observe.profile.urls["app"])
-    return observe.tls.handshake(parts.hostname or "", parts.port or 443, verify=False).chain
 
 
 @fault("tls-intermediate-missing", kind="TLS", caught_by={"SEC-TLS-01": "unable to get local issuer"}, takes_s=30.0)
@@ -33,7 +24,7 @@ class IntermediateMissing(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Make a lower authority whose parent is the intermediate, and issue from it."""
-        parent = f"{_storage(loaded)}/pki/authorities/local/intermediate"
+        parent = f"{storage(loaded)}/pki/authorities/local/intermediate"
         lower = (
             "\tpki {\n\t\tca lower {\n\t\t\tintermediate_lifetime 1h\n\t\t\troot {\n\t\t\t\tformat pem_file\n"
             f'\t\t\t\tcert "{parent}.crt"\n\t\t\t\tkey "{parent}.key"\n\t\t\t}}\n\t\t}}\n'
@@ -42,7 +33,7 @@ class IntermediateMissing(PatchedIngress):
 
     def in_effect(self, observe: Observe) -> bool:
         """Look at the issuer of the last certificate sent: an intermediate, and not a root."""
-        chain = _chain(observe)
+        chain = served_chain(observe)
         return bool(chain) and "Intermediate" in chain[-1].issuer.rfc4514_string()
 
 
@@ -59,7 +50,7 @@ class ForeignAuthority(PatchedIngress):
 
     def in_effect(self, observe: Observe) -> bool:
         """Look at the last issuer: not the authority that the profile trusts."""
-        chain, ca = _chain(observe), observe.profile.ca
+        chain, ca = served_chain(observe), observe.profile.ca
         trusted = [each.subject for each in x509.load_pem_x509_certificates(ca.read_bytes())] if ca else []
         return bool(chain) and chain[-1].issuer not in trusted
 
@@ -97,11 +88,11 @@ class ShortLived(PatchedIngress):
 
     def edits(self, loaded: str) -> list[tuple[str, str]]:
         """Shorten the lifetime, in a store of its own so that no older certificate is taken from the usual one."""
-        return [(LIFETIME, LIFETIME.replace("75s", "14s")), (_storage(loaded), f"{_storage(loaded)}-short")]
+        return [(LIFETIME, LIFETIME.replace("75s", "14s")), (storage(loaded), f"{storage(loaded)}-short")]
 
     def in_effect(self, observe: Observe) -> bool:
         """Compare the two dates of the leaf."""
-        chain = _chain(observe)
+        chain = served_chain(observe)
         return bool(chain) and (chain[0].not_valid_after_utc - chain[0].not_valid_before_utc).total_seconds() < 30
 
 
@@ -123,12 +114,12 @@ class RenewalStopped(PatchedIngress):
         return [
             (LIFETIME, LIFETIME.replace("75s", "36s")),
             ("renew_interval 2s", "renew_interval 1h"),
-            (_storage(loaded), f"{_storage(loaded)}-stopped"),
+            (storage(loaded), f"{storage(loaded)}-stopped"),
         ]
 
     def in_effect(self, observe: Observe) -> bool:
         """Wait until two thirds of the leaf's life are over, by which it should have been renewed."""
-        chain = _chain(observe)
+        chain = served_chain(observe)
         if not chain or "renew_interval 1h" not in configuration(observe):
             return False
         begun, ends = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
@@ -186,12 +177,12 @@ class CertificateForYears(PatchedIngress):
         return [
             (LIFETIME, LIFETIME.replace("75s", "400d")),
             (authority, f"{authority}\t\t\tintermediate_lifetime 500d\n"),
-            (_storage(loaded), f"{_storage(loaded)}-long"),
+            (storage(loaded), f"{storage(loaded)}-long"),
         ]
 
     def in_effect(self, observe: Observe) -> bool:
         """Compare the two dates of the leaf."""
-        chain = _chain(observe)
+        chain = served_chain(observe)
         return bool(chain) and (chain[0].not_valid_after_utc - chain[0].not_valid_before_utc).days > 366
 
 
