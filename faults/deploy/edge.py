@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from faults._code import PatchedRelease
 from faults.security._ingress import PatchedIngress, site
-from seatrial import fault
+from seatrial import Observe, fault
 from seatrial.platform import Patch
 
 PLAY, CONDITIONS = "system/edge/play.py", "system/edge/conditions.py"
@@ -102,6 +102,10 @@ class ForEveryCache(PatchedIngress):
         """Replace the header of the play host."""
         begin = site(loaded, "play")
         return [(begin, f'{begin}\theader >Cache-Control "public, max-age=3600"\n')]
+
+    def shows(self, observe: Observe) -> bool:
+        """Read it on an answer of the play host."""
+        return observe.http.get("play:/version").headers.get("cache-control") == "public, max-age=3600"
 
 
 @fault("ranges-cut-off", kind="configuration", caught_by={"DEP-EDGE-01": "206 for Range: bytes=0-0"})

@@ -1,11 +1,12 @@
 """Static files that are heavier, or kept for shorter or longer, than they should be."""
 
 import hashlib
+import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
 from faults.security._ingress import PatchedIngress, site
-from seatrial import fault
+from seatrial import Observe, fault
 from seatrial.platform import Patch
 
 STATIC, STYLES = "system/frontend/static_files.py", "system/frontend/static/app.css"
@@ -26,6 +27,12 @@ class CodingsLost(PatchedIngress):
         begin = site(loaded, "app")
         return [(begin, f"{begin}\trequest_header -Accept-Encoding\n")]
 
+    def shows(self, observe: Observe) -> bool:
+        """Be sent a style sheet plain."""
+        styles = re.search(r"/static/[^\"]+\.css", observe.http.get("app:/sign-in").text)
+        answer = observe.http.get(f"app:{styles[0]}", headers={"Accept-Encoding": "gzip"}) if styles else None
+        return answer is not None and answer.status == 200 and "content-encoding" not in answer.headers
+
 
 @fault("pages-compressed", kind="configuration", caught_by={"DEP-WEB-02": "a page that is not compressed"})
 class PagesCompressed(PatchedIngress):
@@ -38,6 +45,11 @@ class PagesCompressed(PatchedIngress):
         """Compress all answers of the frontend."""
         begin = site(loaded, "app")
         return [(begin, f"{begin}\tencode gzip\n")]
+
+    def shows(self, observe: Observe) -> bool:
+        """Ask for a page packed."""
+        page = observe.http.get("app:/sign-in", headers={"Accept-Encoding": "gzip"})
+        return page.headers.get("content-encoding") == "gzip"
 
 
 @fault("static-files-short-lived", kind="code", caught_by={"DEP-WEB-02": "immutable for a year"}, takes_s=30.0)

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from faults._code import PatchedRelease
 from faults.security._ingress import PatchedIngress, site
-from seatrial import fault
+from seatrial import Observe, fault
 from seatrial.platform import Patch
 
 HTML, STATIC = "system/frontend/html", "system/frontend/static"
@@ -56,6 +56,10 @@ class ForItselfAlone(PatchedIngress):
         """Add the header to the play host's answers."""
         begin = site(loaded, "play")
         return [(begin, f'{begin}\theader >Cross-Origin-Resource-Policy "same-origin"\n')]
+
+    def shows(self, observe: Observe) -> bool:
+        """Read it on an answer of the play host."""
+        return observe.http.get("play:/version").headers.get("cross-origin-resource-policy") == "same-origin"
 
 
 @fault(

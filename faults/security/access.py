@@ -155,6 +155,6 @@ class KeptAtTheIngress(PatchedIngress):
         kept = "\t@kept {\n\t\tmethod GET\n\t\tpath /v1/assets\n\t}\n\theader @kept Content-Type application/json\n"
         return [(begin, f'{begin}{kept}\trespond @kept "[]" 200\n')]
 
-    def in_effect(self, observe: Observe) -> bool:
+    def shows(self, observe: Observe) -> bool:
         """Be given the list without a token."""
-        return super().in_effect(observe) and observe.http.get("api:/v1/assets").status == 200
+        return observe.http.get("api:/v1/assets").status == 200

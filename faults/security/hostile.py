@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from faults._code import PatchedRelease
 from faults.security._ingress import PatchedIngress, site
-from seatrial import fault
+from seatrial import Observe, fault
 from seatrial.platform import Patch
 
 EDGE = "system/edge/app.py"
@@ -165,3 +165,8 @@ class SlashToClaimedHost(PatchedIngress):
         begin = site(loaded, "app")
         claimed = "\t@claimed {\n\t\theader X-Forwarded-Host *\n\t\tpath /upload/\n\t}\n"
         return [(begin, f"{begin}{claimed}\tredir @claimed https://{{header.X-Forwarded-Host}}/upload 308\n")]
+
+    def shows(self, observe: Observe) -> bool:
+        """Claim a host."""
+        answer = observe.http.get("app:/upload/", headers={"X-Forwarded-Host": "stranger.example"})
+        return answer.headers.get("location") == "https://stranger.example/upload"

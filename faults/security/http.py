@@ -10,6 +10,7 @@ from seatrial.platform import Patch
 SESSION = "system/frontend/session.py"
 # A directive for every site, after which others of the same kind can be put.
 COMMON = "\theader -Via\n"
+PAGE, POLICY, STRANGER = "app:/sign-in", "content-security-policy", "https://stranger.example"
 
 
 @fault(
@@ -26,6 +27,11 @@ class PolicyDropped(PatchedIngress):
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Remove the header for every site."""
         return [(COMMON, f"{COMMON}\theader -Content-Security-Policy\n")]
+
+    def shows(self, observe: Observe) -> bool:
+        """Miss it on a page."""
+        page = observe.http.get(PAGE)
+        return page.status == 200 and POLICY not in page.headers
 
 
 @fault(
@@ -44,6 +50,10 @@ class PolicyLoosened(PatchedIngress):
         policy = "default-src 'self' 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
         return [(COMMON, f'{COMMON}\theader >Content-Security-Policy "{policy}"\n')]
 
+    def shows(self, observe: Observe) -> bool:
+        """Read it on a page."""
+        return "default-src 'self' 'unsafe-inline'" in observe.http.get(PAGE).headers.get(POLICY, "")
+
 
 @fault(
     "csp-script-elements-open",
@@ -61,6 +71,10 @@ class ScriptElementsOpen(PatchedIngress):
         closed = "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; script-src 'self'"
         policy = f"{closed}; script-src-elem 'self' 'unsafe-inline'"
         return [(COMMON, f'{COMMON}\theader >Content-Security-Policy "{policy}"\n')]
+
+    def shows(self, observe: Observe) -> bool:
+        """Read it on a page."""
+        return "script-src-elem 'self' 'unsafe-inline'" in observe.http.get(PAGE).headers.get(POLICY, "")
 
 
 @fault("cookie-open-to-scripts", kind="code", caught_by={"SEC-HTTP-01": "httponly on the cookie"}, takes_s=30.0)
@@ -85,6 +99,11 @@ class OriginReflected(PatchedIngress):
         """Send the request's Origin back for every site."""
         allow = "\theader >Access-Control-Allow-Origin {http.request.header.Origin}\n"
         return [(COMMON, f"{COMMON}{allow}\theader >Access-Control-Allow-Credentials true\n")]
+
+    def shows(self, observe: Observe) -> bool:
+        """Ask from a stranger's origin."""
+        answer = observe.http.get(PAGE, headers={"Origin": STRANGER})
+        return answer.headers.get("access-control-allow-origin") == STRANGER
 
 
 @fault("upload-origin-any", kind="cloud objects", caught_by={"SEC-HTTP-02": "no origin but"})

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from faults._code import PatchedRelease
 from faults.security._ingress import PatchedIngress, site
-from seatrial import fault
+from seatrial import Observe, fault
 from seatrial.platform import Patch
 
 PLAY = "system/edge/play.py"
@@ -47,6 +47,10 @@ class SlashesMerged(PatchedIngress):
         begin = site(loaded, "play")
         return [(begin, f"{begin}\turi path_regexp //+ /\n")]
 
+    def shows(self, observe: Observe) -> bool:
+        """Be answered by a page of which the path has one slash only."""
+        return observe.http.get(f"{observe.profile.urls['play']}//version").status == 200
+
 
 @fault("link-end-slash-cut", kind="configuration", caught_by={"SEC-HMAC-02": "no object for a link with variant extra"})
 class EndSlashCut(PatchedIngress):
@@ -60,6 +64,10 @@ class EndSlashCut(PatchedIngress):
         """Rewrite the path in front of the edge."""
         begin = site(loaded, "play")
         return [(begin, f"{begin}\turi strip_suffix /\n")]
+
+    def shows(self, observe: Observe) -> bool:
+        """Be answered by a page of which the path has no slash at its end."""
+        return observe.http.get("play:/version/").status == 200
 
 
 @fault(

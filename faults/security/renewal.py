@@ -25,6 +25,11 @@ class AfterTheExpiry(PatchedIngress):
             (storage(loaded), f"{storage(loaded)}-late"),
         ]
 
+    def shows(self, observe: Observe) -> bool:
+        """Compare the two dates of the leaf."""
+        chain = served_chain(observe)
+        return bool(chain) and (chain[0].not_valid_after_utc - chain[0].not_valid_before_utc).total_seconds() < 40
+
 
 @fault(
     "renewal-below-a-dying-intermediate", kind="TLS", caught_by={"SEC-TLS-05": "certificate has expired"}, takes_s=60.0

@@ -201,6 +201,10 @@ class HttpServed(PatchedIngress):
         assert frontend is not None
         return [(redirect[0], f"reverse_proxy {frontend[1]} # over HTTP")]
 
+    def shows(self, observe: Observe) -> bool:
+        """Be given a page by plain HTTP."""
+        return observe.http.get("redirect:/sign-in").status == 200
+
 
 @fault("redirect-temporary", kind="configuration", caught_by={"SEC-TLS-04": "308 from http://"})
 class RedirectTemporary(PatchedIngress):
@@ -213,6 +217,10 @@ class RedirectTemporary(PatchedIngress):
         """Change the status."""
         return [("{uri} 308", "{uri} 302")]
 
+    def shows(self, observe: Observe) -> bool:
+        """Ask by plain HTTP."""
+        return observe.http.get("redirect:/sign-in").status == 302
+
 
 @fault("hsts-short", kind="configuration", caught_by={"SEC-TLS-04": "max-age of at least"})
 class HstsShort(PatchedIngress):
@@ -224,3 +232,7 @@ class HstsShort(PatchedIngress):
     def edits(self, _loaded: str) -> list[tuple[str, str]]:
         """Shorten max-age."""
         return [('>Strict-Transport-Security "max-age=31536000"', '>Strict-Transport-Security "max-age=86400"')]
+
+    def shows(self, observe: Observe) -> bool:
+        """Read it on a page."""
+        return observe.http.get("app:/sign-in").headers.get("strict-transport-security") == "max-age=86400"
