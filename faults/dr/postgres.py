@@ -85,8 +85,14 @@ class PoolerKeepsToOneServer:
         destroy.platform.restart(POOLER, {"server": f"{place.address or place.host}:{place.port}"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find the address among its overrides."""
-        return "server" in observe.platform.status().part(POOLER).settings
+        """Find the address among its overrides, and where it connects to, as it says itself."""
+        place = observe.profile.postgres
+        if place is None or "server" not in observe.platform.status().part(POOLER).settings:
+            return False
+        leads = [
+            f"{row['host']}:{row['port']}" for row in observe.pg.show("DATABASES") if row["name"] == place.database
+        ]
+        return leads == [f"{place.address or place.host}:{place.port}"]
 
 
 @fault(

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._pooler import pooler_setting
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -22,8 +23,8 @@ class SessionMode:
         destroy.platform.restart(POOLER, {"pool_mode": "session"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the configuration that the platform gave to it."""
-        return observe.platform.config()[POOLER]["pool_mode"] == "session"
+        """Ask the pooler."""
+        return pooler_setting(observe, "pool_mode") == "session"
 
 
 @fault("pooler-takes-cleartext", kind="configuration", caught_by={"INF-PG-02": "at the pooler"}, takes_s=20.0)

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._pooler import pooler_setting
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -39,8 +40,8 @@ class PoolerBeyondTheServer:
         destroy.platform.restart(POOLER, {"default_pool_size": "40", "max_db_connections": "0"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the configuration that the platform gave to it."""
-        return observe.platform.config()[POOLER]["default_pool_size"] == "40"
+        """Ask the pooler."""
+        return pooler_setting(observe, "default_pool_size") == "40"
 
 
 @fault("server-limit-lowered", kind="configuration", caught_by={"INF-PG-04": "sessions at the server"}, takes_s=40.0)
@@ -55,8 +56,8 @@ class ServerLimitLowered:
         destroy.platform.restart("postgres", {"max_connections": "45"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the configuration that the platform gave to it."""
-        return observe.platform.config()["postgres"]["max_connections"] == "45"
+        """Ask a session under way."""
+        return bool(observe.pg.rows("show max_connections")[0]["max_connections"] == "45")
 
 
 @fault(

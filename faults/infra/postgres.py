@@ -10,6 +10,13 @@ WORLD_HBA = "hostssl all all 0.0.0.0/0 scram-sha-256\n"
 SAMENET_HBA = "hostssl all observer samenet scram-sha-256\n"
 
 
+def _reads(observe: Observe, line: str) -> bool:
+    """Say whether the server itself reads a line with that method for that network."""
+    *_, network, method = line.split()
+    found = "select 1 from pg_hba_file_rules where auth_method = %s and address = %s"
+    return bool(observe.pg.rows(found, (method, network.partition("/")[0])))
+
+
 @fault("pg-read-only", kind="configuration", caught_by={"INF-PG-01": "read-only"})
 class ReadOnlyServer:
     """The server turns every new transaction read-only.
@@ -202,8 +209,8 @@ class Md5Line:
         destroy.platform.restart("postgres", {"hba": MD5_HBA})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find the line in what the server was started with."""
-        return MD5_HBA in observe.platform.config()["postgres"].get("hba", "")
+        """Find the line among those that the server reads."""
+        return _reads(observe, MD5_HBA)
 
 
 @fault("pg-open-to-the-world", kind="network", caught_by={"INF-PG-08": "only addresses in trusted networks"})
@@ -218,8 +225,8 @@ class OpenToTheWorld:
         destroy.platform.restart("postgres", {"hba": WORLD_HBA})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find the line in what the server was started with."""
-        return WORLD_HBA in observe.platform.config()["postgres"].get("hba", "")
+        """Find the line among those that the server reads."""
+        return _reads(observe, WORLD_HBA)
 
 
 @fault("pg-samenet", kind="configuration", caught_by={"INF-PG-08": "samenet"})
@@ -234,8 +241,8 @@ class WholeSubnet:
         destroy.platform.restart("postgres", {"hba": SAMENET_HBA})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find the line in what the server was started with."""
-        return SAMENET_HBA in observe.platform.config()["postgres"].get("hba", "")
+        """Find the line among those that the server reads."""
+        return _reads(observe, SAMENET_HBA)
 
 
 @fault("pg-fsync-off", kind="configuration", caught_by={"INF-PG-05": "fsync is off"})

@@ -79,8 +79,8 @@ class QuorumOfOne:
         destroy.platform.restart("sentinel-3", {"quorum": "1"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read how the platform has started it."""
-        return observe.platform.config()["sentinel-3"]["quorum"] == "1"
+        """Ask it."""
+        return observe.redis.sentinel("sentinel-3").quorum == 1
 
 
 @fault("redis-nopass", kind="configuration", caught_by={"INF-RD-02": "PONG without any credential"})

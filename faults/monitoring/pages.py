@@ -85,5 +85,5 @@ class SilenceUnheard:
         destroy.platform.restart("pager", {"silence_s": 3600})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the platform how long it waits."""
-        return observe.platform.config()["pager"]["silence_s"] == "3600"
+        """Read with which words its process runs."""
+        return any(each.part == "pager" and "--silence=3600" in each.command for each in observe.platform.processes())
