@@ -3,8 +3,10 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults.security._own_link import opens
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
+from suites.security.signer import Ring
 
 EDGES = ("edge-1", "edge-2")
 
@@ -40,13 +42,17 @@ class LinkToleranceOff:
 
     def strike(self, destroy: Destroy) -> None:
         """Restart every edge instance so."""
+        self._ring = Ring.parse(destroy.credential("links").password)
         for each in EDGES:
             destroy.platform.restart(each, {"LINK_SKEW_S": "0"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the variable that each runs with."""
-        config = observe.platform.config()
-        return all(config[each].get("LINK_SKEW_S") == "0" for each in EDGES)
+        """Open no link at either that lives three seconds longer than the longest, and one that lives for less."""
+        longest_s = int(observe.target("link_max_lifetime_s"))
+        return all(
+            opens(observe, each, self._ring, longest_s - 3) and not opens(observe, each, self._ring, longest_s + 3)
+            for each in EDGES
+        )
 
 
 @fault("retention-by-the-wrong-clock", kind="time", caught_by={"DR-CLK-01": "by the store's clock"}, takes_s=30.0)

@@ -4,12 +4,15 @@ import json
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults.security._own_link import opens
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 from suites.client import instances
+from suites.security.signer import Ring
 
 SIGNING, PLAY, PLAYBACK = "system/common/signing.py", "system/edge/play.py", "system/api/playback.py"
 COVERED = "(VERSION, method, host, asset_id, variant, kid, str(exp))"
+OTHER_KEYS = json.dumps({"active": "k1", "keys": {"k1": "5e" * 32}})
 IN_TIME = "in_time = now_s < link.exp + skew_s and"
 
 
@@ -25,14 +28,13 @@ class KeysDiffer:
 
     def strike(self, destroy: Destroy) -> None:
         """Give each edge instance another key under the same id."""
-        keys = json.dumps({"active": "k1", "keys": {"k1": "5e" * 32}})
         for each in instances(destroy, "edge"):
-            destroy.platform.restart(each.name, {"LINK_KEYS": keys})
+            destroy.platform.restart(each.name, {"LINK_KEYS": OTHER_KEYS})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read which overrides the instances were started with."""
-        parts = observe.platform.status().instances("edge")
-        return bool(parts) and all("LINK_KEYS" in part.settings for part in parts)
+        """Open a link at each that was signed with the other key."""
+        edges = instances(observe, "edge")
+        return bool(edges) and all(opens(observe, each.name, Ring.parse(OTHER_KEYS), 60) for each in edges)
 
 
 @fault("edge-serves-another-object", kind="code", caught_by={"SEC-HMAC-01": "the object of the bucket"}, takes_s=30.0)
@@ -123,11 +125,12 @@ class SkewTooWide:
 
     def strike(self, destroy: Destroy) -> None:
         """Restart it with the allowance."""
+        self._ring = Ring.parse(destroy.credential("links").password)
         destroy.platform.restart("edge-2", {"LINK_SKEW_S": "30"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the variable that the instance runs with."""
-        return observe.platform.config()["edge-2"].get("LINK_SKEW_S") == "30"
+        """Open a link there that ended twenty seconds ago."""
+        return opens(observe, "edge-2", self._ring, -20)
 
 
 @fault("link-maximum-ignored", kind="code", caught_by={"SEC-HMAC-03": "422 for a lifetime of"}, takes_s=30.0)
