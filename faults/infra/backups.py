@@ -82,8 +82,11 @@ class BackupsStopped:
             destroy.s3.put_object(BUCKET, key, aged(text(destroy, key), LONG_AGO).encode())
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the platform for the part."""
-        return observe.platform.status().part(PART).state == "stopped"
+        """Ask the platform for the part, and read in the bucket when each backup ended."""
+        ends = [re.search(r"^end_time=(.+)$", text(observe, key), re.MULTILINE) for key in infos(observe)]
+        latest = dt.datetime.now(dt.UTC) - LONG_AGO
+        old = bool(ends) and all(found and dt.datetime.fromisoformat(found[1]) < latest for found in ends)
+        return old and observe.platform.status().part(PART).state == "stopped"
 
 
 @fault(
