@@ -28,9 +28,9 @@ class ArchiveCommandBroken:
         destroy.pg.write_wal(ONE_SEGMENT_BYTES)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find segments that wait to be archived."""
-        waiting = "select 1 from pg_ls_archive_statusdir() where name like '%.ready'"
-        return bool(observe.pg.rows(waiting))
+        """Find that the archiver's last attempt failed."""
+        failed = "select 1 from pg_stat_archiver where last_failed_time > coalesce(last_archived_time, '-infinity')"
+        return bool(observe.pg.rows(failed))
 
 
 @fault(
@@ -48,18 +48,18 @@ class SegmentMissing:
 
     def strike(self, destroy: Destroy) -> None:
         """Delete the first segment of each backup."""
-        for key in self._needed(destroy):
+        for key in self._first(destroy):
             destroy.s3.delete_object(BUCKET, key)
 
     def in_effect(self, observe: Observe) -> bool:
         """Ask for each of them."""
-        return not self._needed(observe)
+        keys = self._first(observe)
+        return bool(keys) and not any(observe.s3.head(BUCKET, key).ok for key in keys)
 
     @staticmethod
-    def _needed(handle: Observe) -> list[str]:
+    def _first(handle: Observe) -> list[str]:
         begins = [re.search(r"^begin_wal=(\w+)$", text(handle, key), re.MULTILINE) for key in infos(handle)]
-        keys = [segment_key(found[1]) for found in begins if found]
-        return [key for key in keys if handle.s3.head(BUCKET, key).ok]
+        return [segment_key(found[1]) for found in begins if found]
 
 
 @fault(

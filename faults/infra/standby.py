@@ -67,8 +67,10 @@ class LockedOut:
         destroy.platform.kill("postgres", child="walsender", signal="TERM")
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find no process that sends."""
-        return not observe.pg.rows("select 1 from pg_stat_activity where backend_type = 'walsender'")
+        """Find no process that sends, and the role without the right."""
+        sends = "select 1 from pg_stat_activity where backend_type = 'walsender'"
+        may = "select 1 from pg_roles where rolname = %s and rolcanlogin"
+        return not observe.pg.rows(sends) and not observe.pg.rows(may, (REPLICATOR,))
 
 
 @fault(
