@@ -74,13 +74,14 @@ class AnyRequest(PatchedRelease):
 
 @fault("keys-for-ever", kind="code", caught_by={"DEP-FLOW-04": "expire within two days"}, takes_s=45.0)
 class ForEver(PatchedRelease):
-    """Keys are kept for ten years: the table grows with each call, and nobody notices before the disk does.
+    """Keys are kept too long: the table grows with each call, and nobody notices before the disk does.
 
+    Three days, and not for ever, since what was written meanwhile stays when the release is taken back.
     Source: https://docs.stripe.com/api/idempotent_requests (keys can be removed after 24 hours)
     """
 
     services = ("api",)
-    patch: ClassVar = [Patch(file=ONCE, find="KEPT = timedelta(days=1)", replace="KEPT = timedelta(days=3650)")]
+    patch: ClassVar = [Patch(file=ONCE, find="KEPT = timedelta(days=1)", replace="KEPT = timedelta(days=3)")]
 
 
 @fault("page-skips-a-row", kind="code", caught_by={"DEP-FLOW-04": "once in pages of 2"}, takes_s=45.0)
