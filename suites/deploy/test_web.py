@@ -8,6 +8,7 @@ from seatrial.probes.browser import PageSeen, Tab
 from seatrial.probes.text import without_queries
 from suites.client import Session, generated_clip, require_removable_masters, signed_in
 from suites.deploy._pages import Pages, require_quiet
+from suites.security._browser import leave
 
 FEWEST_CASES = 20
 PLAY_WITHIN_S = 20.0
@@ -58,6 +59,7 @@ def test_a_person_can_use_the_site(exercise: Exercise) -> None:
                 _way(exercise, cases, tab, pages)
         finally:
             exercise.evidence("pages", pages.measured)
+            leave(tab, exercise.profile.urls["app"])
 
 
 def _remove_own(exercise: Exercise, session: Session) -> None:

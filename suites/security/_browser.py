@@ -7,9 +7,11 @@ from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
 
 from seatrial import Exercise, Failure
+from seatrial.probes.browser import Tab
 from seatrial.probes.http import HttpAnswer
 
 PAGE = {"Accept": "text/html"}
+SIGN_OUT = "form[action='/sign-out']"
 _IGNORED = str.maketrans("", "", "\t\r\n")  # browsers remove them anywhere in a URL (WHATWG URL, "basic URL parser", 3)
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 
@@ -74,12 +76,24 @@ def signed_in_browser(exercise: Exercise) -> Browser:
     )
     if answer.status != 303:
         raise Failure("303 for signing in by the form", answer.error or f"{answer.status}", "frontend")
+    return let_in(exercise, answer)
+
+
+def let_in(exercise: Exercise, answer: HttpAnswer) -> Browser:
+    """Return who has the cookies of an answer to the form; it is signed out when the check ends."""
     jar = SimpleCookie()
     for each in answer.headers.get_list("set-cookie"):
         jar.load(each)
     mine = Browser(exercise, {name: morsel.value for name, morsel in jar.items()})
     exercise.cleanup(mine.send, "POST", "/sign-out", headers={"Origin": mine.origin})
     return mine
+
+
+def leave(tab: Tab, app: str) -> None:
+    """Sign out by the button, unless nobody is signed in any more."""
+    tab.open(f"{app}/upload")
+    if tab.elements(SIGN_OUT):
+        tab.submit({}, f"{SIGN_OUT} button")
 
 
 def named_paths(text: str, values: Mapping[str, str]) -> set[str]:

@@ -9,7 +9,7 @@ from seatrial.probes.http import HttpAnswer
 from suites.client import Asset, Session, instances, ready_asset, signed_in
 from suites.client.instances import HOSTS
 from suites.security import _tricks
-from suites.security._browser import PAGE, Browser, lands_at, signed_in_browser, unsafe_routes
+from suites.security._browser import PAGE, Browser, lands_at, let_in, signed_in_browser, unsafe_routes
 
 # Reviewed here, and compared with what pages, scripts and the server name: a route that is new must be looked at.
 COOKIE_ROUTES = {
@@ -180,20 +180,14 @@ def _lead_away(cases: Cases, browser: Browser) -> None:
                 with cases(f"next {shown} in the form at {door}"):
                     stranger = Browser(browser.exercise, {}, via)
                     answer = stranger.send("POST", "/sign-in", data={**form, "next": goal}, headers=ours)
+                    let_in(browser.exercise, answer)
                     _require_at_home(browser, answer, shown, door)
-                    _end(browser, answer)
             if goal.startswith("/") and goal.isprintable():
                 with cases(f"the path {shown} at {door}"):
                     answer = browser.exercise.http.get(
                         browser.origin + quote(goal, safe="/\\%@;"), headers=PAGE, via=via
                     )
                     _require_at_home(browser, answer, shown, door)
-
-
-def _end(browser: Browser, answer: HttpAnswer) -> None:
-    """Sign the session out that a form opened."""
-    cookies = dict(each.partition(";")[0].split("=", 1) for each in answer.headers.get_list("set-cookie"))
-    Browser(browser.exercise, cookies).send("POST", "/sign-out", headers={"Origin": browser.origin})
 
 
 def _require_at_home(browser: Browser, answer: HttpAnswer, goal: str, door: str) -> None:

@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
 
 from seatrial import BLOCKER, MAJOR, Exercise, Invalid, Observe, check, require
 from seatrial.probes.http import HttpAnswer
 from suites.client import Asset, Session, ready_asset, signed_in
+from suites.security._browser import let_in
 
 PAGE = {"Accept": "text/html"}
 # Values that tell another site no more than the origin (W3C Referrer Policy, section 3).
@@ -102,10 +102,8 @@ def _of_frontend(exercise: Exercise, asset: Asset) -> Iterator[Seen]:
     wrong = {"email": f"{exercise.marker}@example.test", "password": "wrong", "next": "/"}
     right = {"email": email, "password": password, "next": "/"}
     signing_in = http.request("POST", "app:/sign-in", data=right, headers={**origin, **PAGE})
-    jar = SimpleCookie()
-    for each in signing_in.headers.get_list("set-cookie"):
-        jar.load(each)
-    cookie = {"Cookie": "; ".join(f"{name}={morsel.value}" for name, morsel in jar.items())}
+    cookies = let_in(exercise, signing_in).cookies
+    cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items())}
     mine = {**cookie, **PAGE}
     home = http.get("app:/sign-in", headers=PAGE)
     static = re.findall(r'(?:href|src)="(/static/[^"]+)"', home.text)

@@ -9,6 +9,7 @@ from seatrial.cases import Cases
 from seatrial.probes.browser import Element, PageSeen, Tab
 from seatrial.probes.text import without_queries
 from suites.client import Asset, Session, another_account, remove, signed_in, small_clip
+from suites.security._browser import SIGN_OUT, leave
 from suites.security._hostile_text import INJECTED, MARK, Effect, Text, careless_page, data, html, refused
 
 FEWEST_CASES = 150
@@ -45,12 +46,13 @@ def test_hostile_texts_stay_data(exercise: Exercise) -> None:
         with exercise.browser.start() as tab:
             _control(exercise, tab)
             _repeat(exercise, cases, tab)
-            _sign_in(exercise, tab)
-            _show(exercise, cases, tab, stored)
-            _show_ready(exercise, cases, tab, session, ready)
-            _policy_alone(exercise, cases, tab, ready.id)
-            tab.open(f"{exercise.profile.urls['app']}/upload")
-            tab.submit({}, "form[action='/sign-out'] button")
+            try:
+                _sign_in(exercise, tab)
+                _show(exercise, cases, tab, stored)
+                _show_ready(exercise, cases, tab, session, ready)
+                _policy_alone(exercise, cases, tab, ready.id)
+            finally:
+                leave(tab, exercise.profile.urls["app"])
         with cases("the asset of another account"):
             now = other.asset(bystander.id)
             require(now == bystander, f"the asset as it was: {bystander}", now, "api")
@@ -198,7 +200,7 @@ def _sign_in(exercise: Exercise, tab: Tab) -> None:
     email, password = exercise.account
     tab.open(f"{app}/sign-in")
     seen = tab.submit({"#email": email, "#password": password}, "main button")
-    if seen.status != 200 or not tab.elements("form[action='/sign-out']"):
+    if seen.status != 200 or not tab.elements(SIGN_OUT):
         raise Failure("the list after signing in by the form", f"{seen.status} {seen.error or seen.title}", "frontend")
 
 

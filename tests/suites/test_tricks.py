@@ -1,8 +1,13 @@
 import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
+import httpx2
 import pytest
 
-from suites.security._browser import lands_at, named_paths
+from seatrial.probes.http import HttpAnswer
+from suites.security._browser import lands_at, let_in, named_paths
 from suites.security._tricks import EVIL, climbs, elsewhere, forged_forms, forged_origins, hosts
 
 OWN = "https://app.example:8443"
@@ -69,3 +74,20 @@ def test_most_goals_lead_away_when_they_are_obeyed() -> None:
 
     assert len(away) > 20
     assert all(EVIL in goal or re.search("script|blob|data", goal) for goal in away)
+
+
+def test_who_the_form_has_let_in_is_signed_out_when_the_check_ends() -> None:
+    sent: list[tuple[Any, ...]] = []
+    http = SimpleNamespace(request=lambda method, url, **how: sent.append((method, url, how["headers"]["Cookie"])))
+    left: list[Callable[[], object]] = []
+    exercise: Any = SimpleNamespace(
+        http=http,
+        profile=SimpleNamespace(urls={"app": "https://app.test"}),
+        cleanup=lambda call, *args, **how: left.append(lambda: call(*args, **how)),
+    )
+    cookies = httpx2.Headers([("set-cookie", "__Host-access=a; Secure"), ("set-cookie", "__Host-refresh=b; Secure")])
+
+    let_in(exercise, HttpAnswer("POST", "app:/sign-in", 303, cookies, b"", 0.0, None))
+    left.pop()()
+
+    assert sent == [("POST", "app:/sign-out", "__Host-access=a; __Host-refresh=b")]
