@@ -86,6 +86,8 @@ def test_each_client_may_do_what_it_needs_and_nothing_else(observe: Observe) -> 
             with cases(f"{name} with a wrong password"):
                 guess = observe.redis.attempt(name, secrets.token_hex(16))
                 require(not guess.ok, "a wrong password refused", f"{name} signed in with a random password")
+                told = guess.error or ""
+                require("invalid username-password" in told, f"{name} refused for the password", told)
             with cases(f"{name} is declared"):
                 declared = name in wanted or (name == "default" and not user.on)
                 require(declared and not user.nopass, "declared users only, each with a password", f"{user}")
