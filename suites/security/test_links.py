@@ -177,7 +177,7 @@ def _require_refused(answer: HttpAnswer, objects: dict[str, bytes], each: Transf
     )
 
 
-@check("SEC-HMAC-06", severity=MINOR, component="edge")
+@check("SEC-HMAC-06", severity=MINOR, component="edge", alone=True)
 def test_refusals_give_nothing_away(exercise: Exercise) -> None:
     """Refusals are uniform: same status, body and headers, no gap in time beyond one millisecond.
 
