@@ -1,15 +1,18 @@
 """Base backups and archived write-ahead log as Barman lays them out in a bucket: read from a listing, judged without it."""
 
 import datetime as dt
+import gzip
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from seatrial import Failure, Observe, require
+from seatrial import Failure, Invalid, Observe, require
 
 _INFO = re.compile(r"/base/([^/]+)/backup\.info$")
 _COMPRESSED = r"(?:\.(?!partial$)[a-z0-9]+)?$"
 _SEGMENT = re.compile(rf"/wals/[0-9A-F]{{16}}/([0-9A-F]{{24}}){_COMPRESSED}")
+_LEFT = re.compile(r"^\s*(\d+)\s+([0-9A-F]+)/([0-9A-F]+)", re.MULTILINE)
+_GZIP = b"\x1f\x8b"
 _LOG_BYTES = 1 << 32  # segments are numbered anew in each logical log file of 4 GiB
 
 
@@ -81,6 +84,37 @@ def number(segment: str, segment_bytes: int) -> int:
     return int(segment[8:16], 16) * (_LOG_BYTES // segment_bytes) + int(segment[16:24], 16)
 
 
+def read_history(handle: Observe, bucket: str, keys: Iterable[str], timeline: str) -> str:
+    """Read from which timelines one has come; raises Failure where that is not in the bucket, and Invalid where it is not readable."""
+    if int(timeline, 16) == 1:
+        return ""
+    key = next((each for each in keys if f"/wals/{timeline}.history" in each), None)
+    require(key, f"the history of timeline {timeline} in the bucket", "not there", bucket)
+    answer = handle.s3.get(bucket, str(key))
+    text = gzip.decompress(answer.body) if answer.body.startswith(_GZIP) else answer.body
+    if not _LEFT.search(found := text.decode("latin-1")):
+        raise Invalid(f"{bucket}/{key} is no history that can be read: {answer}")
+    return found
+
+
+def followed(
+    segments: Mapping[str, dt.datetime], timeline: str, history: str, segment_bytes: int
+) -> dict[str, dt.datetime]:
+    """Keep the segments that a restore along this timeline reads: of each one before it, those before it was left.
+
+    The segment in which it was left is the next one's (https://www.postgresql.org/docs/16/continuous-archiving.html).
+    """
+    left = {
+        f"{int(before):08X}": ((int(log, 16) << 32) + int(offset, 16)) // segment_bytes
+        for before, log, offset in _LEFT.findall(history)
+    }
+    return {
+        name: when
+        for name, when in segments.items()
+        if name[:8] == timeline or number(name, segment_bytes) < left.get(name[:8], 0)
+    }
+
+
 def chain(first: str, segments: Mapping[str, dt.datetime], segment_bytes: int) -> tuple[str | None, list[str]]:
     """Follow the log from a segment on: give the last one that is reached without a gap, and those missing behind it."""
     known = {number(name, segment_bytes): name for name in segments}
@@ -89,7 +123,7 @@ def chain(first: str, segments: Mapping[str, dt.datetime], segment_bytes: int) -
         place += 1
     reached = known.get(place - 1) if place > start else None
     missing = [each for each in range(place, max(known, default=0)) if each not in known]
-    return reached, [_name(first[:8], each, segment_bytes) for each in missing]
+    return reached, [_name((reached or first)[:8], each, segment_bytes) for each in missing]
 
 
 def obsolete(backups: Iterable[Backup], now: dt.datetime, window: dt.timedelta, slack: dt.timedelta) -> list[str]:

@@ -4,7 +4,17 @@ import datetime as dt
 from typing import Any
 
 from seatrial import BLOCKER, Observe, check, eventually, require
-from suites.infra._backups import Backup, archived, chain, is_stored, number, obsolete, read_backups
+from suites.infra._backups import (
+    Backup,
+    archived,
+    chain,
+    followed,
+    is_stored,
+    number,
+    obsolete,
+    read_backups,
+    read_history,
+)
 from suites.infra._lifecycle import early
 
 BUCKET = "backups"
@@ -33,8 +43,8 @@ def test_the_newest_restorable_point_is_young_and_retention_holds(observe: Obser
     How it is measured: the bucket's listing is read with the observing key, the archiver's own view from pg_stat_archiver
     and pg_control_system with the observing role. There must be a whole base backup, of this cluster, younger than
     targets.backup_age_s. From its first segment on no segment may be missing in the bucket up to the last one that the
-    server calls archived (after a crash it has forgotten which), and the last one must have been stored less than
-    targets.rpo_s ago. The segment before the one that is written must come, and the archiver's last attempt must not have
+    server calls archived (after a crash it has forgotten which), each of the timeline that was in force there by the
+    history in the bucket, and the last one must have been stored less than targets.rpo_s ago. The segment before the one that is written must come, and the archiver's last attempt must not have
     failed, within targets.archive_retry_s, in which PostgreSQL tries again. No backup may be left that
     the recovery window of targets.backup_window_s has not needed for targets.backup_age_s, and no lifecycle rule of the
     bucket may expire anything before.
@@ -84,7 +94,10 @@ def test_the_newest_restorable_point_is_young_and_retention_holds(observe: Obser
             with cases("the newest backup is young"):
                 _require_younger(newest.ended, server["now"], budget["backup_age_s"], f"backup {newest.name}")
             with cases("no gap, and a young end"):
-                _require_chain(observe, newest, segments, server, budget["rpo_s"])
+                timeline = server["writing"][:8]
+                history = read_history(observe, BUCKET, listed, timeline)
+                line = followed(segments, timeline, history, size)
+                _require_chain(observe, newest, line, server, budget["rpo_s"])
 
 
 def _require_archiving(observe: Observe, prefix: str, writing: str, segment_bytes: int) -> None:

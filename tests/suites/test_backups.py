@@ -1,8 +1,24 @@
 import datetime as dt
+import gzip
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
-from suites.infra._backups import Backup, archived, backup_names, chain, is_stored, number, obsolete
+from seatrial import Failure
+from seatrial.probes.s3 import S3Answer
+from suites.infra._backups import (
+    Backup,
+    archived,
+    backup_names,
+    chain,
+    followed,
+    is_stored,
+    number,
+    obsolete,
+    read_history,
+)
 
 SEGMENT_BYTES = 16 << 20
 NOW = dt.datetime(2026, 5, 10, tzinfo=dt.UTC)
@@ -57,6 +73,34 @@ def test_backups_and_segments_are_told_from_everything_else() -> None:
 def test_the_log_goes_on_in_the_next_file_and_on_the_next_timeline() -> None:
     segments = stored("0000000100000000000000FF", "000000010000000100000000", "000000020000000100000001")
     assert chain("0000000100000000000000FF", segments, SEGMENT_BYTES) == ("000000020000000100000001", [])
+
+
+def test_a_segment_of_a_timeline_that_was_left_fills_no_gap() -> None:
+    old, new = (
+        ("0000000100000000000000" + n for n in ("0E", "10")),
+        ("00000002000000000000000F", "000000020000000000000011"),
+    )
+    history = "1\t0/F0000A0\tno recovery target specified\n"
+    line = followed(stored(*old, *new, "00000003000000000000000F"), "00000002", history, SEGMENT_BYTES)
+    assert chain("00000001000000000000000E", line, SEGMENT_BYTES) == (
+        "00000002000000000000000F",
+        ["000000020000000000000010"],
+    )
+
+
+def test_a_first_timeline_has_no_history_and_follows_no_other() -> None:
+    segments = stored("00000001000000000000000E", "00000002000000000000000F")
+    assert followed(segments, "00000001", "", SEGMENT_BYTES) == stored("00000001000000000000000E")
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_history_is_read_packed_or_not(pack: Callable[[bytes], bytes]) -> None:
+    text = "1\t0/F0000A0\tno recovery target specified\n"
+    found = S3Answer("get_object", True, 200, "", None, body=pack(text.encode()))
+    handle: Any = SimpleNamespace(s3=SimpleNamespace(get=lambda *_: found))
+    assert read_history(handle, "backups", ["p/s/wals/00000002.history.gz"], "00000002") == text
+    with pytest.raises(Failure, match="the history of timeline 00000003"):
+        read_history(handle, "backups", ["p/s/wals/00000002.history"], "00000003")
 
 
 def test_larger_segments_are_fewer_in_a_file() -> None:
