@@ -12,7 +12,7 @@ REACHED_WITHIN_S = 10.0
 AT_ONCE = 256  # an instance with too much to do answers late; the load goes on all the same
 
 
-@check("DEP-ROLL-05", severity=MAJOR, component="platform", alone=True)
+@check("DEP-ROLL-05", severity=MAJOR, component="platform", alone=True, needs=("autoscaler",))
 def test_a_policy_scales_out_and_in_and_loses_nothing(disrupt: Disrupt) -> None:
     """Load beyond the autoscaling policy's threshold adds an instance in time, quiet removes it again, and nothing is lost.
 
