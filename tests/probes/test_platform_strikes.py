@@ -48,6 +48,21 @@ def test_a_strike_is_logged_before_it_acts_and_its_inverse_acts_once(
     assert len(fake.acts) == 2
 
 
+def test_scaling_back_to_the_first_count_is_undone_by_nothing_more(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    fake, path = platform
+    log: list[dict[str, Any]] = []
+    inside = scope(Level.DESTROY, undo=lambda _, args: log.append(args), platform_socket=path)
+    handle = DisruptPlatform(inside)
+    first = fake.count
+
+    for count in (first + 1, first, first + 2):
+        handle.scale("api", count)
+
+    assert [each["count"] for each in log] == [first, first]
+
+
 @pytest.mark.parametrize(
     "strike",
     [

@@ -22,6 +22,7 @@ class DisruptPlatform(ExercisePlatform):
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope)
         self._left: set[str] = set()
+        self._counts: dict[str, int] = {}
 
     def restart(
         self,
@@ -149,8 +150,15 @@ class DisruptPlatform(ExercisePlatform):
         return self._client.rollback(release, at_once=at_once)
 
     def scale(self, service: str, count: int) -> None:
-        """Run so many instances of a service; the inverse runs as many as there are now."""
-        self._strike("scale", service=service, count=len(self._client.status().instances(service)))
+        """Run so many instances of a service; the inverse runs as many as there are now.
+
+        As many as there were at first need no inverse: that of the first call leads to the same count.
+        """
+        now = len(self._client.status().instances(service))
+        if self._counts.setdefault(service, now) == count:
+            self._scope.meter.add(writes=1)
+        else:
+            self._strike("scale", service=service, count=now)
         self._client.scale(service, count)
 
     def canary(self, instances: Sequence[str], patch: Sequence[Patch] = ()) -> Deployed:
