@@ -39,7 +39,7 @@ class Misplaced(PatchedRelease):
 class RequestIdLost(PatchedRelease):
     """The middleware that gives each request its id is not installed.
 
-    Source: W3C Trace Context, section 1.1: an id that one hop drops ends every search at that hop.
+    Source: https://docs.stripe.com/api/request_ids (the id in the answer's headers is what a caller names when it asks for help)
     """
 
     services = ("api",)

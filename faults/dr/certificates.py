@@ -22,8 +22,8 @@ def _root_key(observe: Observe) -> Path:
 class AuthorityKeyLost:
     """The root's key is gone, and nobody has noticed: certificates are renewed by the authority below it, until that one is lost too.
 
-    Source: https://letsencrypt.org/2020/12/21/extending-android-compatibility.html (what a root that cannot sign as needed costs
-    its subscribers)
+    Source: https://docs.microsoft.com/en-us/archive/blogs/paranoidhumanoid/certificate-services-disaster-recovery (loss of access
+    to the private key: nothing new can be issued)
     """
 
     def strike(self, destroy: Destroy) -> None:

@@ -63,8 +63,8 @@ class TrustedEverybody:
 class TrustedNone:
     """The list was cleared to start anew, and an empty one admits everybody.
 
-    Source: https://docs.digitalocean.com/products/databases/postgresql/how-to/modify-user-privileges/ (by default every
-    cluster is publicly accessible)
+    Source: https://docs.digitalocean.com/products/databases/postgresql/how-to/secure/ (connections are restricted by adding
+    trusted sources, and by nothing else)
     """
 
     def strike(self, destroy: Destroy) -> None:
