@@ -5,6 +5,7 @@ from suites.client.clips import Clip, camera_clip, generated_clip, poison_clip
 from suites.client.given import (
     another_account,
     end,
+    made_up_address,
     masters_are_removable,
     ready_asset,
     remove,
@@ -39,6 +40,7 @@ __all__ = [
     "every_instance_runs",
     "generated_clip",
     "instances",
+    "made_up_address",
     "masters_are_removable",
     "poison_clip",
     "ready_asset",

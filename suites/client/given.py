@@ -1,5 +1,7 @@
 """What many checks start from: a session, and an asset whose preview is ready; both end with the check."""
 
+import secrets
+
 from seatrial import Exercise, Invalid
 from seatrial.facets.s3 import ServiceKey
 from suites.client.answers import Asset
@@ -45,6 +47,11 @@ def remove(session: Session, asset_id: str) -> None:
     other = session.again()
     other.remove(asset_id)
     other.sign_out()
+
+
+def made_up_address() -> str:
+    """Return an address that nobody has, of the prefix for documents (RFC 3849), and most likely never used before."""
+    return "2001:db8:" + ":".join(f"{1 + secrets.randbelow(0xFFFE):x}" for _ in range(6))
 
 
 def remove_object(key: ServiceKey, bucket: str, name: str, operation: str = "delete_object", **which: str) -> None:

@@ -1,14 +1,13 @@
 """Who a caller says it is, and which host it says it asked: nobody takes its word."""
 
 import hashlib
-import secrets
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from seatrial import MAJOR, Exercise, Failure, check, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import instances, require_refused, signed_in
+from suites.client import instances, made_up_address, require_refused, signed_in
 from suites.client.answers import Created
 from suites.client.instances import HOSTS
 
@@ -97,7 +96,7 @@ def _until_slowed(exercise: Exercise, user: str, headers: Sequence[str]) -> tupl
     """Guess until slowed; return how many guesses were not, and the addresses made up for them."""
     made_up: list[str] = []
     for turn in range(MOST_GUESSES):
-        made_up.append(_made_up())
+        made_up.append(made_up_address())
         answer = _guess(exercise, user, {name: WRITTEN.get(name, "{}").format(made_up[-1]) for name in headers})
         if answer.status == 429:
             return turn, made_up
@@ -109,11 +108,6 @@ def _until_slowed(exercise: Exercise, user: str, headers: Sequence[str]) -> tupl
 def _guess(exercise: Exercise, user: str, headers: dict[str, str]) -> HttpAnswer:
     credentials = {"email": f"{user}@example.test", "password": "wrong"}
     return exercise.http.post("api:/v1/sessions", json=credentials, headers=headers)
-
-
-def _made_up() -> str:
-    """Return an address that nobody has, of the prefix for documents (RFC 3849), and most likely never used before."""
-    return "2001:db8:" + ":".join(f"{1 + secrets.randbelow(0xFFFE):x}" for _ in range(6))
 
 
 def _require_no_address_logged(exercise: Exercise, claimed: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from seatrial import BLOCKER, MAJOR, Exercise, Invalid, check, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import Client, Session, instances, signed_in
+from suites.client import Client, Session, instances, made_up_address, signed_in
 from suites.client.answers import Tokens
 from suites.security.forgery import forgeries
 from suites.security.timing import measured_gap
@@ -237,7 +237,7 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
             answer = guesser.sign_in(email, password)
             require(answer.status == 429, "429 for the right password as for wrong ones", _said(answer))
         with cases("an address in front of the guesser's"):
-            answer = guesser.sign_in(email, "wrong", claimed=_address())
+            answer = guesser.sign_in(email, "wrong", claimed=made_up_address())
             require(answer.status == 429, "429 whatever the caller claims", _said(answer))
         with cases("another spelling of the e-mail, from the guesser's address"):
             answer = guesser.sign_in(_spelled(email), "wrong")
@@ -255,14 +255,15 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
         with cases("a made-up address at the public host"):
             stranger = f"public-{nobody}"
             answers = [
-                _guesser(exercise, (None,)).sign_in(stranger, "wrong", claimed=_address()) for _ in range(MOST_GUESSES)
+                _guesser(exercise, (None,)).sign_in(stranger, "wrong", claimed=made_up_address())
+                for _ in range(MOST_GUESSES)
             ]
             _require_slowed(next((answer for answer in answers if answer.status != 401), answers[-1]))
     exercise.evidence("failures until slowed", {"account": turns, "nobody": turns_nobody})
 
 
 def _guesser(exercise: Exercise, ways: tuple[str | None, ...]) -> Guesser:
-    return Guesser(exercise, _address(), ways)
+    return Guesser(exercise, made_up_address(), ways)
 
 
 def _spelled(email: str) -> str:
@@ -280,11 +281,6 @@ def _almost(password: str) -> list[tuple[str, str]]:
         ("with more behind", f"{password}{'x' * 72}"),
         ("twice", password * 2),
     ]
-
-
-def _address() -> str:
-    """Return an address that nobody has, of the prefix for documents (RFC 3849), and most likely never used before."""
-    return "2001:db8:" + ":".join(f"{1 + secrets.randbelow(0xFFFE):x}" for _ in range(6))
 
 
 def _require_equally_long(exercise: Exercise, ways: tuple[str | None, ...], email: str, nobody: str) -> None:

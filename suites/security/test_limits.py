@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from seatrial import MAJOR, Exercise, Failure, Invalid, check, eventually, require
 from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer, HttpStream
-from suites.client import Session, instances, remove, signed_in
+from suites.client import Session, instances, made_up_address, remove, signed_in
 
 LONGEST_WAIT_S = 60
 LATE_S = 10.0
@@ -45,7 +45,7 @@ class Asker:
 
     def ask(self, way: str, claimed: str = "") -> HttpAnswer:
         """Read the newest asset by one instance; `claimed` is what the caller itself wrote before the address."""
-        address = self.address or made_up()
+        address = self.address or made_up_address()
         headers = {"X-Forwarded-For": f"{claimed}, {address}" if claimed else address}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -96,7 +96,7 @@ def test_limits_hold_per_client_and_per_account(exercise: Exercise) -> None:
 
 
 def _try_client(exercise: Exercise, cases: Cases, ways: dict[str, str], client: Limit) -> None:
-    asker = Asker(exercise, ways, address=made_up())
+    asker = Asker(exercise, ways, address=made_up_address())
     refusal = _until_refused(asker, client)
     exercise.evidence("served to a client before it was refused", refusal.before)
     with cases("a client's refusal"):
@@ -114,7 +114,7 @@ def _try_client(exercise: Exercise, cases: Cases, ways: dict[str, str], client: 
         with cases(f"a client over its limit asks whether the service is {path}"):
             _require_exempt(exercise, asker, path)
     with cases("another client meanwhile"):
-        _require_served(replace(asker, address=made_up()), "another client, while one is over its limit")
+        _require_served(replace(asker, address=made_up_address()), "another client, while one is over its limit")
     with cases("a client after its wait"):
         _require_again(asker, refusal)
 
@@ -156,11 +156,6 @@ def _try_streams(exercise: Exercise, cases: Cases, ways: dict[str, str], session
             require(theirs.status == 200, "a stream of another account", theirs.error or theirs.status, way)
 
 
-def made_up() -> str:
-    """Return an address that nobody has, of the prefix for documents (RFC 3849), and most likely never used before."""
-    return "2001:db8:" + ":".join(f"{1 + secrets.randbelow(0xFFFE):x}" for _ in range(6))
-
-
 def _until_refused(asker: Asker, limit: Limit) -> Refusal:
     began, ways = time.monotonic(), list(asker.ways)
     for turn in range(3 * limit.burst):
@@ -194,7 +189,7 @@ def _require_limited(asker: Asker, way: str, limit: Limit, what: str, *, claims:
     began = time.monotonic()
     seen = []
     for _ in range(TRIES):
-        seen.append(asker.ask(way, claimed=made_up() if claims else "").status)
+        seen.append(asker.ask(way, claimed=made_up_address() if claims else "").status)
         if seen[-1] == 429:
             return
     _require_quick(TRIES, time.monotonic() - began, limit)
