@@ -15,7 +15,7 @@ from suites.client.given import (
     small_clip,
     uploaded_asset,
 )
-from suites.client.instances import Instance, Running, every_instance_runs, instances, running
+from suites.client.instances import Instance, Running, doors, every_instance_runs, instances, running
 from suites.client.refusals import require_refused
 from suites.client.session import Client, Session, announcement
 
@@ -36,6 +36,7 @@ __all__ = [
     "announcement",
     "another_account",
     "camera_clip",
+    "doors",
     "end",
     "every_instance_runs",
     "generated_clip",

@@ -43,6 +43,11 @@ def instances(observe: Observe, *services: str) -> list[Instance]:
     ]
 
 
+def doors(observe: Observe, service: str) -> dict[str, str | None]:
+    """Return the ways to a service: the public host, and each instance at its private address."""
+    return {"public": None} | {each.name: each.via for each in instances(observe, service) if each.via}
+
+
 def running(observe: Observe, instance: Instance) -> Running:
     """Ask an instance what it runs."""
     path = observe.profile.services[instance.service].version

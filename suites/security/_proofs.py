@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qs, urlsplit
 
 from seatrial import Disrupt, Failure, Invalid, require
-from suites.client import Asset, Client, Instance, Session, instances
+from suites.client import Asset, Client, Instance, Session, doors, instances
 from suites.client.session import promised
 from suites.security.forgery import unbase64
 from suites.security.mutations import Link
-from suites.security.test_signing import doors, fetch
+from suites.security.test_signing import fetch
 
 SECRETS = (
     "links",
@@ -62,14 +62,14 @@ def of_links(disrupt: Disrupt, session: Session, asset: Asset) -> Proof:
 
     def opens() -> list[str]:
         return _where(
-            {door: _opened(fetch(disrupt, old, way).status, 200, 403) for door, way in doors(disrupt).items()}
+            {door: _opened(fetch(disrupt, old, way).status, 200, 403) for door, way in doors(disrupt, "edge").items()}
         )
 
     def used() -> None:
         for each in instances(disrupt, "api"):
             fresh = Link.parse(spoken_with(disrupt, session, each).playback(asset.id).url)
             require(fresh.value("kid") != old.value("kid"), "links signed with a new key", "the old key", each.name)
-            for door, way in doors(disrupt).items():
+            for door, way in doors(disrupt, "edge").items():
                 status = fetch(disrupt, fresh, way).status
                 require(status == 200, f"200 for a fresh link of {each.name}", f"{status}", door)
 

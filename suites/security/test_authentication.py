@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from seatrial import BLOCKER, MAJOR, Exercise, Invalid, check, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import Client, Session, instances, made_up_address, signed_in
+from suites.client import Client, Session, doors, made_up_address, signed_in
 from suites.client.answers import Tokens
 from suites.security.forgery import forgeries
 from suites.security.timing import measured_gap
@@ -23,11 +23,6 @@ LONGEST_WAIT_S = 3600
 # What a guesser can tell apart over a network within some hundred tries; checking one password costs 20 ms and more.
 SIGN_IN_EFFECT_S = 0.010
 _OWN_HEADERS = frozenset({"date", "x-request-id"})
-
-
-def doors(exercise: Exercise) -> dict[str, str | None]:
-    """Return the ways to the API: the public host, and each instance at its private address."""
-    return {"public": None} | {each.name: each.via for each in instances(exercise, "api") if each.via}
 
 
 @check("SEC-AUTH-01", severity=BLOCKER, component="api")
@@ -46,7 +41,7 @@ def test_sessions_end_when_they_should(exercise: Exercise) -> None:
     Not covered: expiry of access and refresh tokens by time, which takes ten minutes and thirty days; wrong passwords
     (SEC-AUTH-03); forged tokens (SEC-AUTH-02); the frontend's cookies (SEC-HTTP-01).
     """
-    ways = doors(exercise)
+    ways = doors(exercise, "api")
     untouched = signed_in(exercise)
     with exercise.cases(at_least=5 * len(ways)) as cases:
         for door, via in ways.items():
@@ -132,7 +127,7 @@ def test_no_forged_token_is_accepted(exercise: Exercise) -> None:
     """
     mine, theirs = signed_in(exercise, 0), signed_in(exercise, 1)
     made = forgeries(mine.tokens.access_token, theirs.tokens.access_token, _public_keys(exercise))
-    ways = doors(exercise)
+    ways = doors(exercise, "api")
     with exercise.cases(at_least=FEWEST_FORGERIES * len(ways)) as cases:
         for door, via in ways.items():
             with cases(f"the genuine token at {door}"):
@@ -210,7 +205,7 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
     Not covered: gaps below 10 ms; guesses spread over many addresses or accounts (SEC-HTTP-03); that the wait ends when
     Retry-After says so.
     """
-    ways = tuple(via for via in doors(exercise).values() if via)
+    ways = tuple(via for via in doors(exercise, "api").values() if via)
     if not ways:
         raise Invalid("no instance of the api has a private address, so guessers would share one with everybody")
     nobody, (email, password) = f"{exercise.marker}@example.test", exercise.account_number(0)

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from seatrial import BLOCKER, MINOR, Exercise, Invalid, check, eventually, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import generated_clip, ready_asset, signed_in
+from suites.client import doors, generated_clip, ready_asset, signed_in
 from suites.security.mutations import EARLY, UNIFORM, Link
-from suites.security.test_signing import KEYS, doors, fetch, stored
+from suites.security.test_signing import KEYS, fetch, stored
 from suites.security.timing import Gap, measured_gap
 
 # A path that is no valid one may be refused by the server itself, before anything is verified.
@@ -139,7 +139,7 @@ def test_a_signature_opens_nothing_else(exercise: Exercise) -> None:
     hosts = [urlsplit(url).netloc for name, url in exercise.profile.urls.items() if name not in {"play", "redirect"}]
     poster = Link.parse(session.playback(assets[0].id, "poster").url)
     made = [*transfers(mine, theirs, hosts), Transfer("a poster's signature", replace(mine, query=poster.query))]
-    ways = doors(exercise)
+    ways = doors(exercise, "edge")
     with exercise.cases(at_least=FEWEST_TRANSFERS * len(ways)) as cases:
         for door, via in ways.items():
             for when in ("before", "after"):
@@ -200,14 +200,14 @@ def test_refusals_give_nothing_away(exercise: Exercise) -> None:
     expired = Link.parse(session.playback(asset.id, lifetime_s=1).url)
     kinds = _wrong(Link.parse(session.playback(asset.id).url), other.id)
     eventually(
-        lambda: all(fetch(exercise, expired, via).status == 403 for via in doors(exercise).values()),
+        lambda: all(fetch(exercise, expired, via).status == 403 for via in doors(exercise, "edge").values()),
         within_s=5.0 + float(exercise.target("clock_tolerance_s")),
         what="403 for a link of one second",
     )
     kinds["a genuine link that has expired"] = expired
     base = next(iter(kinds))
     with exercise.cases(at_least=2 * len(kinds)) as cases:
-        for door, via in doors(exercise).items():
+        for door, via in doors(exercise, "edge").items():
             for method in ("GET", "HEAD"):
                 wanted = _seen(fetch(exercise, replace(kinds[base], method=method), via))
                 for name, link in kinds.items():
@@ -217,7 +217,7 @@ def test_refusals_give_nothing_away(exercise: Exercise) -> None:
                         require(
                             seen == wanted, f"the same refusal for {name} as for {base}: {wanted}", seen, _place(door)
                         )
-        door, via = next(((door, via) for door, via in doors(exercise).items() if via), ("public", None))
+        door, via = next(((door, via) for door, via in doors(exercise, "edge").items() if via), ("public", None))
         gaps: dict[str, str] = {}
         for name, link in kinds.items():
             if name != base:

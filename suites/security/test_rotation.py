@@ -7,12 +7,12 @@ from functools import partial
 from seatrial import BLOCKER, Disrupt, Failure, Invalid, check, eventually, require
 from seatrial.cases import Cases
 from seatrial.traffic import Traffic
-from suites.client import instances, ready_asset, signed_in
+from suites.client import doors, instances, ready_asset, signed_in
 from suites.security._people import People, Trip, missing
 from suites.security._proofs import SECRETS, Proof, proof_of, spoken_with
 from suites.security.mutations import Link
 from suites.security.signer import Ring, signed_query
-from suites.security.test_signing import doors, fetch
+from suites.security.test_signing import fetch
 
 STAYS_DEAD_S = 1.0
 ANSWERED_S = 1.0  # what is tried in time may be answered a moment later
@@ -49,10 +49,10 @@ def test_link_keys_rotate_with_overlap(disrupt: Disrupt) -> None:
     old = Link.parse(session.playback(asset.id).url)
     if old.value("kid") != old_ring.active:
         raise Invalid(f"links name the key {old.value('kid')!r}, the ring given to this check {old_ring.active!r}")
-    if closed := [door for door, via in doors(disrupt).items() if fetch(disrupt, old, via).status != 200]:
+    if closed := [door for door, via in doors(disrupt, "edge").items() if fetch(disrupt, old, via).status != 200]:
         raise Invalid(f"a link does not open before the rotation at {', '.join(closed)}: see SEC-HMAC-01")
     seconds: dict[str, float] = {}
-    with disrupt.cases(at_least=4 * len(doors(disrupt))) as cases:
+    with disrupt.cases(at_least=4 * len(doors(disrupt, "edge"))) as cases:
         began = time.monotonic()
         disrupt.platform.rotate("links")
         seconds["begin"] = round(time.monotonic() - began, 3)
@@ -64,7 +64,7 @@ def test_link_keys_rotate_with_overlap(disrupt: Disrupt) -> None:
             with cases(f"the key that {name} signs with"):
                 kid = link.value("kid")
                 require(kid not in old_ring.keys, "links signed with a new key", f"key {kid!r}", name)
-        for door, via in doors(disrupt).items():
+        for door, via in doors(disrupt, "edge").items():
             with cases(f"the old key during the overlap at {door}"):
                 _require(disrupt, old, via, 200, "a link of the old key during the overlap", door)
             for name, link in links.items():
@@ -83,7 +83,7 @@ def test_link_keys_rotate_with_overlap(disrupt: Disrupt) -> None:
                 what = f"403 for a link of the retired key within {within_s:g} s"
                 require(dead_s is not None and dead_s <= within_s, what, seen, _place(door))
                 seconds[f"dead at {door}"] = round(dead_s or 0.0, 3)
-            via = doors(disrupt)[door]
+            via = doors(disrupt, "edge")[door]
             with cases(f"the new key afterwards at {door}"):
                 _require(disrupt, links["public"], via, 200, "a link of the new key after the rotation", door)
             for what, link in _misnamed(old, ring):
@@ -245,10 +245,10 @@ def _misnamed(link: Link, ring: Ring) -> list[tuple[str, Link]]:
 def _dead(disrupt: Disrupt, link: Link, since: float) -> dict[str, float | None]:
     """Fetch the link at every door until all have refused it for a while; return when each did so for good."""
     within_s = float(disrupt.target("rotation_dead_s"))
-    refused_from: dict[str, float | None] = dict.fromkeys(doors(disrupt))
+    refused_from: dict[str, float | None] = dict.fromkeys(doors(disrupt, "edge"))
 
     def all_dead() -> bool:
-        for door, via in doors(disrupt).items():
+        for door, via in doors(disrupt, "edge").items():
             sent = time.monotonic()
             status = fetch(disrupt, link, via).status
             if status != 403:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from seatrial import BLOCKER, Exercise, Invalid, check, eventually, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import Asset, Session, instances, ready_asset, signed_in
+from suites.client import Asset, Session, doors, ready_asset, signed_in
 from suites.security.mutations import FIELDS, OPERATORS, Link, Mutant, equivalents, mutants
 
 KEYS = {"preview": ("preview.mp4", "video/mp4"), "poster": ("poster.jpg", "image/jpeg")}
@@ -17,12 +17,6 @@ LIFETIME_S = 3
 FEWEST_MUTANTS = 110
 LARGEST_CLOCK_GAP_S = 2.0
 KEPT_CLOCKS_S = 0.1  # what two machines' clocks differ by that are kept in time: nothing closer to an edge is judged
-
-
-def doors(exercise: Exercise) -> dict[str, str | None]:
-    """Return the ways to the edge: the public host, and each instance at its private address."""
-    ways: dict[str, str | None] = {"public": None}
-    return ways | {each.name: each.via for each in instances(exercise, "edge")}
 
 
 def fetch(exercise: Exercise, link: Link, via: str | None) -> HttpAnswer:
@@ -62,7 +56,7 @@ def test_a_fresh_link_opens_its_object(exercise: Exercise) -> None:
     with exercise.cases(at_least=2 * len(KEYS)) as cases:
         for variant, (_, kind) in KEYS.items():
             link = Link.parse(session.playback(asset.id, variant).url)
-            for door, via in doors(exercise).items():
+            for door, via in doors(exercise, "edge").items():
                 with cases(f"{variant} at {door}"):
                     answer = fetch(exercise, link, via)
                     require(answer.status == 200, f"200 for a fresh {variant} link", _said(answer), _place(door))
@@ -102,8 +96,8 @@ def test_no_bent_link_opens_anything(exercise: Exercise) -> None:
     content = stored(exercise, asset, "preview")
     bent = mutants(genuine)
     tried: dict[str, int] = dict.fromkeys(FIELDS, 0)
-    with exercise.cases(at_least=FEWEST_MUTANTS * len(doors(exercise))) as cases:
-        for door, via in doors(exercise).items():
+    with exercise.cases(at_least=FEWEST_MUTANTS * len(doors(exercise, "edge"))) as cases:
+        for door, via in doors(exercise, "edge").items():
             with cases(f"the link itself at {door}"):
                 _require_opens(fetch(exercise, genuine, via), content, "the genuine link", door)
             for mutant in bent:
@@ -193,10 +187,10 @@ class Sample:
 
 def _sampled(exercise: Exercise, link: Link, until: float) -> dict[str, list[Sample]]:
     """Fetch the link at every door, over and over, until each has a sample that was sent at or after `until`."""
-    samples: dict[str, list[Sample]] = {door: [] for door in doors(exercise)}
+    samples: dict[str, list[Sample]] = {door: [] for door in doors(exercise, "edge")}
 
     def once() -> bool:
-        for door, via in doors(exercise).items():
+        for door, via in doors(exercise, "edge").items():
             sent = time.time()
             answer = fetch(exercise, Link(link.host, link.asset_id, link.variant, link.query, "HEAD"), via)
             samples[door].append(Sample(sent, time.time(), answer.status))

@@ -4,7 +4,7 @@ import time
 
 from seatrial import BLOCKER, Disrupt, Invalid, check, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import instances, signed_in
+from suites.client import doors, signed_in
 from suites.security.forgery import Genuine, signed_by, stolen_key_tokens
 from suites.security.signer import Ring
 
@@ -39,9 +39,9 @@ def test_a_right_signature_does_not_excuse_wrong_claims(disrupt: Disrupt) -> Non
     stolen = stolen_key_tokens(token, theirs.tokens.access_token, key, time.time(), tolerance_s)
     made = {each.attack: each.token for each in stolen}
     made["a session that was signed out"] = signed_by(ended.tokens.access_token, key)
-    doors = {"public": None} | {each.name: each.via for each in instances(disrupt, "api") if each.via}
-    with disrupt.cases(at_least=FEWEST_TOKENS * len(doors)) as cases:
-        for door, via in doors.items():
+    ways = doors(disrupt, "api")
+    with disrupt.cases(at_least=FEWEST_TOKENS * len(ways)) as cases:
+        for door, via in ways.items():
             _require_key(disrupt, signed_by(token, key), via, door)
             for attack, each in made.items():
                 with cases(f"{attack} at {door}"):
