@@ -40,7 +40,7 @@ class TakesCleartext:
 
     def in_effect(self, observe: Observe) -> bool:
         """Ask its console what it runs with."""
-        return ("client_tls_sslmode", "allow") in {(row["key"], row["value"]) for row in observe.pg.show("CONFIG")}
+        return pooler_setting(observe, "client_tls_sslmode") == "allow"
 
 
 @fault("service-past-the-pooler", kind="configuration", caught_by={"INF-PG-09": "past it: api-1"}, takes_s=30.0)
