@@ -27,6 +27,8 @@ def _parser() -> argparse.ArgumentParser:
 def main(arguments: list[str] | None = None) -> int:
     """Run a command and return its exit code."""
     signal.signal(signal.SIGTERM, _terminated)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as below nohup
+        signal.signal(signal.SIGHUP, _terminated)
     # What a script starts in the background ignores it, and so would the stages, to which we pass an interrupt on.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     given = sys.argv[1:] if arguments is None else arguments

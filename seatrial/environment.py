@@ -22,6 +22,7 @@ from seatrial.profile_types import REFERENCE
 from seatrial.scope import Credential, Meter, Scope
 from seatrial.secrecy.redaction import Redactor
 from seatrial.secrecy.references import Reference, read
+from seatrial.strikes import shielded
 from seatrial.undo import Entry, UndoLog
 
 if TYPE_CHECKING:
@@ -189,9 +190,13 @@ class Environment:
         )
 
     def undo_strikes(self, after: int = 0) -> list[Entry]:
-        """Replay the undo log above a number, newest first, with the strongest credentials that are granted."""
+        """Replay the undo log above a number, newest first, with the strongest credentials that are granted.
+
+        What would end this process meanwhile ends it afterwards.
+        """
         scope = self.scope(self.granted, Meter(), "undo")
-        return self.undo_log.replay(lambda do, args: invert(do, args, scope), after)
+        with shielded():
+            return self.undo_log.replay(lambda do, args: invert(do, args, scope), after)
 
     @property
     def armed(self) -> bool:

@@ -23,6 +23,7 @@ from seatrial.environment import Environment
 from seatrial.errors import HarnessError
 from seatrial.outcome import Level, Outcome, Result
 from seatrial.plugin import LEFT_OUT, NO_VERDICT, OWN_CONFIGURATION
+from seatrial.strikes import ENDS
 from seatrial.verdict import Verdict
 
 PARALLEL = 2
@@ -255,14 +256,18 @@ def run_pytest(
         return None
     except KeyboardInterrupt:
         process.send_signal(signal.SIGINT)
-        print("seatrial: interrupted; wait until it is undone, which a second Ctrl-C does not hasten", file=sys.stderr)
-        _outlast(process)
+        try:
+            print(
+                "seatrial: interrupted; wait until it is undone, which a second Ctrl-C does not hasten", file=sys.stderr
+            )
+        finally:  # the terminal may be gone
+            _outlast(process)
         raise
 
 
 def _outlast(process: "subprocess.Popen[bytes]") -> None:
     """Wait for a stage that undoes its strikes, whatever we are told meanwhile: it would be ended with us."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in ENDS}
     try:
         process.wait()
     finally:

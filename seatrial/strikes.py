@@ -11,6 +11,7 @@ from typing import Any
 from seatrial.errors import HarnessError
 
 LATE_S = 5.0
+ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Strikes:
@@ -49,19 +50,50 @@ class Strikes:
 
 
 @contextmanager
-def interruptible(stop: Callable[[], None]) -> Iterator[None]:
-    """Call `stop` on Ctrl-C, and on SIGTERM as if it were that, before it is raised, for a check may catch that and go on."""
-    before, ended = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+def interruptible(stop: Callable[[], None], undo: Callable[[], None]) -> Iterator[None]:
+    """Call `stop` on Ctrl-C, and on SIGTERM or SIGHUP as if it were that, before it is raised, for a check may catch that and go on.
+
+    Ends with `undo`, during which `stop` is called and nothing is raised.
+    """
+    interrupt, undoing = signal.getsignal(signal.SIGINT), False
 
     def interrupted(number: int, frame: FrameType | None) -> None:
         stop()
-        if callable(before):
-            before(number, frame)
+        if callable(interrupt) and not undoing:
+            interrupt(number, frame)
 
-    signal.signal(signal.SIGINT, interrupted)
-    signal.signal(signal.SIGTERM, interrupted)
+    with _handled(interrupted):
+        try:
+            yield
+        finally:
+            undoing = True
+            undo()
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Hold Ctrl-C, SIGTERM and SIGHUP back until what is begun here has ended: half an undo is none."""
+    if threading.current_thread() is not threading.main_thread():  # which alone is interrupted
+        yield
+        return
+    late: list[int] = []
+    try:
+        with _handled(lambda number, _: late.append(number)):
+            yield
+    finally:
+        for number in late[:1]:
+            signal.raise_signal(number)
+
+
+@contextmanager
+def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Have a handler take what ends a process, but for what is ignored, as SIGHUP is below nohup."""
+    found = {number: signal.getsignal(number) for number in ENDS}
+    before = {number: each for number, each in found.items() if each is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        signal.signal(signal.SIGTERM, ended)
+        for number, each in before.items():
+            signal.signal(number, each)

@@ -22,16 +22,16 @@ def _running(handle: Observe, check: Check) -> set[str]:
     return set(PlatformClient(platform.socket).status().parts) if check.needs and platform else set()
 
 
-def _ended_by_interrupt(handle: Observe, session: pytest.Session) -> AbstractContextManager[None]:
-    """Have Ctrl-C end the strikes of a handle and the run, even where the check catches it."""
+def _closed(handle: Observe, session: pytest.Session) -> AbstractContextManager[object]:
+    """Close a handle at the end; have Ctrl-C end its strikes and the run, even where the check catches it."""
     if not isinstance(handle, Disrupt):
-        return contextlib.nullcontext()
+        return contextlib.closing(handle)
 
     def stop() -> None:
         handle.seal("the run was interrupted")
         session.shouldstop = "interrupted"
 
-    return interruptible(stop)
+    return interruptible(stop, handle.close)
 
 
 def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
@@ -52,16 +52,13 @@ def _handle(request: pytest.FixtureRequest, level: Level) -> Iterator[Observe]:
     worker = int(getattr(config, "workerinput", {}).get("workerid", "gw0").removeprefix("gw"))
     handle = HANDLES[level](state.environment, check.id, worker)
     item.stash[TRIAL].handles.append(handle)
-    try:
+    with _closed(handle, request.session):
         if absent := sorted(set(check.needs) - _running(handle, check)):
             where = "`seatrial logs platform` says why" if handle.profile.platform else "the profile names no platform"
             raise NotRun(f"nothing runs {', '.join(absent)} here: {where}")
-        with _ended_by_interrupt(handle, request.session):
-            yield handle
-    finally:
-        handle.close()
-        if handle.stopped and item.stash[TRIAL].outcome is Outcome.PASSED:
-            raise handle.stopped
+        yield handle
+    if handle.stopped and item.stash[TRIAL].outcome is Outcome.PASSED:
+        raise handle.stopped
 
 
 @pytest.fixture

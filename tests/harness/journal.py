@@ -1,4 +1,4 @@
-"""A journal of the steps by which a trial touches the world, and SIGKILL for whoever takes the one that a test names.
+"""A journal of the steps by which a trial touches the world, and a signal for whoever takes the one that a test names.
 
 A test lets a journal begin, beside the state folder of its platform; without one nothing is noted and nobody killed. The
 platform notes each call before and after it acts; of a command that is run by this file it notes each record in the undo log:
@@ -16,9 +16,9 @@ from typing import Any
 UNDO_LOG = "undo.jsonl"
 
 
-def begin(state: Path, kill_at: int | None = None) -> None:
-    """Note every step from now on, and kill whoever takes the one of that number, counted from 0."""
-    _file(state).with_suffix(".kill").write_text(str(kill_at))
+def begin(state: Path, kill_at: int | None = None, number: signal.Signals = signal.SIGKILL) -> None:
+    """Note every step from now on, and send a signal to whoever takes the one at that place, counted from 0."""
+    _file(state).with_suffix(".kill").write_text(f"{kill_at} {number}")
     _file(state).write_text("")
 
 
@@ -37,10 +37,11 @@ def step(state: Path, what: str, pid: int) -> bool:
         return False
     with _file(state).open("a") as file:
         file.write(f"{what}\n")
-    killed = _file(state).with_suffix(".kill").read_text() == str(number)
-    if killed:
-        os.kill(pid, signal.SIGKILL)
-    return killed
+    kill_at, sent = _file(state).with_suffix(".kill").read_text().split()
+    if kill_at != str(number):
+        return False
+    os.kill(pid, int(sent))
+    return int(sent) == signal.SIGKILL
 
 
 def _file(state: Path) -> Path:

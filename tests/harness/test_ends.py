@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.harness import journal
 from tests.harness.bench import CLOSED, OPEN, Bench
 from tests.harness.test_drills import DRILL
 from tests.harness.tiny import Tiny, struck
@@ -22,6 +23,21 @@ def test_struck(disrupt):
     socket.rename(socket.with_suffix(".away"))
     require(False, "open", "closed", "port")
 """
+STRIKES = """
+@check("DR-TC-03", severity=BLOCKER, component="port")
+def test_struck(disrupt):
+    '''Leaves the undo to its end.'''
+    disrupt.platform.stop("port")
+"""
+STRIKES_STEPS = [
+    "status asked",  # whether the environment is up
+    "status asked",  # whose part it is
+    "stop port asked",
+    "stop port done",
+    "status asked",  # the undo
+    "start port asked",
+    "start port done",
+]
 WAIVER = """
 [[waiver]]
 check = "DR-TC-02"
@@ -113,6 +129,23 @@ def test_raw_pytest_undoes_its_strike_when_it_is_told_to_end(tiny: Tiny) -> None
     process.send_signal(signal.SIGTERM)
 
     assert process.wait(30) == 2
+    assert tiny.is_open()
+    assert "nothing to heal" in tiny.seatrial("heal").output
+
+
+@pytest.mark.parametrize(("number", "first"), [(signal.SIGINT, False), (signal.SIGHUP, False), (signal.SIGTERM, True)])
+def test_an_interrupt_during_an_undo_waits_for_its_end(tiny: Tiny, number: signal.Signals, *, first: bool) -> None:
+    """Also where the undo is that of a first interrupt."""
+    tiny.suite(STRIKES + ("    import signal\n    signal.pause()\n" if first else ""), "dr/test_port.py")
+    assert tiny.seatrial("up").code == 0
+    journal.begin(tiny.state, STRIKES_STEPS.index("start port asked"), number)
+    process = tiny.start_pytest("suites/dr", *ARM)
+    if first:
+        wait_for(lambda: not tiny.is_open(), what="the strike")
+        process.send_signal(signal.SIGINT)
+
+    assert process.wait(30) == 2
+    assert journal.end(tiny.state) == STRIKES_STEPS
     assert tiny.is_open()
     assert "nothing to heal" in tiny.seatrial("heal").output
 

@@ -1,6 +1,7 @@
 """A check that would go on striking: after a stop condition, after its end, from a thread, past Ctrl-C."""
 
 import json
+import os
 import signal
 import threading
 from pathlib import Path
@@ -16,7 +17,7 @@ from seatrial.outcome import Outcome
 from seatrial.proof import Proof
 from seatrial.prove import Prover
 from seatrial.registry import Expected, Fault
-from seatrial.strikes import interruptible
+from seatrial.strikes import interruptible, shielded
 from seatrial.undo import UndoLog
 from tests.harness.tiny import Tiny
 from tests.safety.conftest import Build, FakePlatform
@@ -166,15 +167,50 @@ def test_a_fault_strikes_once(build: Build, platform: Platform, tmp_path: Path) 
     assert acts(platform) == ["pause", "resume"]
 
 
-def test_an_interrupt_seals_before_it_is_raised() -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_an_interrupt_seals_before_it_is_raised_and_lets_the_undo_end(number: int) -> None:
     told: list[str] = []
 
-    with interruptible(lambda: told.append("sealed")), pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(signal.SIGINT)
+    def undo() -> None:
+        signal.raise_signal(number)
+        told.append("undone")
+
+    with pytest.raises(KeyboardInterrupt), interruptible(lambda: told.append("sealed"), undo):
+        signal.raise_signal(number)
     with pytest.raises(KeyboardInterrupt):
         signal.raise_signal(signal.SIGINT)
 
-    assert told == ["sealed"]
+    assert told == ["sealed", "sealed", "undone"]
+
+
+def test_an_interrupt_during_an_undo_comes_when_all_is_undone(disrupt: Disrupt, platform: Platform) -> None:
+    fake, removed = platform[0], list[str]()
+    before = fake.answer
+
+    def interrupting(call: str, asked: dict[str, Any]) -> tuple[int, bytes]:
+        if (call, asked.get("on")) == ("maintenance", False):
+            os.kill(os.getpid(), signal.SIGINT)
+        return before(call, asked)
+
+    fake.answer = interrupting  # type: ignore[method-assign]
+    disrupt.platform.pause("api-1")
+    disrupt.platform.maintenance()
+    disrupt.cleanup(removed.append, "own data")
+
+    with pytest.raises(KeyboardInterrupt), interruptible(lambda: None, disrupt.close):
+        disrupt.undo()
+
+    assert acts(platform) == ["pause", "maintenance", "maintenance", "resume"]
+    assert removed == ["own data"]
+
+
+def test_what_is_ignored_stays_ignored_during_an_undo() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with shielded():
+            signal.raise_signal(signal.SIGHUP)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 STUBBORN = """
