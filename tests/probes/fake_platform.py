@@ -36,6 +36,7 @@ class FakePlatform:
         self.primary = "pg-1"
         self.maintained = False
         self.full = False
+        self.rotating = False
         self.links: dict[str, str] = {}
         self.others = {
             "switchover": self.switchover,
@@ -102,7 +103,10 @@ class FakePlatform:
         return self.say(on=self.maintained)
 
     def rotate(self, asked: dict[str, Any]) -> tuple[int, bytes]:
-        return self.say(secret=asked["secret"], rotating=asked["step"] == "begin", seconds=0.1)
+        if asked["step"] == "begin" and self.rotating:
+            return 409, json.dumps({"error": "the rotation has begun already: complete it first"}).encode()
+        self.rotating = asked["step"] == "begin"
+        return self.say(secret=asked["secret"], rotating=self.rotating, seconds=0.1)
 
     def disk(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         self.full = asked.get("full", self.full)

@@ -317,7 +317,7 @@ def _rotate_complete(scope: Scope, *, secret: str) -> None:
 @inverse("platform.replace_secret")
 def _replace_secret(scope: Scope, *, secret: str) -> None:
     client = platform_client(scope)
-    for step in ("begin", "complete"):
+    for step in ("complete", "begin", "complete"):  # the first ends what an earlier attempt has begun
         client.rotate(secret, step)
 
 
