@@ -24,7 +24,7 @@ class Basis:
 
     Attributes:
         releases: service, or repository of an image -> its release: "sha256:...", or an id.
-        files: "profile", "expected.toml" and, if there is one, "waivers.toml" -> sha256, in hexadecimal.
+        files: "profile", "suites", "expected.toml" and, if there is one, "waivers.toml" -> sha256, in hexadecimal.
         unknown: why nobody tells the releases; empty where somebody does.
         mixed: a service runs several at once, which is why none of them is told.
     """
@@ -67,9 +67,20 @@ class Basis:
 
 
 def digests(profile: Path, suites: Path) -> dict[str, str]:
-    """Return the sha256 of the files that say what had to be so, by name."""
+    """Return the sha256 of the files that say what had to be so, by name; that of the suites is of all their files."""
     places = {"profile": profile, **{name: suites / name for name in (expected.NAME, waivers.NAME)}}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in places.items() if path.is_file()}
+    files = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in places.items() if path.is_file()}
+    return {**files, "suites": summed(suites)}
+
+
+def summed(folder: Path) -> str:
+    """Return the sha256 of all files of a folder with their names, but for hidden ones and what Python compiles of them."""
+    whole = hashlib.sha256()
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder)
+        if file.is_file() and not any(part.startswith((".", "__pycache__")) for part in name.parts):
+            whole.update(f"{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
 
 
 def _told(basis: Basis) -> str:

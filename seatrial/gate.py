@@ -23,6 +23,7 @@ from seatrial.environment import Environment
 from seatrial.errors import HarnessError
 from seatrial.outcome import Level, Outcome, Result
 from seatrial.plugin import LEFT_OUT, NO_VERDICT, OWN_CONFIGURATION
+from seatrial.profile import Profile
 from seatrial.strikes import ENDS
 from seatrial.verdict import Verdict
 
@@ -197,7 +198,7 @@ def _stage(
         given += [] if stages.lock is None else ["--seatrial-lock", str(stages.lock)]
         arguments = [*paths, *given, *options, *stages.manner.options]
         code = run_pytest(arguments, suites, lock=stages.lock, output=stages.manner.output)
-        results, problems = read_results(file, code, name)
+        results, problems = read_results(file, code, name, environment.profile)
         stages.problems += problems
         for result in results:
             if stages.results.setdefault(result.id, result) is not result:
@@ -285,8 +286,8 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def read_results(file: Path, code: int | None, stage: str) -> tuple[list[Result], list[str]]:
-    """Read a stage's results; a file without its end line, or an odd exit, is a problem of the run."""
+def read_results(file: Path, code: int | None, stage: str, profile: Profile) -> tuple[list[Result], list[str]]:
+    """Read a stage's results; a file without its end line, an odd exit, or a profile that was not ours is a problem of the run."""
     if not file.exists() or code != NO_VERDICT:
         return [], [f"stage {stage} left no results (pytest exit {code})"]
     lines = file.read_text().splitlines()
@@ -300,4 +301,6 @@ def read_results(file: Path, code: int | None, stage: str) -> tuple[list[Result]
     problems += [f"stage {stage}: {problem}" for problem in end.get("problems", ())]
     if end.get("end") not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         problems.append(f"stage {stage}: pytest ended with {end.get('end', code)}")
+    if end.get("profile") != profile.digest:
+        problems.append(f"stage {stage} read another profile: it was changed meanwhile")
     return results, problems

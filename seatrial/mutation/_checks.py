@@ -51,7 +51,7 @@ class Checks:
                 code = gate.run_pytest(arguments, self._suites, lock=self._lock, output=output, limit_s=limit_s)
                 if code is None:
                     return Seen(out_of_time=True)
-                results, problems = gate.read_results(file, code, "checks")
+                results, problems = gate.read_results(file, code, "checks", self._profile)
                 if problems:
                     output.seek(0)
                     raise HarnessError("; ".join(problems) + "\n" + output.read()[-_TAIL:])

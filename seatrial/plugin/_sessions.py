@@ -80,7 +80,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
         _rule(session, state, int(exitstatus))
     elif state.results_file is not None:
         lines = [json.dumps(result.to_json()) for result in state.results.values()]
-        end = {"end": int(exitstatus), "problems": state.problems}
+        digest = state.environment.profile.digest
+        end = {"end": int(exitstatus), "problems": state.problems, "profile": digest}
         state.results_file.write_text("\n".join([*lines, json.dumps(end)]) + "\n")
         session.exitstatus = NO_VERDICT
     if given := plugin_of(config, Given):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import seatrial
+from seatrial.basis import summed
 from seatrial.conclude import harness_version
 from seatrial.errors import UsageError
 from seatrial.outcome import Outcome
@@ -113,19 +114,9 @@ class Rate:
 def common(environment: str, release: str, profile: Path, suites: Path, **rest: Any) -> Common:
     """Return what the rounds to come have in common; `rest` are scope, armed and noise."""
     package = Path(seatrial.__file__).parent
-    harness = f"{harness_version()} {_digest(package)}"
-    return Common(environment, release, harness, _digest(profile), _digest(suites), **rest)
-
-
-def _digest(path: Path) -> str:
-    """Sum up a file, or all files of a folder with their names; what Python compiles of them is not among them."""
-    files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-    summed = hashlib.sha256()
-    for file in files:
-        if file.suffix != ".pyc":
-            summed.update(f"{file.relative_to(path)}\0{file.stat().st_size}\0".encode())
-            summed.update(file.read_bytes())
-    return summed.hexdigest()[:12]
+    harness = f"{harness_version()} {summed(package)[:12]}"
+    digest = hashlib.sha256(profile.read_bytes()).hexdigest()[:12]
+    return Common(environment, release, harness, digest, summed(suites)[:12], **rest)
 
 
 def round_of(verdict: Verdict, number: int, seed: int, noise: dict[str, dict[str, float]]) -> Round:

@@ -188,7 +188,7 @@ def test_the_callers_variables_change_nothing(
     assert stages.problems == []
 
 
-def lines(*results: Result, end: str = '{"end": 0, "problems": []}\n') -> str:
+def lines(*results: Result, end: str = '{"end": 0, "problems": [], "profile": "0"}\n') -> str:
     return "".join(json.dumps(each.to_json()) + "\n" for each in results) + end
 
 
@@ -205,6 +205,7 @@ WHOLE = lines(PASSED)
         (lines(PASSED, end=""), NO_VERDICT, "ended early"),
         (lines(PASSED, end='{"end": 2, "problems": []}'), NO_VERDICT, "pytest ended with 2"),
         (lines(PASSED, end='{"end": 0, "problems": ["worker gw0 ended early"]}'), NO_VERDICT, "worker gw0 ended early"),
+        (WHOLE, NO_VERDICT, "read another profile"),
         (lines(FAILED, PASSED), NO_VERDICT, "A ended twice"),
         ("", NO_VERDICT, "cannot be read"),
         (WHOLE[:-5], NO_VERDICT, "cannot be read"),

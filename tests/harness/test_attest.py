@@ -83,7 +83,7 @@ def test_the_statement_is_one_by_the_published_messages(desk: Desk) -> None:
     predicate = json.loads(payload)["predicate"]
     assert set(predicate) == {"result", "configuration", "passedTests", "warnedTests", "failedTests"}
     assert predicate["result"] == "PASSED"
-    assert len(predicate["configuration"]) == 4
+    assert len(predicate["configuration"]) == 5
     for entry in predicate["configuration"]:
         ResourceDescriptor.copy_from_pb(json_format.ParseDict(entry, Descriptor())).validate()
 

@@ -70,10 +70,24 @@ def test_without_anybody_to_ask_the_profile_names_it(desk: Desk) -> None:
 
 def test_files_are_known_by_their_content(desk: Desk) -> None:
     files = basis(desk).files
-    assert set(files) == {"profile", "expected.toml"}
+    assert set(files) == {"profile", "suites", "expected.toml"}
     assert files["profile"] == hashlib.sha256(desk.profile.read_bytes()).hexdigest()
     (desk.suites / "waivers.toml").write_text("")
-    assert set(basis(desk).files) == {"profile", "expected.toml", "waivers.toml"}
+    assert set(basis(desk).files) == {"profile", "suites", "expected.toml", "waivers.toml"}
+
+
+def test_the_code_of_suites_is_known_by_its_content(desk: Desk) -> None:
+    digests = set()
+    for name, text in (("infra/test_pg.py", "a"), ("infra/test_pg.py", "b"), ("infra/other.py", "b")):
+        file = desk.suites / name
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+        digests.add(basis(desk).files["suites"])
+    for name in ("infra/__pycache__/test_pg.pyc", ".swp"):
+        (desk.suites / name).parent.mkdir(exist_ok=True)
+        (desk.suites / name).write_text("")
+    assert len(digests) == 3
+    assert basis(desk).files["suites"] in digests
 
 
 def test_what_stays_is_no_problem() -> None:

@@ -163,6 +163,31 @@ def test_what_is_edited_while_the_environment_boots_is_a_problem(tiny: Tiny, nam
     assert f"{'profile' if name == 'here.toml' else Path(name).name} changed during the trial" in run.output
 
 
+def test_what_is_another_while_a_stage_runs_is_a_problem_also_where_it_is_put_back(tiny: Tiny) -> None:
+    """A check below `disrupt` edits the profile before the serial stage reads it, and the drill puts it back."""
+    swap = "    from pathlib import Path\n    Path('here.toml').write_text(Path('here.toml').read_text(){})\n"
+    tiny.suite(OPEN + swap.format(" + '# edited'"))
+    back = swap.format(".removesuffix('# edited')")
+    tiny.suite(DRILL.replace("    with Drill", f"{back}    with Drill"), "dr/test_port.py")
+    assert tiny.seatrial("up").code == 0
+
+    run = tiny.gate(*ARM)
+
+    assert (run.code, run.outcome("DR-TC-01")) == (2, "PASSED"), run.output
+    assert "stage serial read another profile" in run.output
+    assert "profile changed" not in run.output
+
+
+@pytest.mark.parametrize("name", ["infra/test_port.py", "helper.py"])
+def test_suites_that_are_others_at_the_end_are_a_problem(tiny: Tiny, name: str) -> None:
+    tiny.suite(OPEN + f"    from pathlib import Path\n    Path('suites/{name}').write_text('# edited')\n")
+
+    run = tiny.gate()
+
+    assert (run.code, run.outcome("INF-TC-01")) == (2, "PASSED"), run.output
+    assert "suites changed during the trial" in run.output
+
+
 def test_a_platform_that_says_nothing_any_more_at_the_end_is_a_problem(tiny: Tiny) -> None:
     tiny.suite(OPEN + "    socket = observe.profile.platform.socket\n    socket.rename(socket.with_suffix('.away'))\n")
     assert tiny.seatrial("up").code == 0
