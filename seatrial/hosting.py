@@ -15,6 +15,7 @@ from pathlib import Path
 from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.lock import held
 from seatrial.platform import PlatformClient
+from seatrial.platform_socket import PlatformDown
 from seatrial.profile import PlatformSection, Profile
 from seatrial.scope import Places
 
@@ -63,10 +64,14 @@ def require_up(profile: Profile) -> None:
 
 
 def is_up(profile: Profile) -> bool:
-    """Tell whether the control interface answers; raises UsageError where another environment's does."""
+    """Tell whether anybody listens at the control interface.
+
+    Raises EnvironmentFault for one who does and does not answer, which is no reason to start another, and UsageError where
+    another environment's answers.
+    """
     try:
         require_up(profile)
-    except EnvironmentFault:
+    except PlatformDown:
         return False
     return True
 
@@ -85,10 +90,12 @@ def call(profile: Profile, *arguments: str, lifeline: int | None = None) -> int:
 
 
 def start(profile: Profile) -> int:
-    """Run the platform's `up` for somebody who keeps what it starts, also where a gate that was killed has left its state."""
-    found = is_up(profile)
+    """Run the platform's `up` of an environment that is down and held, for somebody who keeps what it starts.
+
+    He keeps it also where a gate that was killed has left its state.
+    """
     code = call(profile, "up")
-    if code == 0 and not found:
+    if code == 0:
         (section(profile).state / _MARKER).unlink(missing_ok=True)
     return code
 
@@ -155,7 +162,7 @@ def _up(profile: Profile, state: Path) -> Iterator[float]:
     if ours:
         marker.touch()
     read_end, write_end = os.pipe()
-    started = time.monotonic()
+    started, code = time.monotonic(), 0
     try:
         code = call(profile, "up", "--lifeline", str(read_end), lifeline=read_end)
         if code:
@@ -165,7 +172,8 @@ def _up(profile: Profile, state: Path) -> Iterator[float]:
     finally:
         os.environ.pop(_LIFELINE, None)
         os.close(read_end)
-        call(profile, "down")
+        if not code:  # else nothing of ours runs, and what does is somebody's own
+            call(profile, "down")
         os.close(write_end)
         if ours:
             shutil.rmtree(state, ignore_errors=True)

@@ -10,10 +10,14 @@ import httpx2
 from seatrial.errors import EnvironmentFault
 from seatrial.probes.text import describe, one_line
 
-__all__ = ["PlatformSocket"]
+__all__ = ["PlatformDown", "PlatformSocket"]
 
 READ_TIMEOUT_S = 15.0
 CHANGE_TIMEOUT_S = 240.0
+
+
+class PlatformDown(EnvironmentFault):
+    """Nobody listens at the control socket: nothing runs, or not yet."""
 
 
 class PlatformSocket:
@@ -35,7 +39,8 @@ class PlatformSocket:
             try:
                 door.connect(str(self.socket))
             except OSError as error:
-                raise EnvironmentFault(
+                down = isinstance(error, FileNotFoundError | ConnectionRefusedError)
+                raise (PlatformDown if down else EnvironmentFault)(
                     f"platform {call}: {describe(error)} ({self.socket}); is the platform up?"
                 ) from None
 

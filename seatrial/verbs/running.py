@@ -62,7 +62,13 @@ def _heal(options: argparse.Namespace) -> int:
 
 
 def _up(options: argparse.Namespace) -> int:
-    return hosting.start(opened(options).profile)
+    profile = opened(options).profile
+    if hosting.is_up(profile):
+        return hosting.call(profile, "up")
+    state = hosting.section(profile).state
+    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with held(state, profile.name, alone=True):  # or a gate would take it for down meanwhile
+        return hosting.start(profile)
 
 
 def _status(options: argparse.Namespace) -> int:

@@ -182,6 +182,20 @@ def test_a_gate_that_a_script_started_in_the_background_ends_when_it_is_told_to(
     assert not tiny.is_open()
 
 
+def test_what_somebody_else_is_starting_is_not_taken_down(tiny: Tiny) -> None:
+    """The platform refuses to start what starts already, and `down` would stop it."""
+    refuses = tiny.folder / "refuses.py"
+    refuses.write_text("import pathlib, sys\npathlib.Path('said').open('a').write(sys.argv[1])\nsys.exit(1)\n")
+    profile = (tiny.folder / "here.toml").read_text()
+    command = next(line for line in profile.splitlines() if line.startswith("command"))
+    (tiny.folder / "here.toml").write_text(profile.replace(command, f'command = ["python", "{refuses}"]'))
+
+    run = tiny.gate()
+
+    assert (run.code, run.verdict) == (2, None), run.output
+    assert (tiny.folder / "said").read_text() == "up"
+
+
 def test_an_environment_that_does_not_come_up_is_no_verdict(tiny: Tiny) -> None:
     with socket.create_server(("127.0.0.1", tiny.port)):
         run = tiny.gate()

@@ -4,14 +4,15 @@ import fcntl
 import os
 import shutil
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
-from seatrial import hosting
-from seatrial.errors import UsageError
+from seatrial import cli, hosting, platform_socket
+from seatrial.errors import EnvironmentFault, UsageError
 from seatrial.lock import held
 from seatrial.profile import load
 from tests.safety.conftest import PROFILE, Build
@@ -140,6 +141,33 @@ def test_a_second_gate_leaves_alone_what_the_first_one_boots(tmp_path: Path) -> 
             raise AssertionError("booted")
 
     assert {path.name for path in state.iterdir()} == {"booted-by-gate", "half-booted"}
+
+
+def test_an_up_begins_beside_nobody_who_boots(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    profile = tmp_path / "here.toml"
+    profile.write_text(PROFILE.format(max_impact="destroy", socket="control.sock"))
+
+    with another(tmp_path, alone=True):
+        assert cli.main(["up", "--profile", str(profile)]) == 3
+
+    assert "another trial is running on here" in capsys.readouterr().err
+
+
+def test_an_environment_that_does_not_answer_is_neither_started_nor_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform_socket, "READ_TIMEOUT_S", 0.05)
+    profile = tmp_path / "here.toml"
+    text = PROFILE.format(max_impact="destroy", socket="control.sock")
+    profile.write_text(text.replace('["false"]', f'["touch", "{tmp_path}/called"]'))
+
+    with socket.socket(socket.AF_UNIX) as silent:
+        silent.bind(str(tmp_path / "control.sock"))
+        silent.listen()
+        with pytest.raises(EnvironmentFault, match="no answer within"), hosting.booted(load(profile), alone=False):
+            raise AssertionError("booted")
+
+    assert not (tmp_path / "called").exists()
 
 
 def test_heal_and_prove_wait_for_whoever_is_there(build: Build, tmp_path: Path) -> None:

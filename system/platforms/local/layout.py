@@ -84,6 +84,11 @@ class Layout:
         return self.state / "instance.lock"
 
     @property
+    def gate_marker(self) -> Path:
+        """Says that a gate has made this directory, and that the next one may empty it where this one was killed."""
+        return self.state / "booted-by-gate"
+
+    @property
     def guardian_pid(self) -> Path:
         """Holds the guardian's process id."""
         return self.run / "guardian.pid"

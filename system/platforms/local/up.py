@@ -66,7 +66,7 @@ def up(layout: Layout, *, foreground: bool, lifeline: int | None, rebuild: bool 
         for descriptor in {writing, held, *lifelines}:
             os.close(descriptor)
         try:
-            return _follow(layout, guardian, reading, foreground=foreground)
+            return _follow(layout, guardian, reading, foreground=foreground, kept=lifeline is None)
         except _Interrupted:
             print("\nup: interrupted, stopping everything", file=sys.stderr)
             guardian.send_signal(signal.SIGTERM)
@@ -128,7 +128,7 @@ def _start_guardian(
         )
 
 
-def _follow(layout: Layout, guardian: "subprocess.Popen[bytes]", reading: int, *, foreground: bool) -> int:
+def _follow(layout: Layout, guardian: "subprocess.Popen[bytes]", reading: int, *, foreground: bool, kept: bool) -> int:
     ready = False
     with os.fdopen(os.dup(reading)) as lines:
         for line in lines:
@@ -139,6 +139,8 @@ def _follow(layout: Layout, guardian: "subprocess.Popen[bytes]", reading: int, *
                 return 1
             if "ready" in event:
                 ready = True
+                if kept:  # what a gate that was killed had made is somebody's now, and the next one's to empty no more
+                    layout.gate_marker.unlink(missing_ok=True)
                 if not foreground:
                     return 0
     code = guardian.wait()
