@@ -143,8 +143,9 @@ def fault(
     def register(cls: C) -> C:
         file = Path(sys.modules[cls.__module__].__file__ or "?")
         known = FAULTS.get(fault_id)
-        if known and known.file.resolve() != file.resolve():
-            raise UsageError(f"fault {fault_id} is declared twice: {known.file} and {file}")
+        if known and (known.file.resolve(), type(known.strike).__qualname__) != (file.resolve(), cls.__qualname__):
+            places = f"{known.file}:{type(known.strike).__qualname__} and {file}:{cls.__qualname__}"
+            raise UsageError(f"fault {fault_id} is declared twice: {places}")
         title = next(iter((cls.__doc__ or "").strip().splitlines()), "")
         if not title:
             raise UsageError(f"fault {fault_id} has no docstring that says what it is and where it comes from")

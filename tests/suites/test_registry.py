@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from seatrial import expected, inventory
+from seatrial import expected, inventory, registry
+from seatrial.errors import UsageError
 from seatrial.inventory import Listed
 from seatrial.outcome import Level, Severity
 from seatrial.proof.page import Registry
-from seatrial.registry import KINDS, Fault, load_faults
+from seatrial.registry import Fault, load_faults
 from seatrial.report.pages import render_all
 
 SUITES, FAULTS = Path("suites"), Path("faults")
@@ -38,6 +39,12 @@ KIND_OF = {
     "cloud.put_app_spec": {"cloud objects"},
     "s3.set_policy": {"cloud objects"},
 }
+
+TWIN = """
+@fault("twin", kind="process", caught_by={{"INF-TC-01": "closed"}})
+class {}:
+    '''Something breaks.'''
+"""
 
 
 @pytest.fixture(scope="module")
@@ -94,8 +101,13 @@ def test_a_fault_strikes_through_primitives_only(faults: dict[str, Fault]) -> No
     assert [str(file) for file in sorted(files) if forbidden.search(file.read_text())] == []
 
 
-def test_kinds_are_those_that_are_known(faults: dict[str, Fault]) -> None:
-    assert {fault.kind for fault in faults.values()} <= set(KINDS)
+def test_two_faults_of_one_file_have_no_id_in_common(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "FAULTS", {})
+    twins = "".join(TWIN.format(name) for name in ("One", "Other"))
+    (tmp_path / "twins.py").write_text(f"from seatrial import fault\n{twins}")
+
+    with pytest.raises(UsageError, match=r"fault twin is declared twice: .*twins.py:One and .*twins.py:Other"):
+        load_faults(tmp_path)
 
 
 def test_a_kind_is_that_of_what_is_struck(faults: dict[str, Fault]) -> None:
