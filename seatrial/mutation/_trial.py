@@ -1,7 +1,8 @@
 """Try mutants: each is deployed as a code fault is, looked at by the checks that can see it, and taken back.
 
 The checks run in the order of what they took on the healthy system, and end at the first red one. A kill holds when its check is
-green again without the mutant: what a mutant leaves behind in the data must not kill those that come after it.
+red once more, since it may be so by chance, and green again without the mutant: what a mutant leaves behind in the data must not
+kill those that come after it. A time-out holds when the same checks end in the same time without the mutant.
 """
 
 import time
@@ -85,6 +86,8 @@ class Trial:
         self._undone(fault)
         if tried.end is End.KILLED and not self._green_again(tried.by):
             tried = Tried(mutant.id, End.STAYED_RED, tried.by, tried.words)
+        if tried.end is End.TIME_OUT and not self._in_time(mutant):
+            tried = Tried(mutant.id, End.UNCLEAR, words=f"{tried.words}, nor did they without it")
         return Tried(tried.mutant, tried.end, tried.by, tried.words, time.monotonic() - started)
 
     def _struck(self, mutant: Mutant, fault: Fault) -> Tried:
@@ -100,15 +103,30 @@ class Trial:
         except Exception as error:  # noqa: BLE001 - what a mutant answers may be anything; its release was ready all the same
             return Tried(mutant.id, End.RELEASE_ONLY, words=one_line(f"not every instance names its release: {error}"))
         counted, others = self._applicable(self._services[mutant.service])
-        took_s = self._start_s + sum(self._took_s[name] for name in (*counted, *others))
-        limit_s = _MORE_S + _TIMES * took_s
+        limit_s = self._limit_s([*counted, *others])
         try:
             seen = self._checks.run([*counted, *others], limit_s=limit_s, to_the_first_red=True)
+            if seen.out_of_time:
+                return Tried(mutant.id, End.TIME_OUT, words=f"the checks did not end within {limit_s:.0f} s")
+            tried = judge(mutant.id, seen, counted, others)
+            if tried.end is End.KILLED:
+                again = self._checks.run([tried.by], limit_s=limit_s)
+                if not again.ended(Outcome.FAILED, [tried.by]):
+                    return Tried(mutant.id, End.UNCLEAR, tried.by, f"red once, and not when asked again: {tried.words}")
         except HarnessError as error:
             return Tried(mutant.id, End.UNCLEAR, words=one_line(error))
-        if seen.out_of_time:
-            return Tried(mutant.id, End.TIME_OUT, words=f"the checks did not end within {limit_s:.0f} s")
-        return judge(mutant.id, seen, counted, others)
+        return tried
+
+    def _limit_s(self, names: list[str]) -> float:
+        return _MORE_S + _TIMES * (self._start_s + sum(self._took_s[name] for name in names))
+
+    def _in_time(self, mutant: Mutant) -> bool:
+        """Tell whether the checks of a mutant end in their time on the healthy system."""
+        counted, others = self._applicable(self._services[mutant.service])
+        names = [*counted, *others]
+        with suppress(HarnessError):
+            return not self._checks.run(names, limit_s=self._limit_s(names)).out_of_time
+        return False
 
     def _undone(self, fault: Fault) -> None:
         self._prover.environment.undo_strikes()

@@ -14,7 +14,7 @@ CONFIDENCE = 0.95
 class End(StrEnum):
     """How the trial of one mutant ends.
 
-    A kill is a check that failed on the mutant and passed again after it, or checks that did not come to an end.
+    A kill is a check that failed on the mutant twice and passed again after it, or checks that came to an end without it alone.
     """
 
     KILLED = "killed"
@@ -28,12 +28,12 @@ class End(StrEnum):
 
 
 MEANING = {
-    End.KILLED: "a check failed for it, and passed again without it",
-    End.TIME_OUT: "the checks did not end in their time; counted as killed",
+    End.KILLED: "a check failed for it, twice, and passed again without it",
+    End.TIME_OUT: "the checks did not end in their time, and did without it; counted as killed",
     End.SURVIVED: "every check that can see it passed",
     End.RELEASE_ONLY: "red only by a check that sees any release of its own; counted as not killed",
     End.STAYED_RED: "a check failed, and went on failing without it; counted as not killed",
-    End.UNCLEAR: "no check failed, but one could not measure; counted as not killed",
+    End.UNCLEAR: "no check failed twice, but one did once or could not measure; counted as not killed",
     End.NOT_STARTED: "the platform took the release back, which no check has to see; left out of the score",
     End.EQUIVALENT: "behaves as the source does, for a reviewed reason; left out of the score",
 }

@@ -3,19 +3,25 @@
 import json
 import re
 from pathlib import Path
+from typing import cast
 
 import pytest
 from rich.console import Console
 
 from seatrial import expected, gate
+from seatrial.environment import Arming, Environment
 from seatrial.errors import UsageError
 from seatrial.mutation import _report, drawn, tell
-from seatrial.mutation._checks import Seen
+from seatrial.mutation._checks import Checks, Seen
 from seatrial.mutation._journal import Journal, digest
 from seatrial.mutation._mutants import Mutant
-from seatrial.mutation._trial import judge
+from seatrial.mutation._plan import Plan, Service
+from seatrial.mutation._spared import Spared
+from seatrial.mutation._trial import Trial, judge
 from seatrial.mutation._tried import End, Score, Tried
 from seatrial.outcome import Finding, Outcome, Result
+from seatrial.profile import load
+from seatrial.prove import Prover
 from tests.harness.bench import OPEN, Bench
 from tests.harness.tiny import Tiny
 from tests.results import result
@@ -65,6 +71,63 @@ def test_only_a_check_that_counts_and_failed_kills(outcomes: dict[str, Outcome],
     tried = judge("m", seen(**outcomes), ["A", "B"], ["R"])
 
     assert (tried.end, tried.by) == (end, by)
+
+
+class Scripted:
+    """Checks that see what is written down for each run, one after another, and the healthy system when that is used up."""
+
+    def __init__(self, *runs: Seen) -> None:
+        self.runs = [seen(A=Outcome.PASSED), *runs]
+
+    def run(self, _names: object, **_: object) -> Seen:
+        return self.runs.pop(0) if self.runs else seen(A=Outcome.PASSED)
+
+
+class Waits:
+    """A prover for whom every release is in effect, and gone, at once."""
+
+    def __init__(self, environment: Environment) -> None:
+        self.environment = environment
+
+    def wait(self, *_: object, **__: object) -> None: ...
+
+    def wait_steady(self, _: str) -> None: ...
+
+
+RED, GREEN, LATE = seen(A=Outcome.FAILED), seen(A=Outcome.PASSED), Seen(out_of_time=True)
+
+
+@pytest.mark.parametrize(
+    ("runs", "end"),
+    [
+        ((RED, RED), End.KILLED),
+        ((RED, GREEN), End.UNCLEAR),
+        ((RED, LATE), End.UNCLEAR),
+        ((RED, RED, RED, RED), End.STAYED_RED),
+        ((LATE,), End.TIME_OUT),
+        ((LATE, LATE), End.UNCLEAR),
+    ],
+)
+def test_what_is_red_by_chance_or_slow_by_itself_kills_nothing(
+    tmp_path: Path, runs: tuple[Seen, ...], end: End
+) -> None:
+    (tmp_path / "faults").mkdir()
+    (tmp_path / "product.py").write_text("before\n")
+    (tmp_path / "faults/_code.py").write_text("class Release:\n    def strike(self, destroy): ...\n")
+    profile = tmp_path / "here.toml"
+    profile.write_text(
+        f'name = "here"\nmax_impact = "destroy"\ntree = "{tmp_path}"\n[urls]\n'
+        '[platform]\ncommand = ["false"]\nsocket = "control.sock"\nstate = "."\n'
+    )
+    environment = Environment(load(profile), Arming.parse(["destroy=here"], load(profile)))
+    service = Service("port", ("product.py",), ("A",))
+    plan = Plan(tmp_path / "faults/mutation.toml", "_code.py:Release", (), Spared(), {}, (service,))
+    trial = Trial(cast(Prover, Waits(environment)), cast(Checks, Scripted(*runs)), plan, plan.services)
+    trial.baseline()
+
+    tried = trial.try_one(Mutant("1", "port", "product.py", 1, "boolean", "before\n", "after\n"))
+
+    assert tried.end is end
 
 
 def test_a_kill_tells_what_its_check_said() -> None:
