@@ -83,7 +83,7 @@ def run(environment: Environment, options: argparse.Namespace, console: Console)
                 flight = fly(profile, profile.tree, wanted, seen)
         finally:
             close_clients(environment.clients)
-    grown = hold_growth(flight, watch.samples) if wanted.shape == "soak" else []
+    grown = hold_growth(flight, watch.samples, wanted.seconds) if wanted.shape == "soak" else []
     _publish(environment, wanted, flight, watch, grown, console, release=release, started=started)
     return EXIT_CODES.get(flight.outcome, 2)
 
