@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 from rich.console import Console
 
+import seatrial
 from seatrial import expected, hosting
-from seatrial.basis import Basis
+from seatrial.basis import Basis, summed
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, ProfileError, UsageError
 from seatrial.outcome import Outcome, Result
@@ -252,7 +253,7 @@ def conclude(
         problems=(*found, *unfit),
         timings=dict(timings or {}),
         waivers={check: waiver.to_json() for check, waiver in used.items()},
-        harness=harness_version(),
+        harness=harness(),
         basis=basis or Basis(),
     )
 
@@ -261,6 +262,11 @@ def earlier(environment: Environment, out: Path = OUT) -> list[dict[str, Any]]:
     """Return the results of the environment's last verdict, as plain JSON values; none without one."""
     verdict = previous(out, environment.profile.name)
     return list(verdict["results"]) if verdict else []
+
+
+def harness() -> str:
+    """Return the version of the harness and what its files come to: a version stays the same from release to release."""
+    return f"{harness_version()} {summed(Path(seatrial.__file__).parent)[:12]}"
 
 
 def harness_version() -> str:

@@ -28,7 +28,7 @@ class Demands:
         scope: suites and ids that it must cover; all of them when empty.
         level: checks up to it are demanded.
         max_age: how long ago the trial may have ended.
-        version: of the harness.
+        version: of the harness, with what its files come to.
     """
 
     profile: Profile

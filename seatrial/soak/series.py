@@ -8,9 +8,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import seatrial
 from seatrial.basis import summed
-from seatrial.conclude import harness_version
+from seatrial.conclude import harness
 from seatrial.errors import UsageError
 from seatrial.outcome import Outcome
 from seatrial.statistics import Bounds, proportion_bounds
@@ -113,10 +112,8 @@ class Rate:
 
 def common(environment: str, release: str, profile: Path, suites: Path, **rest: Any) -> Common:
     """Return what the rounds to come have in common; `rest` are scope, armed and noise."""
-    package = Path(seatrial.__file__).parent
-    harness = f"{harness_version()} {summed(package)[:12]}"
     digest = hashlib.sha256(profile.read_bytes()).hexdigest()[:12]
-    return Common(environment, release, harness, digest, summed(suites)[:12], **rest)
+    return Common(environment, release, harness(), digest, summed(suites)[:12], **rest)
 
 
 def round_of(verdict: Verdict, number: int, seed: int, noise: dict[str, dict[str, float]]) -> Round:

@@ -57,7 +57,7 @@ def _verify(options: argparse.Namespace) -> int:
         scope=tuple(options.scope),
         level=profile.expect.level if options.level is None else options.level,
         max_age=dt.timedelta(seconds=options.max_age),
-        version=conclude.harness_version(),
+        version=conclude.harness(),
     )
     try:
         statement = attest.parse(dsse.opened(_read(options.file), key))

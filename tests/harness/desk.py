@@ -82,7 +82,7 @@ class Desk:
             results=tuple(results),
             required=required,
             missing=missing,
-            harness=conclude.harness_version(),
+            harness=conclude.harness(),
             basis=Basis({"api": API, "worker": WORKER}, digests(self.profile, self.suites)),
         )
         return replace(made, **values)

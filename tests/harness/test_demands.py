@@ -3,11 +3,13 @@
 import base64
 import datetime as dt
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+import seatrial
 from seatrial import expected
 from seatrial.outcome import Level, Outcome, Severity
 from seatrial.verbs.common import USAGE_ERROR
@@ -128,6 +130,17 @@ def test_a_verdict_of_another_harness_is_refused(desk: Desk) -> None:
     desk.sign(verdict=desk.verdict(harness="0.0.1"))
 
     assert "it was made by seatrial 0.0.1, and this is" in desk.verify()[1]
+
+
+def test_a_verdict_of_a_harness_with_other_files_is_refused(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = shutil.copytree(Path(seatrial.__file__).parent, tmp_path / "seatrial")
+    monkeypatch.setattr(seatrial, "__file__", str(package / "__init__.py"))
+    assert desk.verify()[0] == 0
+
+    (package / "gate.py").write_text("# another")
+    assert "it was made by seatrial" in desk.verify()[1]
 
 
 def test_a_report_that_was_swapped_is_refused(desk: Desk) -> None:
