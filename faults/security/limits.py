@@ -6,7 +6,7 @@ from faults._code import PatchedRelease
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
-LIMITS, EVENTS, INSTANCE = "system/api/limits.py", "system/api/events.py", "api-2"
+CLIENT, LIMITS, EVENTS, INSTANCE = "system/common/client.py", "system/api/limits.py", "system/api/events.py", "api-2"
 EVERYBODY = "0.0.0.0/0,::/0"
 
 
@@ -42,6 +42,28 @@ class Shared(PatchedRelease):
     services = ("api",)
     patch: ClassVar = [
         Patch(file=LIMITS, find="sha256(who.encode())", replace='sha256((who if kind == "client" else kind).encode())')
+    ]
+
+
+@fault(
+    "limits-by-every-address",
+    kind="code",
+    caught_by={"SEC-HTTP-03": "429 from another address of the same network of 64 bits"},
+    takes_s=40.0,
+)
+class ByEveryAddress(PatchedRelease):
+    """Each IPv6 address is another client: whoever has one has 2^64 of them, and is never refused.
+
+    Source: RFC 7421, section 1 (the prefix of a subnet has 64 bits: a host may take any address behind it)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=CLIENT,
+            find="return str(found.ipv4_mapped or ip_network((found, 64), strict=False))",
+            replace="return address",
+        )
     ]
 
 

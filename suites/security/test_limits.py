@@ -72,11 +72,11 @@ def test_limits_hold_per_client_and_per_account(exercise: Exercise) -> None:
     random addresses of 2001:db8::/32, so that nothing counts against a real client. One address without a token, and then
     one account from an address that changes with each request, must get 429 as soon as the profile's limits say
     (targets.client_limit_burst and the like), the address not sooner, with a Retry-After of a minute at most. Then every
-    instance must refuse them, whatever address the caller claims, and by another route and another session too; live,
-    ready and version must answer, another address and another account must be served; and they themselves again once
-    the Retry-After is over. At last an account holds as many event streams at one instance as it may
-    (targets.account_streams): one more must be 429, and another account's must open. A machine too slow to use a limit
-    up is INVALID.
+    instance must refuse them, whatever address the caller claims, from another address of the same network of 64 bits, of
+    which a caller has all (RFC 7421), and by another route and another session too; live, ready and version must answer,
+    another address and another account must be served; and they themselves again once the Retry-After is over. At last
+    an account holds as many event streams at one instance as it may (targets.account_streams): one more must be 429, and
+    another account's must open. A machine too slow to use a limit up is INVALID.
 
     Not covered: networks that are not limited, by the settings; failed sign-ins (SEC-AUTH-03); that the ingress states
     the true address (INF-LB-02); what happens without Redis, where nobody is limited.
@@ -89,7 +89,7 @@ def test_limits_hold_per_client_and_per_account(exercise: Exercise) -> None:
     mine, again, other = (signed_in(exercise, number) for number in (0, 0, 1))
     client = Limit(int(exercise.target("client_limit_burst")), float(exercise.target("client_limit_per_s")))
     account = Limit(int(exercise.target("account_limit_burst")), float(exercise.target("account_limit_per_s")))
-    with exercise.cases(at_least=12 + 4 * len(ways)) as cases:
+    with exercise.cases(at_least=12 + 5 * len(ways)) as cases:
         _try_client(exercise, cases, ways, client)
         _try_account(exercise, cases, ways, account, (mine, again, other))
         _try_streams(exercise, cases, ways, (mine, other))
@@ -107,6 +107,9 @@ def _try_client(exercise: Exercise, cases: Cases, ways: dict[str, str], client: 
             _require_limited(asker, way, client, "429 for a client over its limit")
         with cases(f"another address claimed at {way}"):
             _require_limited(asker, way, client, "429 whatever the caller claims", claims=True)
+        with cases(f"another address of the client's network at {way}"):
+            neighbour = replace(asker, address=f"{asker.address.rpartition(':')[0]}:ffff")
+            _require_limited(neighbour, way, client, "429 from another address of the same network of 64 bits")
     with cases("a client that refreshes"):
         answers = [_refresh(exercise, asker, way) for way in ways for _ in range(TRIES)]
         require(429 in answers, "429 by another route", answers, "api")
