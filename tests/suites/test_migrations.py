@@ -8,7 +8,8 @@ import pytest
 from seatrial import Invalid
 from suites.migrations import _lint as lint
 from suites.migrations import _rows as rows
-from suites.migrations.test_configuration import INSERT, digest
+from suites.migrations._configuration import committed, digest, unlisted
+from suites.migrations.test_configuration import INSERT
 
 REVISION = "-- phase: expand\n-- lock_timeout: 500ms\n\n-- migrate:up\nselect 1;\n\n-- migrate:down\nselect 2;\n"
 TODAY = date(2026, 12, 1)
@@ -69,6 +70,14 @@ def test_a_waiver_that_is_not_whole_is_refused(tmp_path: Path) -> None:
 def test_a_rows_digest_does_not_depend_on_the_order_of_its_columns() -> None:
     assert digest({"a": 1, "b": "x"}) == digest({"b": "x", "a": 1})
     assert digest({"a": 1}) != digest({"a": 2})
+
+
+def test_a_row_that_is_listed_nowhere_is_named_also_in_a_table_that_is_listed() -> None:
+    listed, thumbnails = committed(), {"kind": "thumbnail", "stream": "jobs:thumbnail"}
+    there = {table: expected["rows"] for table, expected in listed.items()}
+    assert unlisted(there, listed) == []
+    more = {"job_kinds": [*there["job_kinds"], thumbnails], "plans": [{"name": "free"}], "assets": []}
+    assert unlisted(more, listed) == [f"job_kinds {thumbnails}", "plans {'name': 'free'}"]
 
 
 def test_tables_that_a_revision_fills_are_found() -> None:
