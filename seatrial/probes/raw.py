@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from seatrial.probes.secure import closing
 from seatrial.probes.text import describe
 from seatrial.scope import Meter
 
@@ -118,7 +119,7 @@ def _connect(
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     if tls is None:
         return connection
-    context = ssl.create_default_context(cafile=str(tls[1]) if tls[1] else None)
+    context = closing(ssl.create_default_context(cafile=str(tls[1]) if tls[1] else None))
     context.set_alpn_protocols(["http/1.1"])
     try:
         return context.wrap_socket(connection, server_hostname=tls[0])

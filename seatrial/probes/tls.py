@@ -15,6 +15,7 @@ from typing import Any
 from cryptography import x509
 
 from seatrial.errors import Invalid
+from seatrial.probes.secure import closing
 from seatrial.probes.text import describe
 
 # SSLRequest: length 8, code 1234 5679 (PostgreSQL manual, "Message Formats").
@@ -131,7 +132,7 @@ def _limit(context: ssl.SSLContext, highest: ssl.TLSVersion | None, alpn: tuple[
             context.maximum_version = highest
     if alpn:
         context.set_alpn_protocols(list(alpn))
-    return context
+    return closing(context)
 
 
 def _shake(

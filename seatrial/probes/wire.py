@@ -12,6 +12,7 @@ from typing import Any
 import httpcore2
 import httpx2
 
+from seatrial.probes.secure import closing
 from seatrial.scope import Meter
 
 
@@ -118,7 +119,7 @@ class _Transport(httpx2.HTTPTransport):
 
 def trust(ca: Path | None) -> ssl.SSLContext:
     """Return a verifying context that trusts `ca` alone, or the machine's roots without one."""
-    return ssl.create_default_context(cafile=str(ca) if ca else None)
+    return closing(ssl.create_default_context(cafile=str(ca) if ca else None))
 
 
 def client(resolve: Mapping[str, str], ca: Path | None) -> httpx2.Client:
