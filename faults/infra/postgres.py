@@ -4,6 +4,7 @@ from seatrial import Destroy, Observe, fault
 
 # The loopback's clients arrive from 127.0.0.1, and from the private network elsewhere.
 CLEARTEXT_HBA = "host all all 0.0.0.0/0 scram-sha-256\n"
+ADMIN_HBA = "host all admin 127.0.0.1/32 scram-sha-256\n"
 TRUST_HBA = "hostssl all migrator 127.0.0.1/32 trust\n"
 MD5_HBA = "hostssl all all 127.0.0.1/32 md5\n"
 WORLD_HBA = "hostssl all all 0.0.0.0/0 scram-sha-256\n"
@@ -102,6 +103,23 @@ class CleartextAllowed:
         """Sign in as the observing role without TLS."""
         answer = observe.pg.attempt(sslmode="disable")
         return answer.ok and not answer.tls
+
+
+@fault("pg-cleartext-for-admin", kind="configuration", caught_by={"INF-PG-02": "admin in cleartext at postgres"})
+class CleartextForAdmin:
+    """A host line was added for the administrator alone, whose old client spoke no TLS: the strongest password goes over the wire.
+
+    Source: https://www.postgresql.org/docs/16/auth-pg-hba-conf.html (host matches connections with and without TLS)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart the server with the line."""
+        destroy.platform.restart("postgres", {"hba": ADMIN_HBA})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the line in what the server reads."""
+        rows = observe.pg.rows("select 1 from pg_hba_file_rules where type = 'host' and 'admin' = any(user_name)")
+        return bool(rows)
 
 
 @fault("pg-other-name", kind="TLS", caught_by={"INF-PG-02": "certificate for the host name"})
