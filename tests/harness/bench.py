@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+import jsonschema
+
+import seatrial
 from seatrial import expected
 from seatrial.outcome import Level, Severity
 
+SCHEMA = json.loads((Path(seatrial.__path__[0]) / "verdict.schema.json").read_text())
+VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
 CHECK = re.compile(r"@check\(['\"]([A-Z0-9-]+)['\"], severity=(\w+)(.*)\)\n(?:@.*\n)*def (\w+)\((.*)\)")
 WORDS = re.compile("observe|exercise|disrupt|destroy")
 RUN_LIMIT_S = 120
@@ -123,4 +128,6 @@ class Bench:
                 raise AssertionError(f"no end within {RUN_LIMIT_S} s:\n{output_of(output)}") from None
             text = output_of(output)
         data = json.loads(verdict.read_text()) if verdict.exists() else None
+        if data is not None:
+            VALIDATOR.validate(data)
         return Run(process.returncode, text, data)

@@ -10,14 +10,11 @@ from typing import Any
 import jsonschema
 import pytest
 
-import seatrial
 from seatrial.outcome import Finding, Outcome, Result
 from seatrial.report import previous, write
 from seatrial.secrecy.redaction import MARK, Redactor
-from seatrial.verdict import Verdict
-
-SCHEMA = json.loads((Path(seatrial.__path__[0]) / "verdict.schema.json").read_text())
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA, format_checker=jsonschema.Draft202012Validator.FORMAT_CHECKER)
+from seatrial.verdict import Ruling, Verdict
+from tests.harness.bench import SCHEMA, VALIDATOR
 
 
 def read(path: Path) -> Any:
@@ -39,6 +36,14 @@ def test_verdict_json_has_the_shape_of_its_schema(no_go: Verdict, tmp_path: Path
     assert data["verdict"] == "NO-GO"
     assert {result["outcome"] for result in data["results"]} == {"PASSED", "FAILED", "INVALID", "NOT-RUN"}
     assert [Result.from_json(result) for result in data["results"]] == list(no_go.results)
+
+
+def test_a_waiver_that_is_not_needed_makes_a_no_go_of_that_shape(go: Verdict, tmp_path: Path) -> None:
+    write(replace(go, ruling=Ruling.NO_GO, problems=("waivers.toml: INF-PG-01: it passed",)), tmp_path)
+    data = read(tmp_path / "verdict.json")
+    VALIDATOR.validate(data)
+    with pytest.raises(jsonschema.ValidationError):
+        VALIDATOR.validate(data | {"problems": []})
 
 
 @pytest.mark.parametrize(
