@@ -36,6 +36,7 @@ class PlatformSocket:
     def _knock(self, call: str) -> None:
         # httpcore2 leaves its socket open when a unix socket cannot be connected, so that is tried first.
         with socket.socket(socket.AF_UNIX) as door:
+            door.settimeout(READ_TIMEOUT_S)  # or a full queue would keep us waiting without end
             try:
                 door.connect(str(self.socket))
             except OSError as error:

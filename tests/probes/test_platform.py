@@ -1,3 +1,4 @@
+import socket
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from seatrial.facets.platform import ExercisePlatform, ObservePlatform
 from seatrial.outcome import Level
 from seatrial.platform import PlatformClient
 from seatrial.platform_scan import OVERLAP, PIECE
+from seatrial.platform_socket import PlatformDown
 from seatrial.scope import Scope
 from tests.probes.fake_platform import SECRET, FakePlatform, client, platform
 
@@ -48,6 +50,19 @@ def test_a_platform_that_is_down_is_the_environments_fault(tmp_path: Path) -> No
     ):
         client.status()
     client.close()
+
+
+def test_a_platform_that_takes_nobody_any_more_is_the_environments_fault(tmp_path: Path) -> None:
+    path = tmp_path / "control.sock"
+    client = PlatformClient(path)
+    with socket.socket(socket.AF_UNIX) as full, socket.socket(socket.AF_UNIX) as first:
+        full.bind(str(path))
+        full.listen(0)
+        first.connect(str(path))
+        with pytest.raises(EnvironmentFault, match="platform status: Resource temporarily unavailable") as told:
+            client.status()
+    client.close()
+    assert not isinstance(told.value, PlatformDown)
 
 
 def test_a_scratch_server_that_is_gone_may_be_dropped(
