@@ -54,8 +54,8 @@ def read(root: Path) -> list[Row]:
         return [
             Row(
                 name,
-                row["file"],
-                row["test"],
+                _text(row["file"]),
+                _text(row["test"]),
                 Severity(row["severity"]),
                 Level.parse(row["level"]),
                 bool(row.get("alone", False)),
@@ -67,6 +67,12 @@ def read(root: Path) -> list[Row]:
         raise UsageError(f"{path} is missing: write it with seatrial checks --suites {root} --write-expected") from None
     except (tomllib.TOMLDecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise UsageError(f"{path}: not a list of expected checks: {error}") from None
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
 
 
 def write(root: Path, rows: list[Row]) -> Path:

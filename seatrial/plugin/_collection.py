@@ -62,7 +62,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if state is not None and state.drills:
         environment = state.environment
         earlier = conclude.earlier(environment)
-        took_s = {row["id"]: row["duration_s"] for row in earlier if row["outcome"] != Outcome.NOT_RUN}
+        told = [row for row in earlier if isinstance(row.get("duration_s"), int | float)]
+        took_s = {row["id"]: row["duration_s"] for row in told if row["outcome"] != Outcome.NOT_RUN}
         not_applicable = environment.profile.expect.not_applicable
         plans.table(state.drills, environment.refuses, not_applicable, took_s, Console(highlight=False))
 

@@ -103,9 +103,14 @@ def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
     problems = [*state.problems, *conclude.filters(session.config)]
     if state.answering:
         scope = expected.Scope(f"{scope.label}, answered without a strike", (*scope.rows, *state.answering))
-    verdict = conclude.conclude(
-        state.environment, state.results.values(), scope, problems, began=state.began, waivers=state.accepted
-    )
+    try:
+        verdict = conclude.conclude(
+            state.environment, state.results.values(), scope, problems, began=state.began, waivers=state.accepted
+        )
+    except Exception as error:  # noqa: BLE001 - Python's own exit code for what nobody foresaw is 1, which says NO-GO
+        print(f"\nERROR: no verdict: {type(error).__name__}: {error}", file=sys.stderr)
+        session.exitstatus = pytest.ExitCode.INTERRUPTED
+        return
     session.config.stash[VERDICT] = verdict
     session.exitstatus = {0: pytest.ExitCode.OK, 1: pytest.ExitCode.TESTS_FAILED}.get(
         verdict.ruling.exit_code, pytest.ExitCode.INTERRUPTED

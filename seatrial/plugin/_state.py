@@ -115,7 +115,7 @@ def open_state(config: pytest.Config) -> State:
                 conclude.require_listed(environment.profile, state.accepted.known, *roots)
         if not given:
             environment.check_secrets()
-    except SeatrialError as error:
+    except (SeatrialError, OSError) as error:  # of the latter: a list that is a folder, or that nobody may read
         raise pytest.UsageError(str(error)) from None
     config.stash[STATE] = state
     return state

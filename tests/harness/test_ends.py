@@ -1,5 +1,6 @@
 """How a trial ends when something around it goes wrong: what is still struck, who was interrupted, what was edited meanwhile."""
 
+import json
 import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -196,6 +197,41 @@ def test_a_platform_that_says_nothing_any_more_at_the_end_is_a_problem(tiny: Tin
 
     assert (run.code, run.outcome("INF-TC-01")) == (2, "PASSED"), run.output
     assert "the trial was not of one release from its start to its end" in run.output
+
+
+def test_raw_pytest_over_an_undo_log_that_cannot_be_read_is_no_verdict(tiny: Tiny) -> None:
+    tiny.suite(OPEN + "    (observe.profile.platform.state / 'undo.jsonl').write_text('nonsense\\n')\n")
+    assert tiny.seatrial("up").code == 0
+
+    run = tiny.pytest("suites")
+
+    assert (run.code, run.verdict) == (2, None), run.output
+    assert "ERROR: no verdict: EnvironmentFault: " in run.output
+    assert "Traceback" not in run.output
+
+
+def test_raw_pytest_with_a_list_that_is_a_folder_says_so(tiny: Tiny) -> None:
+    (tiny.folder / "suites/waivers.toml").mkdir()
+    assert tiny.seatrial("up").code == 0
+
+    run = tiny.pytest("suites")
+
+    assert (run.code, run.verdict) == (4, None), run.output
+    assert "ERROR: [Errno 21] Is a directory: " in run.output
+
+
+def test_old_news_without_times_cost_no_drill(tiny: Tiny) -> None:
+    tiny.suite(DRILL, "dr/test_port.py")
+    assert tiny.seatrial("up").code == 0
+    row = {"id": "DR-TC-01", "outcome": "PASSED", "severity": "blocker"}
+    old = {"verdict": "GO", "release": "r1", "started_at": "", "scope": "all", "results": [row]}
+    history = tiny.folder / "reports/out/history/here.json"
+    history.parent.mkdir(parents=True)
+    history.write_text(json.dumps(old))
+
+    run = tiny.pytest("suites/dr", *ARM)
+
+    assert run.code == 0, run.output
 
 
 def test_a_variable_leaves_no_drill_out(tiny: Tiny) -> None:

@@ -34,7 +34,14 @@ def test_a_missing_list_says_how_to_write_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["x = 1", "[A-B-01]\nfile = 'x'", "not toml", "A = {file='x',test='y',severity='huge',level='observe'}"]
+    "text",
+    [
+        "x = 1",
+        "[A-B-01]\nfile = 'x'",
+        "not toml",
+        "A = {file='x',test='y',severity='huge',level='observe'}",
+        "A = {file=1,test='y',severity='minor',level='observe'}",
+    ],
 )
 def test_a_malformed_list_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / expected.NAME).write_text(text)
