@@ -290,9 +290,8 @@ def read_results(file: Path, code: int | None, stage: str, profile: Profile) -> 
     """Read a stage's results; a file without its end line, an odd exit, or a profile that was not ours is a problem of the run."""
     if not file.exists() or code != NO_VERDICT:
         return [], [f"stage {stage} left no results (pytest exit {code})"]
-    lines = file.read_text().splitlines()
     try:
-        records = [json.loads(line) for line in lines]
+        records = [json.loads(line) for line in file.read_text().splitlines()]
         end = dict(records.pop())
         results = [Result.from_json(record) for record in records]
     except (ValueError, KeyError, TypeError, IndexError) as error:

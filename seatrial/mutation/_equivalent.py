@@ -34,6 +34,8 @@ def read(faults: Path, mutants: Mapping[str, Iterable[Mutant]]) -> dict[str, Equ
         return {}
     except (tomllib.TOMLDecodeError, TypeError) as error:
         raise UsageError(f"{path}: not a list of equivalent mutants: {error}") from None
+    if odd := [value for each in entries for value in vars(each).values() if not isinstance(value, str)]:
+        raise UsageError(f"{path}: not a list of equivalent mutants: {odd[0]!r} is no text")
     known = {mutant.id: mutant for each in mutants.values() for mutant in each}
     files = {mutant.file for mutant in known.values()}
     problems = []

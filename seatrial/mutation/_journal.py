@@ -46,7 +46,7 @@ class Journal:
         if not resume:
             if records and not finished and header.get("tree") == self._bound["tree"]:
                 raise UsageError(
-                    f"{self.path} holds {len(records)} of {header['mutants']} mutants of a run by seed {header['seed']}: "
+                    f"{self.path} holds {len(records)} of {header.get('mutants')} mutants of a run by seed {header.get('seed')}: "
                     "go on with that by --resume, or remove it"
                 )
             return []
@@ -78,8 +78,8 @@ class Journal:
     def _read(self) -> list[dict[str, Any]]:
         try:
             whole = self.path.read_text().split("\n")[:-1]
-            return [json.loads(line) for line in whole]
+            return [dict(json.loads(line)) for line in whole]
         except FileNotFoundError:
             return []
-        except ValueError as error:
+        except (ValueError, TypeError) as error:
             raise UsageError(f"{self.path}: {error}") from None

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from seatrial.environment import Arming, Environment
 from seatrial.errors import UsageError
-from seatrial.outcome import Level
+from seatrial.outcome import Level, Result
 from seatrial.profile import find, load
 from seatrial.report import OUT
 
@@ -91,6 +91,10 @@ def last_verdict(out: Path = OUT) -> dict[str, Any]:
         raise UsageError(
             f"{out / 'verdict.json'} is no verdict: it lacks {', '.join(lacking)}, or has another kind of value there"
         )
+    try:
+        _ = [Result.from_json(row) for row in told["results"]]
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise UsageError(f"{out / 'verdict.json'} is no verdict: a result of it cannot be read: {error!r}") from None
     return told
 
 

@@ -208,6 +208,7 @@ WHOLE = lines(PASSED)
         (WHOLE, NO_VERDICT, "read another profile"),
         (lines(FAILED, PASSED), NO_VERDICT, "A ended twice"),
         ("", NO_VERDICT, "cannot be read"),
+        ("\udcff", NO_VERDICT, "cannot be read"),
         (WHOLE[:-5], NO_VERDICT, "cannot be read"),
         (WHOLE[20:], NO_VERDICT, "cannot be read"),
         (WHOLE.replace("PASSED", "GREEN"), NO_VERDICT, "cannot be read"),
@@ -223,7 +224,7 @@ def test_results_that_are_not_whole_are_a_problem(
 ) -> None:
     def left(arguments: list[str], *_: object, **__: object) -> int:
         if text is not None:
-            Path(arguments[arguments.index("--seatrial-results") + 1]).write_text(text)
+            Path(arguments[arguments.index("--seatrial-results") + 1]).write_text(text, errors="surrogateescape")
         return code
 
     monkeypatch.setattr(gate, "run_pytest", left)

@@ -242,6 +242,16 @@ def test_an_equivalent_mutant_without_a_reason_or_of_other_code_is_refused(
         _equivalent.read(tree / "faults", mutants)
 
 
+@pytest.mark.parametrize("odd", ["reason = 3", "mutant = []"])
+def test_an_equivalent_mutant_of_another_form_is_refused(tree: Path, odd: str) -> None:
+    rows = {"mutant": "a", "file": "b", "line": "c", "reason": "d"}
+    lines = [odd, *(f'{name} = "{text}"' for name, text in rows.items() if name not in odd)]
+    (tree / "faults" / "equivalent.toml").write_text("\n".join(["[[equivalent]]", *lines]))
+
+    with pytest.raises(UsageError, match=r"not a list of equivalent mutants: .* is no text"):
+        _equivalent.read(tree / "faults", {})
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [

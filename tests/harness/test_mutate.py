@@ -183,6 +183,21 @@ def test_an_unfinished_run_of_this_tree_is_not_thrown_away(tmp_path: Path, seed:
         Journal(journal.path, BOUND | {"seed": seed}).before(resume=False)
 
 
+@pytest.mark.parametrize("text", ['["tree"]\n', "3\n"])
+def test_a_journal_of_another_form_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "mutants.jsonl").write_text(text)
+
+    with pytest.raises(UsageError, match=r"mutants\.jsonl: "):
+        Journal(tmp_path / "mutants.jsonl", BOUND).before(resume=True)
+
+
+def test_a_run_whose_size_nobody_knows_is_not_thrown_away(tmp_path: Path) -> None:
+    (tmp_path / "mutants.jsonl").write_text('{"tree": "t"}\n{"mutant": "a"}\n')
+
+    with pytest.raises(UsageError, match="go on with that by --resume"):
+        Journal(tmp_path / "mutants.jsonl", BOUND).before(resume=False)
+
+
 def test_a_finished_run_and_one_of_another_tree_are_over(tmp_path: Path) -> None:
     journal = Journal(tmp_path / "mutants.jsonl", BOUND)
     journal.begin([Tried("a", End.KILLED)])

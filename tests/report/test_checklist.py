@@ -140,6 +140,14 @@ def test_a_verdict_of_other_kinds_of_values_is_none(
     assert f"verdict.json is no verdict: it lacks {name}" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("half", [{}, "SEC-TC-01", {"level": 3, "severity": "blocker"}])
+def test_a_verdict_whose_results_are_none_is_none(out: Path, half: object, capsys: pytest.CaptureFixture[str]) -> None:
+    (out / "verdict.json").write_text(json.dumps(verdict() | {"results": [half]}))
+
+    assert written(out, out / "list.md") == USAGE_ERROR
+    assert "verdict.json is no verdict: a result of it cannot be read" in capsys.readouterr().err
+
+
 def unlinked(text: str) -> list[str]:
     """Return the rows that say what must hold without a link to the check in their third cell."""
     rows = [line for line in text.splitlines() if line.startswith("|") and not re.match(r"\| holds|\|---", line)]
