@@ -4,6 +4,7 @@ import argparse
 import math
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -83,6 +84,7 @@ def run(environment: Environment, options: argparse.Namespace, console: Console)
                 flight = fly(profile, profile.tree, wanted, seen)
         finally:
             close_clients(environment.clients)
+    flight = replace(flight, **environment.redactor.clean({"reasons": flight.reasons, "result": flight.result}))
     grown = hold_growth(flight, watch.samples, wanted.seconds) if wanted.shape == "soak" else []
     _publish(environment, wanted, flight, watch, grown, console, release=release, started=started)
     return EXIT_CODES.get(flight.outcome, 2)

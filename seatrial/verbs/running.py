@@ -6,7 +6,7 @@ import sys
 
 from seatrial import hosting, traces
 from seatrial.environment import Arming, Environment
-from seatrial.errors import EnvironmentFault
+from seatrial.errors import EnvironmentFault, ProfileError
 from seatrial.lock import held
 from seatrial.platform import PlatformClient
 from seatrial.profile import find, load
@@ -87,6 +87,8 @@ def _logs(options: argparse.Namespace) -> int:
     lines = PlatformClient(hosting.section(environment.profile).socket).logs(options.part, options.lines)
     if not lines:
         print(f"the log of {options.part} is empty", file=sys.stderr)
+    with contextlib.suppress(ProfileError):  # those that can be read are known nevertheless
+        environment.check_secrets()
     for line in lines:
-        print(line)
+        print(environment.redactor.text(line))
     return 0

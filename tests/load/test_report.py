@@ -14,6 +14,7 @@ from seatrial.load import _trend as trend
 from seatrial.load._allure import write_result
 from seatrial.load._page import Told, page
 from seatrial.load._plots import over_time
+from seatrial.load._run import _last_words
 from seatrial.load._saturated import first_saturated
 from seatrial.load._terminal import Progress, knee_of, tell
 from seatrial.outcome import Outcome
@@ -207,3 +208,15 @@ def test_allure_gets_one_result_with_the_page(tmp_path: Path) -> None:
     result = json.loads(file.read_text())
     assert (result["status"], result["name"]) == ("passed", "load baseline")
     assert all((tmp_path / "r" / each["source"]).is_file() for each in result["attachments"])
+
+
+def test_what_the_generator_said_last_is_cut_between_words(tmp_path: Path) -> None:
+    log = tmp_path / "locust.log"
+    log.write_text("first\nhalf-a-secret " + "x " * 290 + "\n\nthe end\n")
+
+    said = _last_words(log)
+
+    assert said.startswith("… x x")
+    assert said.endswith("x | the end")
+    log.write_text("")
+    assert _last_words(log) == "it said nothing"

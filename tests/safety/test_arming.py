@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from seatrial import hosting
+from seatrial import cli, hosting
 from seatrial.environment import Arming
 from seatrial.errors import UsageError
 from seatrial.outcome import Level
 from seatrial.profile import find, load
 from tests.harness.bench import OPEN, Bench
-from tests.safety.conftest import Build, FakePlatform
+from tests.safety.conftest import CREDENTIALS, Build, FakePlatform
 
 
 def test_the_environment_is_armed_by_its_own_name_alone(build: Build) -> None:
@@ -80,6 +80,18 @@ def test_the_platform_says_whose_it_is_and_where(build: Build, platform: tuple[F
         fake.answers["status"] = fake.say(environment=environment, state=state, **parts)
         with pytest.raises(UsageError, match=r"this profile is of environment 'here' in .*, and at its socket answers"):
             hosting.is_up(profile)
+
+
+def test_a_log_is_printed_without_the_secrets_that_can_be_read(
+    build: Build, platform: tuple[FakePlatform, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    missing = 'postgres = { user = "o", password = "file:nothing" }'
+    build(more=CREDENTIALS.replace("[credentials.observe]", f"[credentials.observe]\n{missing}"))
+    platform[0].answers["logs"] = platform[0].say(lines=["it says value of redis-observer", "it goes on"])
+
+    assert cli.main(["logs", "api-1", "--profile", str(tmp_path / "here.toml")]) == 0
+
+    assert capsys.readouterr().out == "it says [redacted]\nit goes on\n"
 
 
 def test_a_variable_or_a_file_arms_nothing(tmp_path: Path) -> None:
