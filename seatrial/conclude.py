@@ -1,11 +1,13 @@
 """From results to a verdict, the same way for `seatrial gate` and for raw pytest."""
 
 import difflib
+import fcntl
 import os
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -289,20 +291,33 @@ def publish(
 
     Raw pytest asks for no signature: the key is then in no process that runs a check.
     """
-    withdraw(out)
-    signer = environment.signer if sign else None
-    why = "only `seatrial gate` and `seatrial drill` sign" if not sign else "the profile names no key"
-    if signer and verdict.basis.unknown:
-        signer, why = None, f"nobody tells which release this is: {verdict.basis.unknown}"
-    signature = f"signed with key {signer.public.id}" if signer else f"not signed: {why}"
-    verdict = replace(verdict, signature=environment.redactor.text(signature))
-    write(verdict, out, previous(out, verdict.environment), redactor=environment.redactor)
-    if signer:
-        _sign(environment, verdict, signer, out)
+    with _held(out):
+        withdraw(out)
+        signer = environment.signer if sign else None
+        why = "only `seatrial gate` and `seatrial drill` sign" if not sign else "the profile names no key"
+        if signer and verdict.basis.unknown:
+            signer, why = None, f"nobody tells which release this is: {verdict.basis.unknown}"
+        signature = f"signed with key {signer.public.id}" if signer else f"not signed: {why}"
+        verdict = replace(verdict, signature=environment.redactor.text(signature))
+        write(verdict, out, previous(out, verdict.environment), redactor=environment.redactor)
+        if signer:
+            _sign(environment, verdict, signer, out)
     shutil.rmtree(out / "allure", ignore_errors=True)  # an older verdict's site would be taken for this one's
     if with_site and (note := site(out).note):
         print(note, file=sys.stderr)
     summary(verdict, Console(highlight=False), out, _likely_causes(verdict))
+
+
+@contextmanager
+def _held(out: Path) -> Iterator[None]:
+    """Let no other trial write its reports here meanwhile: what is signed is the verdict.json that lies here."""
+    out.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def _likely_causes(verdict: Verdict) -> list[str]:

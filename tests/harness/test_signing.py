@@ -1,6 +1,7 @@
 """Who signs and when, what is said where nobody does, and where the key never is."""
 
 import base64
+import fcntl
 import json
 import os
 from dataclasses import replace
@@ -51,6 +52,26 @@ def published(desk: Desk, *, sign: bool = True, environment: Environment | None 
 def test_what_is_published_is_verified(desk: Desk) -> None:
     assert published(desk) == f"signed with key {desk.signer.public.id}"
     assert desk.verify() == (0, "")
+
+
+def test_no_other_trial_writes_its_reports_between_a_verdict_and_its_signature(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sign, kept_out = dsse.Signer.sign, list[bool]()
+
+    def watched(signer: dsse.Signer, payload: bytes) -> str:
+        other = os.open(desk.folder, os.O_RDONLY)
+        try:
+            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            kept_out.append(True)
+        os.close(other)
+        return sign(signer, payload)
+
+    monkeypatch.setattr(dsse.Signer, "sign", watched)
+    published(desk)
+
+    assert kept_out == [True]
 
 
 def test_without_a_key_it_says_so_and_takes_the_old_attestation_away(desk: Desk) -> None:
