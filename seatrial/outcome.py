@@ -79,7 +79,7 @@ class Result:
         evidence: name -> what was seen, JSON values, redacted.
         repeat: a command line that runs this check alone.
         runbook: path of the runbook section, "docs/runbooks/infra.md#inf-rd-03".
-        marks: FLAKY and WAIVED, beside the outcome.
+        marks: FLAKY, beside the outcome.
         log: last log lines or a traceback, redacted, for INVALID results and failures outside of `Failure`.
     """
 

@@ -26,7 +26,6 @@ WAIVED = result(
     component="s3",
     severity=Severity.MAJOR,
     findings=(Finding("a lifecycle rule", "none", "s3"),),
-    marks=("WAIVED",),
 )
 MINOR = result(
     "MON-LOG-02",
