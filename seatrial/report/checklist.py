@@ -28,6 +28,7 @@ def checklist(
     *,
     checks: str,
     report: str,
+    note: str = "",
 ) -> str:
     """Return the checklist as Markdown.
 
@@ -36,10 +37,11 @@ def checklist(
         proofs: prove.json: how each fault's trial ended.
         checks: where the checks' pages are, from the checklist's folder ("checks").
         report: where verdict.html is, from the checklist's folder; the evidence leads nowhere without it.
+        note: what is to be said of the proofs beforehand.
     """
     results = [Result.from_json(row) for row in verdict["results"]]
     caught, tried = _proven(proofs)
-    lines = [*head(title, verdict), "", LEGEND]
+    lines = [*head(title, verdict), "", LEGEND, *(["", note] if note else [])]
     for suite in sorted({result.suite for result in results}):
         rows = sorted((result for result in results if result.suite == suite), key=lambda result: result.id)
         lines += ["", f"## {suite}", "", "| holds | what must hold | check | severity | proven | evidence |"]

@@ -3,11 +3,15 @@
 import argparse
 import json
 import os
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import seatrial
 from seatrial import inventory, proof
 from seatrial.errors import UsageError
+from seatrial.profile import find, load
 from seatrial.proof.page import Registry, page
 from seatrial.registry import load_faults
 from seatrial.report import OUT, Rows, checklist, sign_off, site
@@ -40,7 +44,7 @@ def add_to(verbs: Verbs) -> None:
 
 
 def _checklist(options: argparse.Namespace) -> int:
-    verdict, proofs = last_verdict(options.out), _trials(options.out)
+    verdict = last_verdict(options.out)
     folder = options.write.resolve().parent
     if options.rows:
         if options.suite or options.title:
@@ -56,10 +60,12 @@ def _checklist(options: argparse.Namespace) -> int:
         )
     rows = [row for row in verdict["results"] if not options.suite or row["suite"] in options.suite]
     report = options.out.resolve() / "verdict.html"
+    proofs, note = _trials(options.out, verdict)
     text = checklist(
         options.title or "Checklist",
         {**verdict, "results": rows},
         proofs,
+        note=note,
         checks=os.path.relpath("docs/checks", folder),
         # What lies elsewhere is read by others, who have no reports of ours.
         report=os.path.relpath(report, folder) if folder.is_relative_to(report.parent) else "",
@@ -85,10 +91,23 @@ def _proof(options: argparse.Namespace) -> int:
     return 0
 
 
-def _trials(out: Path) -> list[dict[str, Any]]:
-    """Return how each fault's trial ended, by the last prove; nothing without one."""
-    record = proof.last(out)
-    return [trial.to_json() for trial in record.trials] if record else []
+def _trials(out: Path, verdict: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
+    """Return how each fault's trial ended, by the last prove, and why none of them counts, where that is of something else.
+
+    A fault that was tried several times is told as it proved least.
+    """
+    if (record := proof.last(out)) is None:
+        return [], ""
+    here = replace(record, environment=verdict["environment"], release=verdict["release"])
+    other = here.differs(record)
+    if not other:
+        profile = load(find(verdict["environment"]))
+        harness = Path(seatrial.__file__).parent
+        places = (Path("suites"), Path("faults"), harness, profile.path)
+        other = replace(here, tree=proof.digest(profile.tree, *places, state=profile.state)).differs(record)
+    if other:
+        return [], f"No fault counts as tried: the last `seatrial prove` was of {other}."
+    return [trial.to_json() for trial in proof.worst_of_each(record.trials).values()], ""
 
 
 def _report(options: argparse.Namespace) -> int:
