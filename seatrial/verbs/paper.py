@@ -4,14 +4,11 @@ import argparse
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import seatrial
 from seatrial import inventory, proof
 from seatrial.errors import UsageError
-from seatrial.profile import find, load
 from seatrial.proof.page import Registry, page
 from seatrial.registry import load_faults
 from seatrial.report import OUT, Rows, checklist, sign_off, site
@@ -92,22 +89,18 @@ def _proof(options: argparse.Namespace) -> int:
 
 
 def _trials(out: Path, verdict: Mapping[str, Any]) -> tuple[list[dict[str, Any]], str]:
-    """Return how each fault's trial ended, by the last prove, and why none of them counts, where that is of something else.
+    """Return how each fault's trial ended, by the last prove of the verdict's environment, and what is to be said of them.
 
     A fault that was tried several times is told as it proved least.
     """
     if (record := proof.last(out)) is None:
         return [], ""
-    here = replace(record, environment=verdict["environment"], release=verdict["release"])
-    other = here.differs(record)
-    if not other:
-        profile = load(find(verdict["environment"]))
-        harness = Path(seatrial.__file__).parent
-        places = (Path("suites"), Path("faults"), harness, profile.path)
-        other = replace(here, tree=proof.digest(profile.tree, *places, state=profile.state)).differs(record)
-    if other:
-        return [], f"No fault counts as tried: the last `seatrial prove` was of {other}."
-    return [trial.to_json() for trial in proof.worst_of_each(record.trials).values()], ""
+    if record.environment != verdict["environment"]:
+        return [], f"No fault counts as tried: the last `seatrial prove` was of environment {record.environment}."
+    trials = proof.worst_of_each(record.trials).values()
+    older = sum(trial.tree != record.tree or record.release != verdict["release"] for trial in trials)
+    note = f"Of {len(trials)} faults that were tried, {older} were on an earlier state of the tree." if older else ""
+    return [trial.to_json() for trial in trials], note
 
 
 def _report(options: argparse.Namespace) -> int:

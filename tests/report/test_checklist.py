@@ -11,7 +11,6 @@ import pytest
 from seatrial import proof
 from seatrial.cli import main
 from seatrial.outcome import NOT_APPLICABLE
-from seatrial.profile import load
 from seatrial.proof import Proof, Proven
 from seatrial.report import checklist
 from seatrial.secrecy.redaction import Redactor
@@ -86,16 +85,13 @@ def test_the_faults_that_were_tried_are_counted_per_check() -> None:
     assert "| blocker | not tried |" in text
 
 
-def test_a_proof_counts_for_a_verdict_of_the_same_environment_release_and_tree(out: Path) -> None:
+def test_a_proof_counts_for_a_verdict_of_its_environment_and_older_trials_are_told(out: Path) -> None:
     (out / "verdict.json").write_text(json.dumps({**verdict(row("SEC-TC-01", "PASSED")), "environment": "local"}))
-    profile = load(Path("profiles/local.toml"))
-    places = (Path("suites"), Path("faults"), Path("seatrial"), profile.path)
-    tree = proof.digest(profile.tree, *places, state=profile.state)
-    caught = Proven("door-open", "process", Proof.CAUGHT, seen={"SEC-TC-01": "FAILED"})
-    missed = Proven("door-ajar", "process", Proof.MISSED, seen={"SEC-TC-01": "PASSED"})
+    caught = Proven("door-open", "process", Proof.CAUGHT, seen={"SEC-TC-01": "FAILED"}, tree="t2")
+    missed = Proven("door-ajar", "process", Proof.MISSED, seen={"SEC-TC-01": "PASSED"}, tree="t2")
     trials = [caught, missed, replace(missed, proof=Proof.CAUGHT), caught]
     titles = {"door-open": "Open.", "door-ajar": "Ajar."}
-    right = proof.Record("local", "r1", tree, "2026-01-01T00:00:00+00:00", known=titles, trials=trials)
+    right = proof.Record("local", "r1", "t2", "2026-01-01T00:00:00+00:00", known=titles, trials=trials)
 
     def told(record: proof.Record) -> str:
         record.save(out, Redactor())
@@ -103,14 +99,14 @@ def test_a_proof_counts_for_a_verdict_of_the_same_environment_release_and_tree(o
         return (out / "list.md").read_text()
 
     assert "| blocker | 1 of 2 |" in told(right)
-    for wrong, words in (
-        (replace(right, tree="0" * 12), f"tree {'0' * 12}, not {tree}"),
-        (replace(right, release="r0"), "release r0, not r1"),
-        (replace(right, environment="staging"), "environment staging, not local"),
-    ):
-        text = told(wrong)
-        assert f"No fault counts as tried: the last `seatrial prove` was of {words}." in text
-        assert "| blocker | not tried |" in text
+    assert "earlier state" not in told(right)
+    older = told(replace(right, trials=[replace(caught, tree="t1"), missed]))
+    assert "| blocker | 1 of 2 |" in older
+    assert "Of 2 faults that were tried, 1 were on an earlier state of the tree." in older
+    assert "Of 2 faults that were tried, 2 were on an earlier state of the tree." in told(replace(right, release="r0"))
+    foreign = told(replace(right, environment="staging"))
+    assert "No fault counts as tried: the last `seatrial prove` was of environment staging." in foreign
+    assert "| blocker | not tried |" in foreign
 
 
 def test_a_required_check_without_result_is_named() -> None:
