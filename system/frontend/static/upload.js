@@ -25,7 +25,7 @@ async function sha256(file) {
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function send(file, upload, page) {
+function send(file, upload, id) {
   return new Promise((resolve, reject) => {
     const request = new XMLHttpRequest(); // fetch reports no progress of what it sends
     sending = request;
@@ -42,27 +42,27 @@ function send(file, upload, page) {
         ? resolve()
         : reject(new Error(`The store refused the file (error ${request.status}). Please try again.`));
     request.onerror = () => reject(new Error("The connection to the store broke. Please try again."));
-    request.onabort = async () => reject(new Error(await giveUp(page)));
+    request.onabort = async () => reject(new Error(await giveUp(id)));
     request.onloadend = () => (cancel.hidden = true);
     request.send(file);
   });
 }
 
-async function giveUp(page) {
+async function giveUp(id) {
   show("Cancelling…");
   tried = {};
   try {
-    await post(`${page}/delete`, {});
+    await post(`/assets/${id}/delete`, {});
     return "Cancelled. Nothing was kept.";
   } catch {
     return "Cancelled. The video is in the list without its file; it can be deleted there.";
   }
 }
 
-async function complete(page) {
+async function complete(id) {
   for (let wait_s = 1; ; wait_s *= 2) {
     try {
-      return await post(`${page}/complete`, {});
+      return await post(`/assets/${id}/complete`, {});
     } catch (error) {
       tried.sent = error.forNow;
       if (!error.forNow || wait_s > FINISHING_S) throw error;
@@ -85,11 +85,11 @@ async function upload(file, title) {
   const text = JSON.stringify(announced);
   if (tried.text !== text) tried = { text, key: crypto.randomUUID(), sent: false };
   const created = await post("/upload", announced, { "Idempotency-Key": tried.key });
-  const page = `/assets/${created.asset.id}`;
-  if (created.upload && !tried.sent) await send(file, created.upload, page);
+  const { id } = created.asset;
+  if (created.upload && !tried.sent) await send(file, created.upload, id);
   show("Finishing…");
-  await complete(page);
-  location.assign(`${page}?done=uploaded`);
+  await complete(id);
+  location.assign(`/assets/${id}?done=uploaded`);
 }
 
 byId("file").addEventListener("change", ({ target }) => {
