@@ -29,6 +29,8 @@ class Workspace:
         self.swept = self._sweep()
         self.root = Path(tempfile.mkdtemp(prefix=PREFIX, dir=self.parent))
         self._lock = _lock(self.root)
+        found = os.statvfs(self.root)
+        self._disk_bytes = found.f_blocks * found.f_frsize  # as it is now: a disk may be filled by making it smaller
 
     @contextlib.contextmanager
     def directory(self, name: str) -> Iterator[Path]:
@@ -45,7 +47,7 @@ class Workspace:
         except (OSError, PipelineError, BadInputError) as error:
             if (full := self._full(error)) is None:
                 raise
-            if _fills_its_disk(path):
+            if sum(file.stat().st_size for file in path.glob("*")) > LARGEST_SHARE * self._disk_bytes:
                 raise PipelineError(f"the job is too large for the disk: {full}") from error
             raise DiskFullError(f"the disk is full: {full}") from error
         finally:
@@ -83,11 +85,6 @@ class Workspace:
                 os.close(lock)
                 swept += 1
         return swept
-
-
-def _fills_its_disk(directory: Path) -> bool:
-    found = os.statvfs(directory.parent)
-    return sum(file.stat().st_size for file in directory.glob("*")) > LARGEST_SHARE * found.f_blocks * found.f_frsize
 
 
 def _lock(directory: Path) -> int | None:

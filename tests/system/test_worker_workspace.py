@@ -3,6 +3,7 @@
 import errno
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,7 +64,7 @@ def test_a_job_whose_own_files_fill_the_disk_is_one_failed_attempt(
 ) -> None:
     workspace = Workspace(tmp_path)
     monkeypatch.setattr(module, "LEAST_FREE_BYTES", 1 << 60)
-    monkeypatch.setattr(module, "LARGEST_SHARE", 0.0)
+    workspace._disk_bytes = 1
     with pytest.raises(PipelineError, match="too large for the disk"):
         attempt(workspace, failure)
     assert list(workspace.root.iterdir()) == []
@@ -103,3 +104,14 @@ def test_a_living_worker_keeps_its_directory(tmp_path: Path) -> None:
     assert living.root.is_dir()
     other.close()
     living.close()
+
+
+def test_a_disk_that_was_made_smaller_is_full_and_no_job_too_large_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = Workspace(tmp_path)
+    smaller = SimpleNamespace(f_blocks=1, f_frsize=1, f_bavail=0)
+    monkeypatch.setattr("os.statvfs", lambda _: smaller)
+    with pytest.raises(DiskFullError):
+        attempt(workspace, PipelineError("FFmpeg ended"))
+    workspace.close()
