@@ -84,7 +84,7 @@ def likely(results: Iterable[Result], file: Path = KNOWN) -> list[str]:
         known = Knowledge.from_json(json.loads(file.read_text()))
     except (OSError, ValueError, UsageError) as error:
         return [f"nothing can be said of causes: {error}"]
-    causes = Likeness(known.faults).causes({name: words(result) for name, result in red.items()})
+    causes = Likeness(known.faults).causes({name: words(result)[:_MOST_SAID] for name, result in red.items()})
     if not causes:
         return ["no fault that was ever caught is like this"]
     strange = sorted(red.keys() - {name for fault in known.faults for name in fault.reds})

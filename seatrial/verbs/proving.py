@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,7 +103,7 @@ def _prove(options: argparse.Namespace) -> int:
                 record.add(proven)
                 record.ended_at = _now()
                 record.save(OUT, environment.redactor)
-                prove.show(proven, console)
+                prove.show(replace(proven, reason=environment.redactor.text(proven.reason)), console)
                 if proven.proof is not proof.Proof.CAUGHT:
                     _still_healthy(prover, fault, wanted[number:])
         except KeyboardInterrupt:
