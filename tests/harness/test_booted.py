@@ -12,6 +12,7 @@ from tests.harness.tiny import Tiny, struck
 from tests.waiting import wait_for
 
 
+@pytest.mark.slow
 def test_heal_restores_what_a_killed_prove_left(tiny: Tiny) -> None:
     process = struck(tiny)
     process.kill()

@@ -25,7 +25,9 @@ def test_a_fault_is_caught_confirmed_and_healed(tiny: Tiny) -> None:
 @pytest.mark.parametrize(
     ("change", "proof", "reason"),
     [
-        (('destroy.platform.stop("port")', "pass"), "INVALID", "not in effect within"),
+        pytest.param(
+            ('destroy.platform.stop("port")', "pass"), "INVALID", "not in effect within", marks=pytest.mark.slow
+        ),
         (('"closed"', '"something else"'), "MISSED", "for another reason"),
         (('"closed"', '("INVALID", "closed")'), "MISSED", "was FAILED, not INVALID"),
         (('destroy.platform.stop("port")', "1 / 0"), "INVALID", "ZeroDivisionError"),

@@ -58,10 +58,11 @@ def test_what_is_waived_is_go_and_said(bench: Bench) -> None:
     [
         ([lasting(30)], 0, "1 did not and is excused by a waiver"),
         ([lasting(-1)], 1, "the waiver of INF-TC-02 does not count: it ended on"),
-        (
+        pytest.param(
             [lasting(30), replace(lasting(30), check="INF-TC-01")],
             1,
             "the waiver of INF-TC-01 does not count: it passed",
+            marks=pytest.mark.slow,
         ),
     ],
     ids=["needed", "over", "not needed"],
