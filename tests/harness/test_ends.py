@@ -35,8 +35,7 @@ STRIKES_STEPS = [
     "status asked",  # whose part it is
     "stop port asked",
     "stop port done",
-    "status asked",  # the undo
-    "start port asked",
+    "start port asked",  # the undo
     "start port done",
 ]
 WAIVER = """

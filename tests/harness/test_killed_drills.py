@@ -52,7 +52,6 @@ UNDO = [
     "status asked",  # whether the lamp has its settings of before
     "restart lamp asked",
     "restart lamp done",
-    "status asked",  # whether the port is ready
     "start port asked",
     "start port done",
     "record in the undo log",  # that the restart is undone

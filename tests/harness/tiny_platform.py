@@ -143,6 +143,7 @@ def serve(state: Path, number: int, lifeline: int | None) -> None:
     """Serve until killed, or until the lifeline closes."""
     parts = Parts(state, number)
     parts.port.start()
+    changing = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         def address_string(self) -> str:
@@ -159,7 +160,8 @@ def serve(state: Path, number: int, lifeline: int | None) -> None:
             call, asked = self.path.rpartition("/")[2], json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             what = f"{call} {asked.get('part', 'release')}"
             if not journal.step(state, f"{what} asked", caller(self.connection)):
-                code, answer = parts.answer(call, asked)
+                with changing:  # a start that meets a stop half-way would find nothing to do
+                    code, answer = parts.answer(call, asked)
                 if not journal.step(state, f"{what} done", caller(self.connection)):
                     self.answer(answer, code)
 
