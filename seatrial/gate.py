@@ -61,10 +61,12 @@ class Stages:
     """The stages of one trial: how they run, and what they brought.
 
     Attributes:
+        harness: what each of them must be run by.
         lock: a descriptor of the lock that they hold too.
     """
 
     manner: Manner
+    harness: str
     lock: int | None = None
     results: dict[str, Result] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
@@ -89,13 +91,16 @@ def run(
         manner: how the stages run.
         held: the environment, where the caller holds it up already.
     """
-    files = {**digests(environment.profile.path, suites), "profile": environment.profile.digest}
+    harness, files = (
+        conclude.harness(),
+        {**digests(environment.profile.path, suites), "profile": environment.profile.digest},
+    )
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)
     conclude.require_listed(environment.profile, accepted.known, suites)
     began = conclude.Moment.now()
     with nullcontext(held) if held else hosting.booted(environment.profile, alone=environment.armed) as boot:
-        stages = Stages(manner, boot.lock)
+        stages = Stages(manner, harness, boot.lock)
         if boot.seconds is not None:
             stages.timings["cold start"] = boot.seconds
         environment.check_secrets()
@@ -106,7 +111,7 @@ def run(
         for number in range(1, times + 1):
             if times > 1:
                 console.print(f"rehearsal {number} of {times}")
-            once = Stages(manner, boot.lock)
+            once = Stages(manner, harness, boot.lock)
             _run_stages(environment, suites, scope, wanted, arm, once, console)
             stages.problems += once.problems
             for stage, seconds in once.timings.items():
@@ -118,6 +123,8 @@ def run(
         stages.results = {name: of_many(each) if times > 1 else each[0] for name, each in runs.items()}
         basis, changed = before.until(Basis.of(environment, suites))
         stages.problems += changed
+        if conclude.harness() != harness:
+            stages.problems.append("seatrial itself changed during the trial")
         return conclude.conclude(
             environment,
             stages.results.values(),
@@ -178,7 +185,7 @@ def _classify(environment: Environment, suites: Path, scope: expected.Scope, sta
     if not failed:
         return
     console.print(f"repeating {len(failed)} failed to classify: {', '.join(sorted(failed))}")
-    again = Stages(stages.manner, stages.lock)
+    again = Stages(stages.manner, stages.harness, stages.lock)
     nodes = [f"{suites / row.file}::{row.test}" for row in scope.rows if row.id in failed]
     _stage(environment, suites, nodes, [], "classify", again)
     stages.timings |= again.timings
@@ -198,7 +205,7 @@ def _stage(
         given += [] if stages.lock is None else ["--seatrial-lock", str(stages.lock)]
         arguments = [*paths, *given, *options, *stages.manner.options]
         code = run_pytest(arguments, suites, lock=stages.lock, output=stages.manner.output)
-        results, problems = read_results(file, code, name, environment.profile)
+        results, problems = read_results(file, code, name, environment.profile, stages.harness)
         stages.problems += problems
         for result in results:
             if stages.results.setdefault(result.id, result) is not result:
@@ -286,8 +293,10 @@ def _end(process: "subprocess.Popen[bytes]") -> None:
         process.wait()
 
 
-def read_results(file: Path, code: int | None, stage: str, profile: Profile) -> tuple[list[Result], list[str]]:
-    """Read a stage's results; a file without its end line, an odd exit, or a profile that was not ours is a problem of the run."""
+def read_results(
+    file: Path, code: int | None, stage: str, profile: Profile, harness: str
+) -> tuple[list[Result], list[str]]:
+    """Read a stage's results; no end line, an odd exit, or a profile or a harness that was not ours is a problem of the run."""
     if not file.exists() or code != NO_VERDICT:
         return [], [f"stage {stage} left no results (pytest exit {code})"]
     try:
@@ -302,4 +311,8 @@ def read_results(file: Path, code: int | None, stage: str, profile: Profile) -> 
         problems.append(f"stage {stage}: pytest ended with {end.get('end', code)}")
     if end.get("profile") != profile.digest:
         problems.append(f"stage {stage} read another profile: it was changed meanwhile")
+    if (other := end.get("harness")) != harness:
+        problems.append(
+            f"stage {stage} was run by seatrial {other}, and this is {harness}: it was changed meanwhile, or another lies here"
+        )
     return results, problems

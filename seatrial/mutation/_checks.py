@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from seatrial import gate
+from seatrial import conclude, gate
 from seatrial.errors import HarnessError
 from seatrial.expected import Row
 from seatrial.outcome import Outcome, Result
@@ -37,6 +37,7 @@ class Checks:
 
     def __init__(self, profile: Profile, suites: Path, rows: Iterable[Row], lock: int | None) -> None:
         self._profile, self._suites, self._lock = profile, suites, lock
+        self._harness = conclude.harness()
         self._rows = {row.id: row for row in rows}
 
     def run(self, names: Sequence[str], *, limit_s: float | None = None, to_the_first_red: bool = False) -> Seen:
@@ -51,7 +52,7 @@ class Checks:
                 code = gate.run_pytest(arguments, self._suites, lock=self._lock, output=output, limit_s=limit_s)
                 if code is None:
                     return Seen(out_of_time=True)
-                results, problems = gate.read_results(file, code, "checks", self._profile)
+                results, problems = gate.read_results(file, code, "checks", self._profile, self._harness)
                 if problems:
                     output.seek(0)
                     raise HarnessError("; ".join(problems) + "\n" + output.read()[-_TAIL:])

@@ -81,7 +81,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     elif state.results_file is not None:
         lines = [json.dumps(result.to_json()) for result in state.results.values()]
         digest = state.environment.profile.digest
-        end = {"end": int(exitstatus), "problems": state.problems, "profile": digest}
+        end = {"end": int(exitstatus), "problems": state.problems, "profile": digest, "harness": state.harness}
         state.results_file.write_text("\n".join([*lines, json.dumps(end)]) + "\n")
         session.exitstatus = NO_VERDICT
     if given := plugin_of(config, Given):

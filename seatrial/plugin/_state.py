@@ -39,6 +39,9 @@ class State:
         self.rules = not quiet and results is None
         self.stage = stage
         self.results_file = results
+        self.harness = (
+            conclude.harness() if results else ""
+        )  # that which was imported, and not what lies there at the end
         self.collected: dict[str, pytest.Item] = {}
         self.accepted = waivers.Waivers()
         self.results: dict[str, Result] = {}

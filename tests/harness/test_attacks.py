@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -151,7 +152,7 @@ def environment(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 
 def stage(environment: Environment) -> gate.Stages:
-    stages = gate.Stages(gate.AS_EVER)
+    stages = gate.Stages(gate.AS_EVER, conclude.harness())
     gate._stage(environment, Path("suites"), ["suites"], [], "serial", stages)
     return stages
 
@@ -188,6 +189,26 @@ def test_the_callers_variables_change_nothing(
     assert stages.problems == []
 
 
+def other_harness(folder: Path) -> None:
+    """Let another harness lie in a folder."""
+    other = shutil.copytree(
+        Path(conclude.__file__).parent, folder / "seatrial", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    with (other / "cases.py").open("a") as file:
+        file.write("# another\n")
+
+
+def test_stages_that_another_harness_runs_are_a_problem(bench: Bench) -> None:
+    bench.suite(OPEN)
+    other_harness(bench.folder)
+
+    run = bench.run("-P", "-m", "seatrial", "gate", "--profile", "here.toml", "--suites", "suites")
+
+    assert (run.code, run.outcome("INF-TC-01")) == (2, "PASSED"), run.output
+    assert f"was run by seatrial {conclude.harness_version()} " in run.output
+    assert f", and this is {conclude.harness()}: " in run.output
+
+
 def lines(*results: Result, end: str = '{"end": 0, "problems": [], "profile": "0"}\n') -> str:
     return "".join(json.dumps(each.to_json()) + "\n" for each in results) + end
 
@@ -206,6 +227,7 @@ WHOLE = lines(PASSED)
         (lines(PASSED, end='{"end": 2, "problems": []}'), NO_VERDICT, "pytest ended with 2"),
         (lines(PASSED, end='{"end": 0, "problems": ["worker gw0 ended early"]}'), NO_VERDICT, "worker gw0 ended early"),
         (WHOLE, NO_VERDICT, "read another profile"),
+        (WHOLE, NO_VERDICT, "was run by seatrial None, and this is"),
         (lines(FAILED, PASSED), NO_VERDICT, "A ended twice"),
         ("", NO_VERDICT, "cannot be read"),
         ("\udcff", NO_VERDICT, "cannot be read"),
@@ -239,7 +261,7 @@ def test_results_that_are_not_whole_are_a_problem(
 def test_a_check_that_two_stages_tell_of_counts_as_it_ended_first(
     environment: Environment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    stages = gate.Stages(gate.AS_EVER, results={"A": FAILED})
+    stages = gate.Stages(gate.AS_EVER, "", results={"A": FAILED})
     monkeypatch.setattr(gate, "read_results", lambda *_: ([PASSED], []))
     monkeypatch.setattr(gate, "run_pytest", lambda *_, **__: NO_VERDICT)
 
