@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import seatrial
+from seatrial.basis import summed
 from seatrial.errors import UsageError
 from seatrial.outcome import Outcome
 from seatrial.profile import Profile
@@ -78,11 +80,14 @@ def fly(
         tree: holds load/locustfile.py.
         seen: told each window as it comes, with the flight so far.
 
-    Raises UsageError where the tree holds no locustfile.
+    Raises UsageError where the tree holds no locustfile, or another harness, by which the load would be judged.
     """
     locustfile = tree / "load" / "locustfile.py"
     if not locustfile.is_file():
         raise UsageError(f"no {locustfile}: there is nothing to make load with")
+    beside, ours = tree / "seatrial", Path(seatrial.__file__).parent
+    if beside.is_dir() and summed(beside) != summed(ours):
+        raise UsageError(f"{beside} is another harness than {ours}, and would judge the load: run the one of that tree")
     flight = Flight(Outcome.INVALID, ["the load generator told no result"])
     with tempfile.TemporaryDirectory(prefix="seatrial-load-") as folder, contextlib.ExitStack() as ending:
         record, log = Path(folder) / "record.jsonl", Path(folder) / "locust.log"
