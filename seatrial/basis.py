@@ -15,6 +15,7 @@ from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid, SeatrialError
 from seatrial.impact import Observe
 from seatrial.platform import PlatformClient
+from seatrial.profile import Profile
 from seatrial.scope import close_clients
 
 
@@ -24,7 +25,7 @@ class Basis:
 
     Attributes:
         releases: service, or repository of an image -> its release: "sha256:...", or an id.
-        files: "profile", "suites", "expected.toml" and, if there is one, "waivers.toml" -> sha256, in hexadecimal.
+        files: "profile", "suites", "expected.toml" and, if there are such, "waivers.toml" and "load" -> sha256, in hexadecimal.
         unknown: why nobody tells the releases; empty where somebody does.
         mixed: a service runs several at once, which is why none of them is told.
     """
@@ -37,7 +38,7 @@ class Basis:
     @classmethod
     def of(cls, environment: Environment, suites: Path) -> "Basis":
         """Ask the environment, and read the files."""
-        files = digests(environment.profile.path, suites)
+        files = digests(environment.profile, suites)
         try:
             found = _releases(environment)
         except (SeatrialError, Failure) as error:
@@ -66,11 +67,17 @@ class Basis:
         return replace(self, unknown=unknown), changed
 
 
-def digests(profile: Path, suites: Path) -> dict[str, str]:
-    """Return the sha256 of the files that say what had to be so, by name; that of the suites is of all their files."""
-    places = {"profile": profile, **{name: suites / name for name in (expected.NAME, waivers.NAME)}}
-    files = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in places.items() if path.is_file()}
-    return {**files, "suites": summed(suites)}
+def places(profile: Profile, suites: Path) -> dict[str, Path]:
+    """Return the files and folders that say what had to be so, by name."""
+    lists = {name: suites / name for name in (expected.NAME, waivers.NAME)}
+    return {"profile": profile.path, **lists, "suites": suites, "load": profile.tree / "load"}
+
+
+def digests(profile: Profile, suites: Path) -> dict[str, str]:
+    """Return the sha256 of the files that say what had to be so, by name; that of a folder is of all its files."""
+    found = places(profile, suites)
+    files = {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in found.items() if path.is_file()}
+    return files | {name: summed(found[name]) for name in ("suites", "load") if found[name].is_dir()}
 
 
 def summed(folder: Path) -> str:

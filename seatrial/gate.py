@@ -93,7 +93,7 @@ def run(
     """
     harness, files = (
         conclude.harness(),
-        {**digests(environment.profile.path, suites), "profile": environment.profile.digest},
+        {**digests(environment.profile, suites), "profile": environment.profile.digest},
     )
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)

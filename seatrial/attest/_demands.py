@@ -8,6 +8,7 @@ from pathlib import Path
 
 from seatrial import expected, waivers
 from seatrial.attest._statement import REPORT, Statement, Trial
+from seatrial.basis import digests, places
 from seatrial.errors import UsageError
 from seatrial.outcome import Level, Outcome
 from seatrial.profile import Profile
@@ -23,7 +24,8 @@ class Demands:
 
     Attributes:
         profile: the environment that must have been tried, described by this very file.
-        suites: the folder whose checks must have passed.
+        suites: the folder whose checks must have passed; what lies there, and the load of the profile's tree, is what must have
+            been run.
         releases: exactly these, "sha256:..." or ids.
         scope: suites and ids that it must cover; all of them when empty.
         level: checks up to it are demanded.
@@ -59,8 +61,10 @@ class Demands:
         trial = statement.trial
         if trial.environment != self.profile.name:
             yield f"it is of the environment {trial.environment}, not of {self.profile.name}"
-        elif statement.files.get("profile") != _sha256(self.profile.path):
-            yield f"it was made with another profile than {self.profile.path}"
+        here = digests(self.profile, self.suites)
+        for name, path in places(self.profile, self.suites).items():
+            if statement.files.get(name) != here.get(name):
+                yield f"it was made with another state of {path}"
         if statement.releases != self.releases:
             yield f"it is of the release {_listed(statement.releases)}, not of {_listed(self.releases)}"
         if trial.version != self.version:

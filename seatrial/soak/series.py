@@ -1,6 +1,5 @@
 """A series of rounds on one release, as a file of lines: what all have in common, how each one ended, and how often which check was not PASSED."""
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -8,10 +7,11 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from seatrial.basis import summed
+from seatrial.basis import digests
 from seatrial.conclude import harness
 from seatrial.errors import UsageError
 from seatrial.outcome import Outcome
+from seatrial.profile import Profile
 from seatrial.statistics import Bounds, proportion_bounds
 from seatrial.verdict import Ruling, Verdict
 
@@ -29,6 +29,7 @@ class Common:
         profile: digest of the profile.
         suites: digest of the suites, with the lists of what must run and what is waived.
         noise: what kinds of it.
+        load: digest of the load with its objective; empty where there is none.
     """
 
     environment: str
@@ -39,6 +40,7 @@ class Common:
     scope: str
     armed: str
     noise: tuple[str, ...]
+    load: str = ""
 
     def differences(self, other: "Common") -> list[str]:
         """Say what is not the same."""
@@ -110,10 +112,11 @@ class Rate:
         return f"{counts}: {share:.1%}, between {low:.1%} and {high:.1%} with {CONFIDENCE:.0%} confidence"
 
 
-def common(environment: str, release: str, profile: Path, suites: Path, **rest: Any) -> Common:
+def common(release: str, profile: Profile, suites: Path, **rest: Any) -> Common:
     """Return what the rounds to come have in common; `rest` are scope, armed and noise."""
-    digest = hashlib.sha256(profile.read_bytes()).hexdigest()[:12]
-    return Common(environment, release, harness(), digest, summed(suites)[:12], **rest)
+    files = {name: digest[:12] for name, digest in digests(profile, suites).items()}
+    of = files["profile"], files["suites"]
+    return Common(profile.name, release, harness(), *of, **rest, load=files.get("load", ""))
 
 
 def round_of(verdict: Verdict, number: int, seed: int, noise: dict[str, dict[str, float]]) -> Round:

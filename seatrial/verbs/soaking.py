@@ -154,9 +154,8 @@ def _soak(options: argparse.Namespace) -> int:
 def _common(options: argparse.Namespace, profile: Profile, release: str) -> Common:
     """Return what every round is to be of, as it is now; UsageError for a scope that names what there is not."""
     return series.common(
-        profile.name,
         release,
-        profile.path,
+        profile,
         options.suites,
         scope=expected.select(expected.read(options.suites), options.only).label,
         armed=" ".join(options.arm),

@@ -14,6 +14,7 @@ import pytest
 from seatrial import attest, cli, conclude, dsse, expected
 from seatrial.basis import Basis, digests
 from seatrial.outcome import Level, Outcome, Result, Severity
+from seatrial.profile import load
 from seatrial.verdict import Verdict, rule
 from tests.results import result
 
@@ -83,7 +84,7 @@ class Desk:
             required=required,
             missing=missing,
             harness=conclude.harness(),
-            basis=Basis({"api": API, "worker": WORKER}, digests(self.profile, self.suites)),
+            basis=Basis({"api": API, "worker": WORKER}, digests(load(self.profile), self.suites)),
         )
         return replace(made, **values)
 

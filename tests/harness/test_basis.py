@@ -73,7 +73,8 @@ def test_files_are_known_by_their_content(desk: Desk) -> None:
     assert set(files) == {"profile", "suites", "expected.toml"}
     assert files["profile"] == hashlib.sha256(desk.profile.read_bytes()).hexdigest()
     (desk.suites / "waivers.toml").write_text("")
-    assert set(basis(desk).files) == {"profile", "suites", "expected.toml", "waivers.toml"}
+    (desk.folder / "load").mkdir()
+    assert set(basis(desk).files) == {"profile", "suites", "expected.toml", "waivers.toml", "load"}
 
 
 def test_the_code_of_suites_is_known_by_its_content(desk: Desk) -> None:
