@@ -41,7 +41,7 @@ CLOCK_TOLERANCE_S = 5.0
 # How like another id one is that is a slip: all but one of the six characters of the shortest.
 _SLIP = 0.83
 # Whose hooks a trial rests on.
-_TRUSTED = {"_pytest", "pytest", "pluggy", "xdist", "allure_pytest", "allure_commons", "seatrial"}
+_TRUSTED = {"_pytest", "pytest", "pluggy", "xdist", "seatrial"}
 _WORKER = "__channelexec__"  # xdist's, which is in no file
 
 

@@ -98,14 +98,14 @@ def test_a_conftest_that_turns_outcomes_is_named_and_no_verdict_rests_on_it(benc
 
 def test_a_conftest_in_a_folder_of_a_trusted_name_is_trusted_no_more(bench: Bench) -> None:
     bench.suite(OPEN + CLOSED)
-    suites = (bench.folder / "suites").rename(bench.folder / "allure_commons")
+    suites = (bench.folder / "suites").rename(bench.folder / "xdist")
     (suites / "infra/conftest.py").write_text(TURNED)
 
-    run = bench.pytest("allure_commons")
+    run = bench.pytest("xdist")
 
     assert run.code == 2, run.output
     assert run.verdict
-    assert "allure_commons/infra/conftest.py hooks into pytest" in " ".join(run.verdict["problems"])
+    assert "xdist/infra/conftest.py hooks into pytest" in " ".join(run.verdict["problems"])
 
 
 def test_a_handle_of_somebody_else_is_refused(bench: Bench) -> None:
