@@ -73,13 +73,11 @@ def ready(environment: Environment) -> None:
     if profile.platform is None:
         return
     if not profile.platform.socket.exists():
-        raise UsageError(f"environment {profile.name} is down: run `seatrial up --profile {profile.name}`")
+        raise UsageError(f"environment {profile.name} is down: run `seatrial up {profile.option}`")
     try:
         hosting.require_up(profile)
     except EnvironmentFault as error:
-        raise UsageError(
-            f"environment {profile.name} is down ({error}): run `seatrial up --profile {profile.name}`"
-        ) from None
+        raise UsageError(f"environment {profile.name} is down ({error}): run `seatrial up {profile.option}`") from None
     if left := struck(environment):
         raise UsageError(left)
 
@@ -113,9 +111,7 @@ def struck(environment: Environment) -> str:
     if not pending:
         return ""
     more = f" and {len(pending) - 1} more" if pending[1:] else ""
-    return (
-        f"environment {profile.name} is still struck: {pending[0]}{more}; run `seatrial heal --profile {profile.name}`"
-    )
+    return f"environment {profile.name} is still struck: {pending[0]}{more}; run `seatrial heal {profile.option}`"
 
 
 def release_of(environment: Environment) -> str:

@@ -212,6 +212,8 @@ class Environment:
         if self.profile.state is None:
             yield
             return
+        if not self.profile.state.exists():
+            raise UsageError(f"environment {self.profile.name} is down: run `seatrial up {self.profile.option}`")
         with held(self.profile.state, self.profile.name, alone=self.armed, inherited=inherited):
             yield
 

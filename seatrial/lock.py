@@ -61,8 +61,6 @@ def held(state: Path, name: str, *, alone: bool, inherited: int | None = None) -
     """
     try:
         descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY) if inherited is None else os.dup(inherited)
-    except FileNotFoundError:
-        raise UsageError(f"environment {name} is down: run `seatrial up --profile {name}`") from None
     except OSError as error:
         raise UsageError(f"the state folder of {name} cannot be held: {error.strerror} ({state})") from None
     lock = Lock(name, state, descriptor)

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from seatrial.outcome import Level, Outcome, Result
+from seatrial.profile import Profile
 from seatrial.registry import Plan
 
 
@@ -21,24 +22,25 @@ class Planned:
     plan: Plan
 
 
-def stop_line(plan: Plan) -> str:
+def stop_line(plan: Plan, profile: Profile) -> str:
     """Say how to stop a drill, and how long its undo takes."""
-    return f"Ctrl-C stops it and undoes it within {plan.undo_s:g} s ({plan.undone}); after a kill: seatrial heal"
+    stops = f"Ctrl-C stops it and undoes it within {plan.undo_s:g} s ({plan.undone})"
+    return f"{stops}; after a kill: seatrial heal {profile.option}"
 
 
-def tell(drill: Planned, environment: str, console: Console) -> None:
+def tell(drill: Planned, profile: Profile, console: Console) -> None:
     """Print what a drill would strike, who would notice, and how to stop it."""
     plan = drill.plan
     lines = {
         "strikes": plan.strikes,
         "noticed": plan.noticed,
-        "stop": stop_line(plan),
-        "run": f"seatrial drill {drill.id}"
-        + (f" --arm {drill.level}={environment}" if drill.level >= Level.DISRUPT else ""),
+        "stop": stop_line(plan, profile),
+        "run": f"seatrial drill {drill.id} {profile.option}"
+        + (f" --arm {drill.level}={profile.name}" if drill.level >= Level.DISRUPT else ""),
     }
     if plan.answered_by:
         lines["instead"] = (
-            f"seatrial gate {' '.join(plan.answered_by)}: whether it would recover, as far as can be said"
+            f"seatrial gate {' '.join(plan.answered_by)} {profile.option}: whether it would recover, as far as can be said"
         )
     console.print(f"{drill.id}  {drill.title}", markup=False, soft_wrap=True, style="bold")
     for name, text in lines.items():

@@ -8,6 +8,7 @@ A secret is never written into a profile; it is named by reference and read when
 import difflib
 import hashlib
 import os
+import shlex
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any
@@ -243,6 +244,12 @@ class Profile(Section):
         return self
 
     @property
+    def option(self) -> str:
+        """What names this profile on a command line that is typed here."""
+        shipped = Path("profiles", f"{self.name}.toml").resolve() == self.path
+        return f"--profile {self.name if shipped else shlex.quote(near(self.path))}"
+
+    @property
     def platform_socket(self) -> Path | None:
         """The control interface's socket, if the profile names a platform."""
         return self.platform.socket if self.platform else None
@@ -332,6 +339,12 @@ def find(name: str | None) -> Path:
         hint = f"; did you mean {close[0]!r}?" if close else ""
         raise ProfileError(f"no profile {wanted!r} in profiles/ (there are: {', '.join(known) or 'none'}){hint}")
     return Path("profiles") / f"{wanted}.toml"
+
+
+def near(path: Path) -> str:
+    """Return a path as one would type it here: relative to the current folder if it lies below."""
+    here = Path.cwd()
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 def _absolute(profile: Profile) -> Profile:

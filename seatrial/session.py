@@ -4,7 +4,6 @@ import shlex
 import traceback
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -12,6 +11,7 @@ from seatrial.cases import CaseFailures
 from seatrial.errors import Failure, SeatrialError
 from seatrial.impact import Observe
 from seatrial.outcome import Finding, Footprint, Level, Outcome, Result
+from seatrial.profile import near
 from seatrial.registry import CHECK_ATTRIBUTE, Check
 from seatrial.secrecy.redaction import Redactor
 
@@ -43,12 +43,6 @@ def title_of(item: pytest.Item) -> str:
     """Return the first line of the check's docstring."""
     text = getattr(getattr(item, "function", None), "__doc__", None) or ""
     return text.strip().split("\n")[0].strip()
-
-
-def near(path: Path) -> str:
-    """Return a path as one would type it here: relative to the current folder if it lies below."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
 @dataclass

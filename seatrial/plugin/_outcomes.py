@@ -1,9 +1,7 @@
 """A phase's end becomes an outcome, and the last one a result."""
 
 import json
-import shlex
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
@@ -11,7 +9,7 @@ from seatrial import plans
 from seatrial.errors import Invalid
 from seatrial.outcome import Level, Outcome
 from seatrial.plugin._state import TRIAL, Given, is_parallel, open_state, planned, plugin_of
-from seatrial.session import NotRun, Trial, check_of, level_of, near
+from seatrial.session import NotRun, Trial, check_of, level_of
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -23,7 +21,10 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         if drill.id not in environment.profile.expect.not_applicable and not environment.refuses(drill.level):
             if reporter := config.pluginmanager.get_plugin("terminalreporter"):
                 reporter.ensure_newline()
-            print(f"{drill.id} strikes: {drill.plan.strikes}. {plans.stop_line(drill.plan)}", flush=True)
+            print(
+                f"{drill.id} strikes: {drill.plan.strikes}. {plans.stop_line(drill.plan, environment.profile)}",
+                flush=True,
+            )
     return (yield)
 
 
@@ -38,8 +39,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def _repeat_options(config: pytest.Config, level: Level) -> str:
     profile = open_state(config).environment.profile
     arm = f" --arm {level}={profile.name}" if level >= Level.DISRUPT else ""
-    shipped = Path("profiles", f"{profile.name}.toml").resolve() == profile.path
-    return f"--profile {profile.name if shipped else shlex.quote(near(profile.path))}{arm}"
+    return f"{profile.option}{arm}"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -88,7 +88,7 @@ def _told(options: argparse.Namespace, drills: Sequence[Planned], console: Conso
     """Say what the drills would strike, or write what the last verdict measured of them; strike nothing."""
     if options.dry_run:
         for drill in drills:
-            plans.tell(drill, load(find(options.profile)).name, console)
+            plans.tell(drill, load(find(options.profile)), console)
         return 0
     try:
         page = options.write_figures.read_text()

@@ -123,4 +123,4 @@ def test_an_answer_whose_file_cannot_be_imported_is_no_verdict(tiny: Tiny) -> No
 def test_a_dry_run_names_the_answers(tiny: Tiny) -> None:
     run = tiny.seatrial("drill", "--dry-run", "--suites", "suites")
 
-    assert "instead  seatrial gate INF-TC-01" in run.output
+    assert "instead  seatrial gate INF-TC-01 --profile here.toml: " in run.output

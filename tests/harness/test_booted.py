@@ -91,7 +91,7 @@ def test_raw_pytest_boots_nothing_and_says_how(tiny: Tiny, options: tuple[str, .
     run = tiny.pytest("suites", *options)
 
     assert run.code == 4, run.output
-    assert "environment here is down: run `seatrial up --profile here`" in run.output
+    assert "environment here is down: run `seatrial up --profile here.toml`" in run.output
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])

@@ -78,6 +78,7 @@ def test_what_is_still_struck_is_told_and_no_waiver_makes_a_go_of_it(tiny: Tiny)
 
     assert run.code == 2, run.output
     assert "environment here is still struck: #1 platform.start" in run.output
+    assert "run `seatrial heal --profile here.toml`" in run.output
     assert "then teardown: " in run.reason("DR-TC-02")
     assert healed.code == 0, healed.output
     assert tiny.is_open()

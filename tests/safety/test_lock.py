@@ -119,7 +119,9 @@ def test_a_folder_that_is_opened_and_not_held_is_no_lock(tmp_path: Path) -> None
         os.close(opened)
 
 
-@pytest.mark.parametrize(("place", "words"), [("file", "cannot be held: Not a directory"), ("nothing", "is down")])
+@pytest.mark.parametrize(
+    ("place", "words"), [("file", "cannot be held: Not a directory"), ("nothing", "cannot be held: No such file")]
+)
 def test_what_cannot_be_held_is_wrong_usage(tmp_path: Path, place: str, words: str) -> None:
     (tmp_path / "file").touch()
 
