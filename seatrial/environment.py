@@ -146,6 +146,7 @@ class Environment:
         """Read every secret and CA that the granted level may need; raises ProfileError listing all that are missing."""
         profile = self.profile
         certificates = {profile.ca, profile.postgres and profile.postgres.ca, profile.redis and profile.redis.ca}
+        certificates |= {external.ca for external in profile.external.values()}
         problems = [f"{profile.path}: ca {path}: no such file" for path in certificates if path and not path.is_file()]
         for reference in profile.references(self.granted):
             try:

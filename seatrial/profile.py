@@ -11,7 +11,7 @@ import os
 import shlex
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
@@ -350,13 +350,13 @@ def near(path: Path) -> str:
 def _absolute(profile: Profile) -> Profile:
     base = profile.path.parent
 
-    def rooted(section: BaseModel) -> dict[str, Any]:
-        changed: dict[str, Any] = {}
-        for name, value in section:
-            if isinstance(value, Path):
-                changed[name] = (base / value).resolve()
-            elif isinstance(value, BaseModel):
-                changed[name] = value.model_copy(update=rooted(value))
-        return changed
+    def rooted(value: Any) -> Any:
+        if isinstance(value, Path):
+            return (base / value).resolve()
+        if isinstance(value, dict):
+            return {name: rooted(each) for name, each in value.items()}
+        if isinstance(value, BaseModel):
+            return value.model_copy(update={name: rooted(each) for name, each in value})
+        return value
 
-    return profile.model_copy(update=rooted(profile))
+    return cast(Profile, rooted(profile))

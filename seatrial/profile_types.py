@@ -36,7 +36,7 @@ def _address(value: str) -> str:
 
 def _place(value: str) -> str:
     address, _, port = value.rpartition(":")
-    if not port.isdigit():
+    if not (port.isdecimal() and 0 < int(port) < 65536):
         raise ValueError("an address and a port, such as 10.0.0.2:53")
     return f"{_address(address)}:{int(port)}"
 
@@ -45,7 +45,7 @@ def _base_url(value: str) -> str:
     if any(mark in value for mark in "@?#"):
         raise ValueError("a base URL holds no user, password, query or fragment: every report shows it")
     parts = urlsplit(value)
-    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path not in {"", "/"}:
+    if parts.scheme not in {"https", "http"} or not parts.hostname or parts.path not in {"", "/"} or parts.port == 0:
         raise ValueError("a base URL such as https://api.example.com, without a path")
     return value.rstrip("/")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from seatrial.environment import Environment
 from seatrial.errors import ProfileError
 from seatrial.outcome import Level
 from seatrial.profile import Profile, find, load
@@ -110,6 +111,15 @@ def test_a_url_that_is_more_than_a_place_is_refused_and_not_repeated(written: Pa
     assert "pw-of-ci" not in found
 
 
+@pytest.mark.parametrize("port", ["99999", "http", "0", "-1"])
+def test_a_port_that_cannot_be_is_refused(written: Path, port: str) -> None:
+    [found] = errors_of(written, GOOD.replace("https://api.example.test", f"https://api.example.test:{port}"))
+    assert found.startswith("6: urls.api: ")
+
+    [found] = errors_of(written, f'{GOOD}\n[dns]\nserver = "10.0.0.2:{port}"\n')
+    assert "dns.server: an address and a port" in found
+
+
 @pytest.mark.parametrize(
     ("granted", "words"),
     [
@@ -146,6 +156,28 @@ port = 6379
 
 def doors(*names: str) -> str:
     return "\n".join(f'[redis.{name}]\nhost = "{name}.example.test"\nport = 1' for name in names)
+
+
+EXTERNAL = """
+[credentials.exercise]
+mail = { user = "u", password = "file:secret" }
+
+[external.mail]
+kind = "smtp"
+credential = "mail"
+endpoint = "mail.example.test:465"
+ca = "mail.crt"
+scope = ["send"]
+"""
+
+
+def test_what_signs_an_external_service_is_found_from_the_profile_and_must_be_there(written: Path) -> None:
+    written.write_text(GOOD + EXTERNAL)
+    profile = load(written)
+
+    assert profile.external["mail"].ca == written.parent / "mail.crt"
+    with pytest.raises(ProfileError, match=r"ca .*mail\.crt: no such file"):
+        Environment(profile).check_secrets()
 
 
 def test_a_redis_may_name_its_replicas_and_sentinels(written: Path) -> None:
