@@ -32,7 +32,7 @@ def read(faults: Path, mutants: Mapping[str, Iterable[Mutant]]) -> dict[str, Equ
         entries = [Equivalent(**each) for each in tomllib.loads(path.read_text()).get("equivalent", [])]
     except FileNotFoundError:
         return {}
-    except (tomllib.TOMLDecodeError, TypeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, TypeError) as error:
         raise UsageError(f"{path}: not a list of equivalent mutants: {error}") from None
     if odd := [value for each in entries for value in vars(each).values() if not isinstance(value, str)]:
         raise UsageError(f"{path}: not a list of equivalent mutants: {odd[0]!r} is no text")

@@ -58,7 +58,7 @@ class SopsFile:
             return {}
         try:
             document = yaml.safe_load(self.path.read_text())
-        except yaml.YAMLError:
+        except (yaml.YAMLError, UnicodeDecodeError):
             document = None
         if not isinstance(document, dict) or "sops" not in document:
             raise EnvironmentFault(f"{self.path} is no file that SOPS has encrypted")

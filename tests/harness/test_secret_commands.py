@@ -1,6 +1,5 @@
 """`seatrial secrets` with the real SOPS and real age keys."""
 
-import json
 import os
 from pathlib import Path
 
@@ -222,10 +221,11 @@ def test_each_defect_is_named(
     assert words.lower() in capsys.readouterr().out.lower()
 
 
+@pytest.mark.parametrize("content", [b'{"account_1": "in the clear"}', b"\xff"])
 def test_a_file_that_sops_did_not_write_is_refused(
-    profile: Path, file: SopsFile, capsys: pytest.CaptureFixture[str]
+    profile: Path, file: SopsFile, content: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file.path.write_text(json.dumps({"account_1": "in the clear"}))
+    file.path.write_bytes(content)
 
     assert run(profile, "rotate", "account_1") == 2
     assert "no file that SOPS has encrypted" in capsys.readouterr().err

@@ -115,12 +115,13 @@ def test_objectives_of_the_profiles_can_be_read() -> None:
     ("text", "words"),
     [
         ("dropped_share =", "not TOML"),
+        ("\udcff", "not TOML"),
         ("dropped_share = 0.0\nfailed_share = 0.0", "generator: Field required"),
         ("dropped_share = 2.0", "dropped_share: Input should be less than 1"),
     ],
 )
 def test_an_objective_that_cannot_be_read_is_refused_with_its_reason(tmp_path: Path, text: str, words: str) -> None:
-    (tmp_path / "slo.toml").write_text(text)
+    (tmp_path / "slo.toml").write_text(text, errors="surrogateescape")
     with pytest.raises(UsageError, match=words):
         read_slo(tmp_path / "slo.toml")
     with pytest.raises(UsageError, match="No such file"):

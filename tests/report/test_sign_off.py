@@ -27,7 +27,7 @@ TWO = (row("SEC-TC-01", "PASSED"), row("SEC-TC-02", "PASSED"))
 
 
 def signed(folder: Path, *rows: dict[str, Any], text: str = LIST, **of: Any) -> tuple[str, str]:
-    (folder / "list.toml").write_text(text)
+    (folder / "list.toml").write_text(text, errors="surrogateescape")
     made = sign_off(Rows.read(folder / "list.toml"), {**verdict(*rows), "verdict": "GO", **of}, checks="checks")
     return made.summary, made.text
 
@@ -86,9 +86,10 @@ def test_no_list_is_ready_by_another_verdict_than_the_whole_go(tmp_path: Path, o
         (LIST.replace('checks = ["SEC-TC-01", "SEC-TC-02"]', ""), "neither checks nor by_hand"),
         (LIST.replace("what =", "waht ="), "parts.0.rows.0"),
         ("title = ", "list.toml"),
+        ("\udcff", "list.toml.*utf-8"),
         (LIST.replace('signed_by = ["the captain"]', "signed_by = []"), "signed_by"),
     ],
-    ids=["no answer", "unknown key", "no TOML", "nobody"],
+    ids=["no answer", "unknown key", "no TOML", "no text", "nobody"],
 )
 def test_a_list_that_is_none_is_refused(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UsageError, match=words):
