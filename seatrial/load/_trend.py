@@ -89,13 +89,16 @@ def changes(past: Sequence[dict[str, Any]], newest: dict[str, Any]) -> list[Chan
 
 
 def read(file: Path) -> list[dict[str, Any]]:
-    """Return the runs that were kept; a line that was cut short by a crash is left out."""
+    """Return the runs that were kept; a line that is none, such as one that was cut short by a crash, is left out."""
+    whole = row_of(Flight(Outcome.INVALID, []), Wanted(), at="", release="").keys()
     rows = []
-    for line in file.read_text().splitlines() if file.is_file() else ():
+    for line in file.read_text(errors="replace").splitlines() if file.is_file() else ():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             continue
+        if isinstance(row, dict) and whole <= row.keys():
+            rows.append(row)
     return rows
 
 

@@ -91,7 +91,7 @@ def test_only_runs_alike_that_measured_something_are_compared(tmp_path: Path) ->
     for row in others:
         trend.keep(file, row)
     with file.open("a") as cut_short:
-        cut_short.write('{"at": "20')
+        cut_short.write('5\n{}\n{"at": "20')
     assert trend.alike(trend.read(file), newest) == [newest]
     assert trend.read(tmp_path / "none.jsonl") == []
 
