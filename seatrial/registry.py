@@ -188,7 +188,7 @@ def import_file(file: Path, root: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except UsageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise UsageError(f"{file}: {type(error).__name__}: {error}") from error
     return module

@@ -110,6 +110,13 @@ def test_two_faults_of_one_file_have_no_id_in_common(tmp_path: Path, monkeypatch
         load_faults(tmp_path)
 
 
+def test_a_file_of_faults_that_exits_is_named_with_its_words(tmp_path: Path) -> None:
+    (tmp_path / "needy.py").write_text("import sys\nsys.exit('needs a cable')\n")
+
+    with pytest.raises(UsageError, match=r"needy.py: SystemExit: needs a cable"):
+        load_faults(tmp_path)
+
+
 def test_a_kind_is_that_of_what_is_struck(faults: dict[str, Fault]) -> None:
     offenders = []
     for fault in faults.values():
