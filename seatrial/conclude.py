@@ -5,6 +5,7 @@ import fcntl
 import os
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -276,8 +277,13 @@ def harness_version() -> str:
 
 
 def withdraw(out: Path = OUT) -> None:
-    """Take away the attestation of an earlier verdict, which nobody may take for this one's, however the trial ends."""
-    (out / ATTESTATION).unlink(missing_ok=True)
+    """Take away the attestation of an earlier verdict, which nobody may take for this one's, however the trial ends.
+
+    Raises OSError where no report can be written: that is told before a trial, and not after it.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=out):
+        (out / ATTESTATION).unlink(missing_ok=True)
 
 
 def publish(

@@ -309,6 +309,16 @@ def test_reports_that_cannot_be_written_are_no_verdict(bench: Bench) -> None:
     assert "Traceback" not in run.output
 
 
+def test_reports_that_cannot_be_written_are_told_before_the_trial(bench: Bench) -> None:
+    bench.suite(OPEN)
+    (bench.folder / "reports").symlink_to("gone")
+
+    run = bench.gate()
+
+    assert run.code == 2, run.output
+    assert "observe and exercise" not in run.output
+
+
 def test_a_lock_is_for_stages_that_give_no_verdict(tiny: Tiny) -> None:
     assert tiny.seatrial("up").code == 0
 
