@@ -80,13 +80,18 @@ def _faults(options: argparse.Namespace) -> int:
 
 def _waivers(options: argparse.Namespace) -> int:
     found, today = waivers.read(options.suites), datetime.now(UTC).date()
+    environments = {load(file).name for file in Path("profiles").glob("*.toml")}
+    unfit = 0
     for each in found.rows:
         wrong = found.wrong(each, today)
+        if not wrong and environments and each.profile not in environments:
+            wrong = f"no profile in profiles/ has this name (there are: {', '.join(sorted(environments))})"
+        unfit += bool(wrong)
         state = f"UNFIT: {wrong}" if wrong else f"until {each.expires}, {(each.expires - today).days} days"
         print(f"{each.check:12} {each.profile:12} {state}; {each.owner}: {each.reason}")
     if not found.rows:
         print(f"no failure is accepted: {options.suites / waivers.NAME} has no waiver")
-    return int(any(found.wrong(each, today) for each in found.rows))
+    return int(unfit > 0)
 
 
 def _profile(options: argparse.Namespace) -> int:

@@ -169,13 +169,23 @@ def test_a_malformed_list_is_refused(suites: Path, text: str, said: str) -> None
     ("ends", "code", "said"),
     [
         ((), 0, "no failure is accepted"),
+        ((40,), 1, "UNFIT: no profile in profiles/ has this name (there are: there)"),
         ((30,), 0, "until {}, 30 days; platform team: the port comes in spring"),
         ((-3,), 1, "UNFIT: it ended on {}"),
     ],
 )
 def test_the_list_is_shown(
-    suites: Path, capsys: pytest.CaptureFixture[str], ends: tuple[int, ...], code: int, said: str
+    suites: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    ends: tuple[int, ...],
+    code: int,
+    said: str,
 ) -> None:
+    name = "there" if "no profile" in said else PLAIN.profile
+    (suites / "profiles").mkdir()
+    (suites / "profiles" / "one.toml").write_text(f'name = "{name}"\nmax_impact = "observe"\n[urls]\n')
+    monkeypatch.chdir(suites)
     rows = [lasting(days) for days in ends]
     (suites / "waivers.toml").write_text(written(*rows))
 
