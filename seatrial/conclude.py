@@ -304,15 +304,15 @@ def publish(
         write(verdict, out, previous(out, verdict.environment), redactor=environment.redactor)
         if signer:
             _sign(environment, verdict, signer, out)
-    shutil.rmtree(out / "allure", ignore_errors=True)  # an older verdict's site would be taken for this one's
-    if with_site and (note := site(out).note):
-        print(note, file=sys.stderr)
-    summary(verdict, Console(highlight=False), out, _likely_causes(verdict))
+        shutil.rmtree(out / "allure", ignore_errors=True)  # an older verdict's site would be taken for this one's
+        if with_site and (note := site(out).note):
+            print(note, file=sys.stderr)
+        summary(verdict, Console(highlight=False), out, _likely_causes(verdict))
 
 
 @contextmanager
 def _held(out: Path) -> Iterator[None]:
-    """Let no other trial write its reports here meanwhile: what is signed is the verdict.json that lies here."""
+    """Let no other trial write its reports here meanwhile: what is signed, rendered and told is the verdict.json that lies here."""
     out.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     try:

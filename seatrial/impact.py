@@ -165,7 +165,7 @@ class Observe:
 
     def picture(self, name: str, png: bytes) -> None:
         """Keep a picture for the report. Nothing in it can be redacted: it may show no secret."""
-        self._evidence[name] = pictures.keep(png)
+        self._evidence[name] = pictures.keep(png, self.profile.name)
 
     @contextmanager
     def cases(self, at_least: int) -> Iterator[Cases]:

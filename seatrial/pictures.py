@@ -10,9 +10,9 @@ _FOLDER = "evidence"
 _KEY = "picture"
 
 
-def keep(png: bytes, out: Path = OUT) -> dict[str, str]:
-    """Write a picture below the folder of reports and return what stands for it among the evidence."""
-    name = f"{_FOLDER}/{hashlib.sha256(png).hexdigest()[:16]}.png"
+def keep(png: bytes, environment: str, out: Path = OUT) -> dict[str, str]:
+    """Write a picture of an environment below the folder of reports and return what stands for it among the evidence."""
+    name = f"{_FOLDER}/{environment}/{hashlib.sha256(png).hexdigest()[:16]}.png"
     target = out / name
     target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.with_suffix(".partial")
@@ -28,9 +28,9 @@ def named(evidence: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, str(value[_KEY])
 
 
-def forget_others(out: Path, kept: Iterable[str]) -> None:
-    """Remove the pictures of earlier runs, which no report names any more."""
+def forget_others(out: Path, environment: str, kept: Iterable[str]) -> None:
+    """Remove the pictures of an environment's earlier runs, which no report names any more."""
     wanted = {out / name for name in kept}
-    for path in (out / _FOLDER).glob("*.png"):
+    for path in (out / _FOLDER / environment).glob("*.png"):
         if path not in wanted:
             path.unlink()

@@ -32,5 +32,6 @@ def write(
     folder.put("junit.xml", junit(verdict))
     folder.put("verdict.html", page(verdict, changes))
     write_results(verdict, out / "allure-results", redactor or Redactor())
-    pictures.forget_others(out, (file for result in verdict.results for _, file in pictures.named(result.evidence)))
+    shown = (file for result in verdict.results for _, file in pictures.named(result.evidence))
+    pictures.forget_others(out, verdict.environment, shown)
     folder.put_json(str(history_file(out, verdict.environment).relative_to(out)), data)

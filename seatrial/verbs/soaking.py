@@ -122,7 +122,8 @@ class Soak:
         folder.put("output.txt", output)
         for result in verdict.results:
             for _, file in pictures.named(result.evidence):
-                folder.copy(file, OUT / file)
+                if (OUT / file).is_file():  # another trial of the environment may have ended since
+                    folder.copy(file, OUT / file)
         return name
 
 

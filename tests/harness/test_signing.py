@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,24 +55,31 @@ def test_what_is_published_is_verified(desk: Desk) -> None:
     assert desk.verify() == (0, "")
 
 
-def test_no_other_trial_writes_its_reports_between_a_verdict_and_its_signature(
+def test_no_other_trial_writes_its_reports_until_a_verdict_is_signed_rendered_and_told(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sign, kept_out = dsse.Signer.sign, list[bool]()
+    kept_out = list[str]()
 
-    def watched(signer: dsse.Signer, payload: bytes) -> str:
-        other = os.open(desk.folder, os.O_RDONLY)
-        try:
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            kept_out.append(True)
-        os.close(other)
-        return sign(signer, payload)
+    def watch(place: object, name: str) -> None:
+        called = getattr(place, name)
 
-    monkeypatch.setattr(dsse.Signer, "sign", watched)
-    published(desk)
+        def watched(*given: Any, **named: Any) -> Any:
+            other = os.open(desk.folder, os.O_RDONLY)
+            try:
+                fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                kept_out.append(name)
+            os.close(other)
+            return called(*given, **named)
 
-    assert kept_out == [True]
+        monkeypatch.setattr(place, name, watched)
+
+    watch(dsse.Signer, "sign")
+    watch(conclude, "site")
+    watch(conclude, "summary")
+    conclude.publish(Environment(load(desk.profile)), desk.verdict(), desk.folder, with_site=True, sign=True)
+
+    assert kept_out == ["sign", "site", "summary"]
 
 
 def test_without_a_key_it_says_so_and_takes_the_old_attestation_away(desk: Desk) -> None:
