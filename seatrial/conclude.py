@@ -286,17 +286,12 @@ def withdraw(out: Path = OUT) -> None:
         (out / ATTESTATION).unlink(missing_ok=True)
 
 
-def publish(
-    environment: Environment, verdict: Verdict, out: Path = OUT, *, with_site: bool = False, sign: bool = False
-) -> None:
-    """Write the reports, signed and with the Allure site if asked for, and print the summary.
-
-    Raw pytest asks for no signature: the key is then in no process that runs a check.
-    """
+def publish(environment: Environment, verdict: Verdict, out: Path = OUT, *, with_site: bool = False) -> None:
+    """Write the reports, signed where the environment signs and with the Allure site if asked for, and print the summary."""
     with _held(out):
         withdraw(out)
-        signer = environment.signer if sign else None
-        why = "only `seatrial gate` and `seatrial drill` sign" if not sign else "the profile names no key"
+        signer = environment.signer
+        why = "the profile names no key" if environment.signs else "only `seatrial gate` and `seatrial drill` sign"
         if signer and verdict.basis.unknown:
             signer, why = None, f"nobody tells which release this is: {verdict.basis.unknown}"
         signature = f"signed with key {signer.public.id}" if signer else f"not signed: {why}"

@@ -65,6 +65,7 @@ class Environment:
         profile: the environment's description.
         arming: what the caller armed; disrupt and destroy are refused without it.
         seed: what checks that make up their cases start from.
+        signs: this process signs verdicts, and runs no check; no other keeps the key.
     """
 
     profile: Profile
@@ -72,6 +73,7 @@ class Environment:
     redactor: Redactor = field(default_factory=Redactor)
     clients: dict[Any, Any] = field(default_factory=dict)
     seed: int = field(default_factory=lambda: secrets.randbelow(2**32))
+    signs: bool = False
     _taken: str = field(default="", init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -83,9 +85,10 @@ class Environment:
         # No process that we start, and no check, finds the key that signs verdicts in its environment.
         if self.profile.verdict and self.profile.verdict.key.startswith("env:"):
             variable = self.profile.verdict.key.removeprefix("env:")
-            object.__setattr__(self, "_taken", os.environ.get(variable, ""))
+            if self.signs:
+                object.__setattr__(self, "_taken", os.environ.get(variable, ""))
+                self.redactor.register(self._taken)
             _forget(variable)
-            self.redactor.register(self._taken)
 
     @property
     def granted(self) -> Level:
@@ -95,10 +98,10 @@ class Environment:
 
     @cached_property
     def signer(self) -> "Signer | None":
-        """The key that signs verdicts, None where the profile names none; raises ProfileError for one that is none."""
+        """The key that signs verdicts, None where none does or the profile names none; raises ProfileError for one that is none."""
         from seatrial.dsse import Signer  # noqa: PLC0415 - each process of a trial opens an environment, one signs
 
-        if self.profile.verdict is None:
+        if self.profile.verdict is None or not self.signs:
             return None
         key = self.profile.verdict.key  # no level's secret: nothing that a profile is asked for leads to it
         value = self._taken or read(Reference.parse(key), self.profile.path)

@@ -90,7 +90,7 @@ def _refuse(file: Path, *reasons: str) -> int:
 
 
 def _key(options: argparse.Namespace) -> int:
-    environment = opened(options)
+    environment = opened(options, signs=True)
     signer = environment.signer
     if signer is None:
         raise UsageError(f"{environment.profile.path}: the profile names no key: [verdict] key = ... would")

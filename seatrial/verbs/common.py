@@ -58,10 +58,10 @@ def with_suites(command: argparse.ArgumentParser) -> None:
     command.add_argument("--suites", type=Path, default=Path("suites"), help="folder of suites (default: suites)")
 
 
-def opened(options: argparse.Namespace) -> Environment:
-    """Return the environment that the options name, armed as they say."""
+def opened(options: argparse.Namespace, *, signs: bool = False) -> Environment:
+    """Return the environment that the options name, armed as they say; where it signs, this process runs no check."""
     profile = load(find(options.profile))
-    return Environment(profile, Arming.parse(getattr(options, "arm", []), profile))
+    return Environment(profile, Arming.parse(getattr(options, "arm", []), profile), signs=signs)
 
 
 def opened_to_strike(options: argparse.Namespace) -> Environment:

@@ -54,11 +54,11 @@ def add_to(verbs: Verbs) -> None:
 def _gate(options: argparse.Namespace) -> int:
     from seatrial import gate  # noqa: PLC0415 - pytest is needed by two commands only
 
-    environment = opened(options)
+    environment = opened(options, signs=True)
     wanted = [*options.suite, *options.only]
     conclude.withdraw()
     verdict = gate.run(environment, options.suites, wanted, options.arm, Console(highlight=False))
-    conclude.publish(environment, verdict, with_site=True, sign=True)
+    conclude.publish(environment, verdict, with_site=True)
     return verdict.ruling.exit_code
 
 
@@ -77,10 +77,10 @@ def _drill(options: argparse.Namespace) -> int:
     if options.dry_run or options.write_figures:
         return _told(options, [each for each in inventory.planned(options.suites) if each.id in wanted], console)
     # No suite is imported in this process: it rules and signs.
-    environment = opened(options)
+    environment = opened(options, signs=True)
     conclude.withdraw()
     verdict = gate.run(environment, options.suites, wanted, options.arm, console, times=options.times)
-    conclude.publish(environment, verdict, with_site=True, sign=True)
+    conclude.publish(environment, verdict, with_site=True)
     return verdict.ruling.exit_code
 
 

@@ -41,7 +41,8 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 
 def published(desk: Desk, *, sign: bool = True, environment: Environment | None = None, **values: object) -> str:
     """Publish a GO in the desk's folder, and give the reason that it is not signed, or the key's id."""
-    conclude.publish(environment or Environment(load(desk.profile)), desk.verdict(**values), desk.folder, sign=sign)
+    environment = environment or Environment(load(desk.profile), signs=sign)
+    conclude.publish(environment, desk.verdict(**values), desk.folder)
     signature: str = json.loads(desk.report.read_text())["signature"]
     for place in (desk.folder / "verdict.html", desk.folder / "junit.xml", desk.report):
         assert SEED not in place.read_text()
@@ -77,7 +78,7 @@ def test_no_other_trial_writes_its_reports_until_a_verdict_is_signed_rendered_an
     watch(dsse.Signer, "sign")
     watch(conclude, "site")
     watch(conclude, "summary")
-    conclude.publish(Environment(load(desk.profile)), desk.verdict(), desk.folder, with_site=True, sign=True)
+    conclude.publish(Environment(load(desk.profile), signs=True), desk.verdict(), desk.folder, with_site=True)
 
     assert kept_out == ["sign", "site", "summary"]
 
@@ -98,8 +99,17 @@ def test_a_release_that_nobody_tells_is_not_signed_for(desk: Desk) -> None:
     assert published(desk, basis=unknown) == "not signed: nobody tells which release this is: no answer"
 
 
-def test_the_key_leaves_the_variables_and_is_known_to_the_redactor(desk: Desk) -> None:
+def test_a_process_that_does_not_sign_keeps_no_key(desk: Desk) -> None:
     environment = Environment(load(desk.profile))
+
+    assert VARIABLE not in os.environ
+    assert environment.signer is None
+    assert [name for name, value in vars(environment).items() if value == SEED] == []
+    assert environment.redactor.text(SEED) == SEED
+
+
+def test_the_key_leaves_the_variables_and_is_known_to_the_redactor(desk: Desk) -> None:
+    environment = Environment(load(desk.profile), signs=True)
 
     assert VARIABLE not in os.environ
     assert SEED not in repr(environment)
@@ -111,7 +121,7 @@ def test_a_variable_that_is_not_set_is_named(desk: Desk, monkeypatch: pytest.Mon
     monkeypatch.delenv(VARIABLE)
 
     with pytest.raises(ProfileError, match=f"set the environment variable {VARIABLE}"):
-        _ = Environment(load(desk.profile)).signer
+        _ = Environment(load(desk.profile), signs=True).signer
 
 
 def test_no_check_is_given_the_key(desk: Desk) -> None:
@@ -122,7 +132,7 @@ def test_no_check_is_given_the_key(desk: Desk) -> None:
 
 
 def test_what_a_waiver_says_is_redacted_before_it_is_signed(desk: Desk) -> None:
-    environment = Environment(load(desk.profile))
+    environment = Environment(load(desk.profile), signs=True)
     environment.redactor.register("a-password-of-somebody")
     used = {"INF-PG-01": {"owner": "somebody", "reason": "a-password-of-somebody", "expires": "2026-12-24"}}
     published(desk, environment=environment, waivers=used)

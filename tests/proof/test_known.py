@@ -89,7 +89,7 @@ def test_the_verdict_is_printed_with_them(
     (file.parent / "docs").mkdir()
     file.rename(file.parent / KNOWN)
     monkeypatch.chdir(file.parent)
-    environment: Any = SimpleNamespace(redactor=Redactor())
+    environment: Any = SimpleNamespace(redactor=Redactor(), signer=None, signs=False)
 
     conclude.publish(environment, verdict(ended()))
 
