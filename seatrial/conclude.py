@@ -1,49 +1,29 @@
 """From results to a verdict, the same way for `seatrial gate` and for raw pytest."""
 
 import difflib
-import fcntl
-import os
-import shutil
 import sys
-import tempfile
 import time
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, Self
-
-import pytest
-from rich.console import Console
+from typing import Self
 
 import seatrial
 from seatrial import expected, hosting
 from seatrial.basis import Basis, summed
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, ProfileError, UsageError
-from seatrial.outcome import Outcome, Result
+from seatrial.outcome import Result
 from seatrial.platform import PlatformClient
 from seatrial.profile import Profile
-from seatrial.report import OUT, previous, site, summary, write
-from seatrial.report._files import Folder
-from seatrial.secrecy.redaction import Redactor
 from seatrial.verdict import Verdict, rule
 from seatrial.waivers import Waivers
 
-if TYPE_CHECKING:
-    from seatrial.dsse import Signer
-
-ATTESTATION = "verdict.intoto.json"
-"""The signed verdict's name among the reports."""
 CLOCK_TOLERANCE_S = 5.0
 # How like another id one is that is a slip: all but one of the six characters of the shortest.
 _SLIP = 0.83
-# Whose hooks a trial rests on.
-_TRUSTED = {"_pytest", "pytest", "pluggy", "xdist", "seatrial"}
-_WORKER = "__channelexec__"  # xdist's, which is in no file
 
 
 @dataclass(frozen=True)
@@ -128,74 +108,6 @@ def release_of(environment: Environment) -> str:
         return "unknown"
 
 
-def scope_of_arguments(config: pytest.Config) -> expected.Scope:
-    """Return what a raw pytest call is about, from its path arguments."""
-    return expected.select_paths(_paths(config))
-
-
-def roots_of_arguments(config: pytest.Config) -> set[Path]:
-    """Return the folders of suites that a raw pytest call is about, from its path arguments."""
-    return expected.roots_of_paths(_paths(config))
-
-
-def _paths(config: pytest.Config) -> list[str]:
-    # Where help is asked for, pytest comes no further than to what was typed.
-    return [str(argument) for argument in config.args or config.known_args_namespace.file_or_dir]
-
-
-def is_trial(config: pytest.Config) -> bool:
-    """Tell whether a raw pytest call names suites."""
-    try:
-        return bool(scope_of_arguments(config).rows)
-    except UsageError:
-        return False
-
-
-def filters(config: pytest.Config) -> list[str]:
-    """Name every option that made the run smaller than its scope."""
-    names = {
-        "keyword": "-k",
-        "markexpr": "-m",
-        "deselect": "--deselect",
-        "lf": "--lf",
-        "maxfail": "-x/--maxfail",
-        "stepwise": "--stepwise",
-        "ignore": "--ignore",
-        "ignore_glob": "--ignore-glob",
-        "collectonly": "--collect-only",
-        "setuponly": "--setup-only",
-        "setupplan": "--setup-plan",
-        "runxfail": "--runxfail",
-        "continue_on_collection_errors": "--continue-on-collection-errors",
-    }
-    return [f"the run was filtered by {flag}" for option, flag in names.items() if config.getoption(option, None)]
-
-
-def hooks(config: pytest.Config) -> list[str]:
-    """Name everybody else who hooks into pytest, and could turn an outcome: a conftest of suites holds fixtures and nothing more."""
-    manager, found = config.pluginmanager, []
-    for plugin in manager.get_plugins():
-        module = plugin if isinstance(plugin, ModuleType) else sys.modules.get(type(plugin).__module__)
-        name = getattr(module, "__name__", type(plugin).__module__)
-        if not _is_trusted(name, module) and (callers := manager.get_hookcallers(plugin)):
-            names = ", ".join(sorted({caller.name for caller in callers}))
-            found.append(f"{_place(module) or name} hooks into pytest ({names}): no outcome can be trusted")
-    return sorted(found)
-
-
-def _is_trusted(name: str, module: ModuleType | None) -> bool:
-    """Tell whether a module is of a package that a trial rests on; one that only bears its name lies somewhere else."""
-    root = name.partition(".")[0]
-    home, file = getattr(sys.modules.get(root), "__file__", None), getattr(module, "__file__", None)
-    ours = home is not None and file is not None and Path(file).is_relative_to(Path(home).parent)
-    return name == _WORKER or (root in _TRUSTED and ours)
-
-
-def _place(module: ModuleType | None) -> str:
-    file = getattr(module, "__file__", None)
-    return str(Path(os.path.relpath(file))) if file else ""
-
-
 def _unlike(results: Iterable[Result], scope: expected.Scope) -> list[str]:
     """Name the results that are not what was reviewed."""
     rows, found = {row.id: row for row in scope.rows}, []
@@ -257,12 +169,6 @@ def conclude(
     )
 
 
-def earlier(environment: Environment, out: Path = OUT) -> list[dict[str, Any]]:
-    """Return the results of the environment's last verdict, as plain JSON values; none without one."""
-    verdict = previous(out, environment.profile.name)
-    return list(verdict["results"]) if verdict else []
-
-
 def harness() -> str:
     """Return the version of the harness and what its files come to: a version stays the same from release to release."""
     return f"{harness_version()} {summed(Path(seatrial.__file__).parent)[:12]}"
@@ -274,63 +180,3 @@ def harness_version() -> str:
         return version("seatrial")
     except PackageNotFoundError:
         return "source"
-
-
-def withdraw(out: Path = OUT) -> None:
-    """Take away the attestation of an earlier verdict, which nobody may take for this one's, however the trial ends.
-
-    Raises OSError where no report can be written: that is told before a trial, and not after it.
-    """
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=out):
-        (out / ATTESTATION).unlink(missing_ok=True)
-
-
-def publish(environment: Environment, verdict: Verdict, out: Path = OUT, *, with_site: bool = False) -> None:
-    """Write the reports, signed where the environment signs and with the Allure site if asked for, and print the summary."""
-    with _held(out):
-        withdraw(out)
-        signer = environment.signer
-        why = "the profile names no key" if environment.signs else "only `seatrial gate` and `seatrial drill` sign"
-        if signer and verdict.basis.unknown:
-            signer, why = None, f"nobody tells which release this is: {verdict.basis.unknown}"
-        signature = f"signed with key {signer.public.id}" if signer else f"not signed: {why}"
-        verdict = replace(verdict, signature=environment.redactor.text(signature))
-        write(verdict, out, previous(out, verdict.environment), redactor=environment.redactor)
-        if signer:
-            _sign(environment, verdict, signer, out)
-        shutil.rmtree(out / "allure", ignore_errors=True)  # an older verdict's site would be taken for this one's
-        if with_site and (note := site(out).note):
-            print(note, file=sys.stderr)
-        summary(verdict, Console(highlight=False), out, _likely_causes(verdict))
-
-
-@contextmanager
-def _held(out: Path) -> Iterator[None]:
-    """Let no other trial write its reports here meanwhile: what is signed, rendered and told is the verdict.json that lies here."""
-    out.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _likely_causes(verdict: Verdict) -> list[str]:
-    if all(result.outcome is not Outcome.FAILED for result in verdict.results):
-        return []
-    from seatrial import proof  # noqa: PLC0415 - each process of a trial imports this module, and few see a failure
-
-    return proof.likely(verdict.results)
-
-
-def _sign(environment: Environment, verdict: Verdict, signer: "Signer", out: Path) -> None:
-    """Write the attestation as it is: what is signed cannot be redacted afterwards, so its texts are before."""
-    from seatrial.attest import make  # noqa: PLC0415 - each process of a trial imports this module, one signs
-
-    armed = environment.arming.level
-    used = environment.redactor.clean(verdict.waivers)
-    report = (out / "verdict.json").read_bytes()
-    statement = make(verdict, "" if armed is None else str(armed), report, used)
-    Folder(out, Redactor()).put(ATTESTATION, signer.sign(statement) + "\n")

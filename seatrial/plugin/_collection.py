@@ -5,7 +5,7 @@ import random
 import pytest
 from rich.console import Console
 
-from seatrial import answers, conclude, expected, plans
+from seatrial import answers, expected, plans, publishing
 from seatrial.errors import SeatrialError
 from seatrial.outcome import Outcome
 from seatrial.plugin import _handles
@@ -61,7 +61,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     state = session.config.stash.get(STATE, None)
     if state is not None and state.drills:
         environment = state.environment
-        earlier = conclude.earlier(environment)
+        earlier = publishing.earlier(environment)
         told = [row for row in earlier if isinstance(row.get("duration_s"), int | float)]
         took_s = {row["id"]: row["duration_s"] for row in told if row["outcome"] != Outcome.NOT_RUN}
         not_applicable = environment.profile.expect.not_applicable

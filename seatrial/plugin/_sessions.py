@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from seatrial import answers, conclude, expected, plans
+from seatrial import answers, conclude, expected, plans, publishing
 from seatrial.errors import SeatrialError
 from seatrial.outcome import Outcome, Result
+from seatrial.plugin import _trust
 from seatrial.plugin._state import (
     NO_VERDICT,
     PROBLEMS,
@@ -63,7 +64,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Watch the reports of this session; open the environment where the workers collect and this process does not."""
     config = session.config
     config.pluginmanager.register(_Collector(config), "seatrial-collector")
-    if is_parallel(config) and not hasattr(config, "workerinput") and conclude.is_trial(config):
+    if is_parallel(config) and not hasattr(config, "workerinput") and _trust.is_trial(config):
         open_state(config)
 
 
@@ -73,7 +74,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int | pytest.ExitC
     config, state = session.config, session.config.stash.get(STATE, None)
     if state is None:
         return
-    state.problems += [each for each in conclude.hooks(config) if each not in state.problems]
+    state.problems += [each for each in _trust.hooks(config) if each not in state.problems]
     if hasattr(config, "workerinput"):
         config.workeroutput[PROBLEMS] = state.problems  # type: ignore[attr-defined]  # xdist adds it
     elif state.rules:
@@ -95,12 +96,12 @@ def _rule(session: pytest.Session, state: State, exitstatus: int) -> None:
     if exitstatus not in {pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED}:
         return
     try:
-        scope = conclude.scope_of_arguments(session.config)
+        scope = _trust.scope_of_arguments(session.config)
     except SeatrialError as error:
         print(f"\nERROR: {error}", file=sys.stderr)
         session.exitstatus = pytest.ExitCode.USAGE_ERROR
         return
-    problems = [*state.problems, *conclude.filters(session.config)]
+    problems = [*state.problems, *_trust.filters(session.config)]
     if state.answering:
         scope = expected.Scope(f"{scope.label}, answered without a strike", (*scope.rows, *state.answering))
     try:
@@ -124,13 +125,13 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     verdict = config.stash.get(VERDICT, None)
     if verdict is None:
         inside = plugin_of(config, Given) or plugin_of(config, Listing)
-        return pytest.ExitCode.INTERRUPTED if code == 0 and not inside and conclude.is_trial(config) else code
+        return pytest.ExitCode.INTERRUPTED if code == 0 and not inside and _trust.is_trial(config) else code
     state = config.stash[STATE]
     try:
         ended = [drill for drill in state.drills if drill.id in state.results]
         if answers.refused(ended, state.environment):
             plans.answers(ended, state.results, Console(highlight=False))
-        conclude.publish(state.environment, verdict)
+        publishing.publish(state.environment, verdict)
     except OSError as error:
         print(f"seatrial: the reports cannot be written: {error}", file=sys.stderr)
         return pytest.ExitCode.INTERRUPTED

@@ -15,6 +15,7 @@ from seatrial.environment import Arming, Environment
 from seatrial.errors import SeatrialError, UsageError
 from seatrial.outcome import Level, Result
 from seatrial.plans import Planned
+from seatrial.plugin import _trust
 from seatrial.profile import find, load
 from seatrial.session import Trial, check_of, level_of, title_of
 from seatrial.verdict import Verdict
@@ -113,7 +114,7 @@ def open_state(config: pytest.Config) -> State:
             if inherited is None:
                 conclude.ready(environment)
             if state.rules:
-                roots = conclude.roots_of_arguments(config)
+                roots = _trust.roots_of_arguments(config)
                 state.accepted = waivers.read(*roots)
                 conclude.require_listed(environment.profile, state.accepted.known, *roots)
         if not given:

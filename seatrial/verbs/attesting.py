@@ -5,7 +5,7 @@ import datetime as dt
 import sys
 from pathlib import Path
 
-from seatrial import attest, conclude, dsse
+from seatrial import attest, conclude, dsse, publishing
 from seatrial.errors import UsageError
 from seatrial.load.commands import seconds
 from seatrial.outcome import Level
@@ -24,7 +24,11 @@ def add_to(verbs: Verbs) -> None:
     text = "exit 0 if a verdict is signed, GO, and of this release and profile; 1 if not, 3 for wrong usage"
     verify = actions.add_parser("verify", help=text, description=text)
     verify.add_argument(
-        "file", nargs="?", type=Path, default=OUT / conclude.ATTESTATION, help=f"default: {OUT / conclude.ATTESTATION}"
+        "file",
+        nargs="?",
+        type=Path,
+        default=OUT / publishing.ATTESTATION,
+        help=f"default: {OUT / publishing.ATTESTATION}",
     )
     verify.add_argument("--key", type=Path, required=True, metavar="FILE", help="the public key of who may sign (PEM)")
     verify.add_argument(

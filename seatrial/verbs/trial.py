@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from seatrial import conclude, expected, inventory, plans
+from seatrial import expected, inventory, plans, publishing
 from seatrial.errors import UsageError
 from seatrial.load import commands as load_commands
 from seatrial.plans import Planned
@@ -56,9 +56,9 @@ def _gate(options: argparse.Namespace) -> int:
 
     environment = opened(options, signs=True)
     wanted = [*options.suite, *options.only]
-    conclude.withdraw()
+    publishing.withdraw()
     verdict = gate.run(environment, options.suites, wanted, options.arm, Console(highlight=False))
-    conclude.publish(environment, verdict, with_site=True)
+    publishing.publish(environment, verdict, with_site=True)
     return verdict.ruling.exit_code
 
 
@@ -78,9 +78,9 @@ def _drill(options: argparse.Namespace) -> int:
         return _told(options, [each for each in inventory.planned(options.suites) if each.id in wanted], console)
     # No suite is imported in this process: it rules and signs.
     environment = opened(options, signs=True)
-    conclude.withdraw()
+    publishing.withdraw()
     verdict = gate.run(environment, options.suites, wanted, options.arm, console, times=options.times)
-    conclude.publish(environment, verdict, with_site=True)
+    publishing.publish(environment, verdict, with_site=True)
     return verdict.ruling.exit_code
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from seatrial import attest, cli, conclude, dsse, expected
+from seatrial import attest, cli, conclude, dsse, expected, publishing
 from seatrial.basis import Basis, digests
 from seatrial.outcome import Level, Outcome, Result, Severity
 from seatrial.profile import load
@@ -58,7 +58,7 @@ class Desk:
     def __init__(self, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         self.folder, self._capsys = folder, capsys
         self.suites, self.profile, self.key = folder / "suites", folder / "here.toml", folder / "key.pub"
-        self.file, self.report = folder / conclude.ATTESTATION, folder / "verdict.json"
+        self.file, self.report = folder / publishing.ATTESTATION, folder / "verdict.json"
         self.suites.mkdir()
         expected.write(self.suites, ROWS)
         self.profile.write_text(PROFILE)

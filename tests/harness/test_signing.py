@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from seatrial import cli, conclude, dsse
+from seatrial import cli, dsse, publishing
 from seatrial.environment import Environment
 from seatrial.errors import ProfileError
 from seatrial.profile import load
@@ -42,7 +42,7 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 def published(desk: Desk, *, sign: bool = True, environment: Environment | None = None, **values: object) -> str:
     """Publish a GO in the desk's folder, and give the reason that it is not signed, or the key's id."""
     environment = environment or Environment(load(desk.profile), signs=sign)
-    conclude.publish(environment, desk.verdict(**values), desk.folder)
+    publishing.publish(environment, desk.verdict(**values), desk.folder)
     signature: str = json.loads(desk.report.read_text())["signature"]
     for place in (desk.folder / "verdict.html", desk.folder / "junit.xml", desk.report):
         assert SEED not in place.read_text()
@@ -76,9 +76,9 @@ def test_no_other_trial_writes_its_reports_until_a_verdict_is_signed_rendered_an
         monkeypatch.setattr(place, name, watched)
 
     watch(dsse.Signer, "sign")
-    watch(conclude, "site")
-    watch(conclude, "summary")
-    conclude.publish(Environment(load(desk.profile), signs=True), desk.verdict(), desk.folder, with_site=True)
+    watch(publishing, "site")
+    watch(publishing, "summary")
+    publishing.publish(Environment(load(desk.profile), signs=True), desk.verdict(), desk.folder, with_site=True)
 
     assert kept_out == ["sign", "site", "summary"]
 
@@ -151,7 +151,7 @@ def test_a_gate_signs_and_the_next_trial_takes_it_away(
     key.write_text(signer.public.pem)
     given = ["-m", "seatrial", "gate", "--profile", "here.toml", "--suites", "suites"]
     run = bench.run(*given, env={VARIABLE: SEED})
-    file = bench.folder / "reports/out" / conclude.ATTESTATION
+    file = bench.folder / "reports/out" / publishing.ATTESTATION
     options = ["--key", key, "--profile", bench.folder / "here.toml", "--suites", bench.folder / "suites"]
     verify = ["verdict", "verify", str(file), *map(str, options), "--release", API]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from seatrial import conclude
+from seatrial import publishing
 from seatrial.errors import UsageError
 from seatrial.outcome import Finding, Outcome, Result
 from seatrial.proof import KNOWN, Knowledge, Proof, Record, likely, read
@@ -91,7 +91,7 @@ def test_the_verdict_is_printed_with_them(
     monkeypatch.chdir(file.parent)
     environment: Any = SimpleNamespace(redactor=Redactor(), signer=None, signs=False)
 
-    conclude.publish(environment, verdict(ended()))
+    publishing.publish(environment, verdict(ended()))
 
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == lines[-1] == "NO-GO  environment local  release 3f2a91c07b1d  scope all"
