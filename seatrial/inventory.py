@@ -3,18 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import pytest
+from typing import TYPE_CHECKING, Any
 
 from seatrial.errors import UsageError
 from seatrial.expected import Row
 from seatrial.outcome import Level
 from seatrial.plans import Planned
-from seatrial.plugin import Listing, run_here
 from seatrial.registry import Fault, Plan, importable
 from seatrial.report.pages import CheckPage, FaultLine, write_pages
-from seatrial.session import check_of, level_of, title_of
+
+if TYPE_CHECKING:
+    import pytest
 
 
 @dataclass(frozen=True)
@@ -44,6 +43,10 @@ class Listed:
 
 def collect(suites: Path) -> list[Listed]:
     """Collect the checks under a folder without running any; raises UsageError if the folder cannot be collected."""
+    import pytest  # noqa: PLC0415 - pytest is needed by a few commands only
+
+    from seatrial.plugin import Listing, run_here  # noqa: PLC0415 - as pytest
+
     if not suites.is_dir():
         raise UsageError(f"no folder of suites at {suites}")
     importable(suites)
@@ -63,7 +66,9 @@ def planned(suites: Path) -> list[Planned]:
     return [Planned(row.expected.id, row.title, row.expected.level, row.plan) for row in rows if row.plan]
 
 
-def _listed(item: pytest.Item, root: Path) -> Listed:
+def _listed(item: "pytest.Item", root: Path) -> Listed:
+    from seatrial.session import check_of, level_of, title_of  # noqa: PLC0415 - as pytest
+
     check, level = check_of(item), level_of(item)
     if check is None or level is None:
         raise UsageError(f"{item.nodeid}: a check takes one of {', '.join(map(str, Level))} in its signature")

@@ -1,6 +1,8 @@
 """What checks and faults may import: the linter of imports sees packages alone, and most of their folders are none."""
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,3 +57,9 @@ def test_checks_and_faults_use_the_handle_that_they_are_given_and_make_none() ->
     found = {str(file): offences(file.read_text()) for file in FILES if file not in MADE_BY_HAND}
 
     assert {file: wrong for file, wrong in found.items() if wrong} == {}
+
+
+def test_commands_that_run_no_check_import_no_pytest() -> None:
+    code = "import sys; import seatrial.cli; sys.exit('pytest' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
