@@ -91,10 +91,8 @@ def run(
         manner: how the stages run.
         held: the environment, where the caller holds it up already.
     """
-    harness, files = (
-        conclude.harness(),
-        {**digests(environment.profile, suites), "profile": environment.profile.digest},
-    )
+    harness = conclude.harness()
+    files = {**digests(environment.profile, suites), "profile": environment.profile.digest}
     scope = expected.select(expected.read(suites), wanted)
     accepted = waivers.read(suites)
     conclude.require_listed(environment.profile, accepted.known, suites)

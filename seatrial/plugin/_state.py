@@ -40,9 +40,8 @@ class State:
         self.rules = not quiet and results is None
         self.stage = stage
         self.results_file = results
-        self.harness = (
-            conclude.harness() if results else ""
-        )  # that which was imported, and not what lies there at the end
+        # Taken as it is imported: at the end another one may lie there.
+        self.harness = conclude.harness() if results else ""
         self.collected: dict[str, pytest.Item] = {}
         self.accepted = waivers.Waivers()
         self.results: dict[str, Result] = {}
