@@ -49,7 +49,6 @@ STRIKE = [
     "restart lamp done",
 ]
 UNDO = [
-    "status asked",  # whether the lamp has its settings of before
     "restart lamp asked",
     "restart lamp done",
     "start port asked",

@@ -146,3 +146,30 @@ def test_a_deploy_that_is_not_told_to_leaves_the_schema_alone(layout: Layout, ba
         assert standing.seen == revisions(instance) == before
 
     migrated(layout, act)
+
+
+def test_a_rollback_waits_for_the_deploy_before_it_and_notes_nothing_where_nothing_is_to_be_moved(
+    layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def serving(*_: object) -> None:
+        return
+
+    monkeypatch.setattr(rollout, "wait_serving", serving)
+
+    async def main() -> None:
+        async with idle_instance(layout) as instance:
+            first, standing = instance.release, Standing(list, instance.release)
+            instance.services = cast("Any", [standing])
+            instance.keepers["api-1"] = cast("Any", standing)
+            moves = Rollout(instance)
+            other = Edit(file="system/api/trial.py", find="", replace="TRIAL = True\n")
+            deploying = asyncio.create_task(moves.deploy([other], [], {}, at_once=True, migrate=False))
+            await asyncio.sleep(0)
+            assert (instance.changing.locked(), standing.release) == (True, first)
+            for _ in range(2):
+                await moves.rollback(first, at_once=True)
+            assert deploying.done()
+            assert instance.release == standing.release == first
+            assert [change["by"] for change in instance.history.newest_first()] == ["rollback", "deploy"]
+
+    asyncio.run(main())

@@ -76,9 +76,14 @@ class Rollout:
         return {"release": release, "previous": previous}
 
     async def rollback(self, release: str, *, at_once: bool) -> dict[str, Any]:
-        """Go to a release that was built before; raises BadRequest when there is none."""
+        """Go to a release that was built before; raises BadRequest when there is none.
+
+        Where everything runs it already nothing changes, and nothing is noted.
+        """
         self._instance.releases.path(release)
         async with self._instance.changing:
+            if {self._instance.release, *(each.release for each in self._instance.services)} == {release}:
+                return {"release": release, "previous": release, "seconds": 0.0}
             return await self._change("rollback", release, [], at_once=at_once)
 
     async def scale(self, service: str, count: int) -> dict[str, Any]:
