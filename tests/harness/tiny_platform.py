@@ -22,7 +22,16 @@ from typing import Any
 
 from tests.harness import journal
 
-CALLS = ["status", "start", "stop", "restart", "deploy", "rollback"]
+CALLS = ["status", "releases", "start", "stop", "restart", "deploy", "rollback"]
+UP = {
+    "at": "2026-11-01T00:00:00Z",
+    "release": "r1",
+    "previous": None,
+    "by": "up",
+    "outcome": "in force",
+    "reason": "",
+    "seconds": 0,
+}
 
 
 class Port:
@@ -85,6 +94,10 @@ class Parts:
             "declared_ports": [],
             "timings": {},
         }
+
+    def say(self, call: str) -> dict[str, Any]:
+        """Answer a call that changes nothing."""
+        return {"changes": [UP]} if call == "releases" else self.status()
 
     def answer(self, call: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Carry a call out, or refuse it; return the status and the answer."""
@@ -153,8 +166,9 @@ def serve(state: Path, number: int, lifeline: int | None) -> None:
             """Say nothing."""
 
         def do_GET(self) -> None:
-            if not journal.step(state, "status asked", caller(self.connection)):
-                self.answer(parts.status())
+            call = self.path.rpartition("/")[2]
+            if not journal.step(state, f"{call} asked", caller(self.connection)):
+                self.answer(parts.say(call))
 
         def do_POST(self) -> None:
             call, asked = self.path.rpartition("/")[2], json.loads(self.rfile.read(int(self.headers["Content-Length"])))

@@ -2,7 +2,7 @@
 
 import json
 import socketserver
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,12 @@ class FakePlatform:
         self.full = False
         self.rotating = False
         self.links: dict[str, str] = {}
+        self.changes: list[dict[str, Any]] = []
+        self.change("up")
+        self.reads: dict[str, Callable[[], tuple[int, bytes]]] = {
+            "cluster": self.cluster,
+            "releases": lambda: self.say(changes=self.changes),
+        }
         self.others = {
             "switchover": self.switchover,
             "link": self.link,
@@ -46,6 +52,11 @@ class FakePlatform:
             "scan": self.scan,
             "disk": self.disk,
         }
+
+    def change(self, by: str) -> None:
+        """Note a change, or a start, in the history."""
+        told = {"release": self.release, "previous": None, "by": by, "outcome": "in force", "reason": "", "seconds": 1}
+        self.changes.insert(0, {"at": f"2026-11-01T00:00:{len(self.changes):02}Z", **told})
 
     def answer(self, call: str, asked: dict[str, Any]) -> tuple[int, bytes]:
         if call in self.answers:
@@ -64,8 +75,8 @@ class FakePlatform:
                 timings={},
                 patched=self.patched,
             )
-        if call == "cluster":
-            return self.cluster()
+        if call in self.reads:
+            return self.reads[call]()
         self.acts.append((call, asked))
         self.patched = [each["file"] for each in asked["patch"]] if call == "patch" else self.patched
         self.count = asked.get("count", self.count)
@@ -77,7 +88,9 @@ class FakePlatform:
             self.part["pid"] = self.part["pid"] or 8
         elif call in {"deploy", "rollback", "canary"}:
             previous, self.part["release"] = self.release, asked.get("release", "r2")
-            self.release = previous if call == "canary" else self.part["release"]
+            if call != "canary":
+                self.release = self.part["release"]
+                self.change(call)
             return self.say(release=self.part["release"], previous=previous)
         elif call in self.others:
             return self.others[call](asked)

@@ -55,6 +55,44 @@ def test_a_strike_is_logged_before_it_acts_and_taken_back_however_often_that_is_
     assert (dict(fake.part), fake.release, fake.count) == before
 
 
+@pytest.mark.parametrize(
+    ("strike", "asked"),
+    [
+        (lambda it: it.deploy([{"file": "a.py", "find": "x", "replace": "y"}]), []),
+        (lambda it: it.canary(["api-1"]), []),
+        (lambda it: it.deploy_built("r0"), []),
+        (lambda it: it.restart("api-1", {}, release="r0"), [("restart", {"part": "api-1", "settings": {}})]),
+    ],
+    ids=["deploy", "canary", "deploy_built", "restart"],
+)
+def test_an_environment_that_was_started_anew_is_not_put_on_the_release_of_before(
+    platform: tuple[FakePlatform, Path],
+    scope: Build,
+    strike: Callable[[DisruptPlatform], object],
+    asked: list[tuple[str, dict[str, Any]]],
+) -> None:
+    """The strike ended with what was stopped, and what was started is of the tree of then."""
+    fake, path = platform
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
+    strike(DisruptPlatform(inside))
+    fake.acts.clear()
+    fake.release = fake.part["release"] = "r9"
+    fake.change("up")
+
+    invert(*log[0], inside)
+
+    assert (fake.release, fake.part["release"], fake.acts) == ("r9", "r9", asked)
+
+
+def test_a_record_that_does_not_name_the_newest_change_is_undone(
+    platform: tuple[FakePlatform, Path], scope: Build
+) -> None:
+    invert("platform.rollback", {"release": "r0", "at_once": True}, scope(Level.DESTROY, platform_socket=platform[1]))
+
+    assert platform[0].release == "r0"
+
+
 def test_scaling_back_to_the_first_count_is_undone_by_nothing_more(
     platform: tuple[FakePlatform, Path], scope: Build
 ) -> None:

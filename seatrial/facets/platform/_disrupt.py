@@ -2,13 +2,24 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any, Literal
 
 from seatrial.errors import EnvironmentFault, HarnessError
 from seatrial.eventually import eventually
 from seatrial.facets.platform._observe import ExercisePlatform, platform_client
 from seatrial.inverses import inverse
-from seatrial.platform import Deployed, Part, Patch, Previous, Restarted, Rotated, Settings, Switched
+from seatrial.platform import (
+    Deployed,
+    Part,
+    Patch,
+    PlatformClient,
+    Previous,
+    Restarted,
+    Rotated,
+    Settings,
+    Switched,
+)
 from seatrial.scope import Scope
 
 RECOVER_S = 60.0
@@ -38,7 +49,8 @@ class DisruptPlatform(ExercisePlatform):
         overrides and the release that it has now.
         """
         now = self._keep_primary(part)
-        self._strike("restart", part=part, settings=dict(now.settings), release=now.release if release else None)
+        before = {"release": now.release, "since": self._newest()} if release else {"release": None}
+        self._strike("restart", part=part, settings=dict(now.settings), **before)
         return self._client.restart(part, settings, release, at_once=at_once)
 
     def stop(self, part: str) -> None:
@@ -114,7 +126,7 @@ class DisruptPlatform(ExercisePlatform):
 
     def deploy_built(self, release: str) -> str:
         """Go to a release that is built already, all instances at once, and return it; the inverse goes back."""
-        self._strike("rollback", release=self._client.status().release, at_once=True)
+        self._keep_release(at_once=True)
         return self._client.rollback(release, at_once=True)
 
     def migrate_live(self) -> dict[str, Any]:
@@ -134,9 +146,7 @@ class DisruptPlatform(ExercisePlatform):
 
         `at_once` restarts every instance together, both ways: quicker, with an outage of seconds.
         """
-        before = self._client.status().release
-        self._strike("rollback", release=before, at_once=at_once)
-        self._left.add(before)
+        self._left.add(self._keep_release(at_once=at_once))
         return self._client.deploy(patch, services, settings=settings, at_once=at_once)
 
     def rollback(self, release: str, *, at_once: bool = False) -> str:
@@ -163,7 +173,7 @@ class DisruptPlatform(ExercisePlatform):
 
     def canary(self, instances: Sequence[str], patch: Sequence[Patch] = ()) -> Deployed:
         """Put a new release on these instances alone; the inverse rolls back to the release of now."""
-        self._strike("rollback", release=self._client.status().release, at_once=False)
+        self._keep_release(at_once=False)
         return self._client.canary(instances, patch)
 
     def patch(self, patch: Sequence[Patch]) -> None:
@@ -218,6 +228,15 @@ class DisruptPlatform(ExercisePlatform):
             self._strike("primary", part=part)
         return now
 
+    def _keep_release(self, *, at_once: bool) -> str:
+        """Return the release of now; the inverse rolls back to it."""
+        release = self._client.status().release
+        self._strike("rollback", release=release, at_once=at_once, since=self._newest())
+        return release
+
+    def _newest(self) -> str | None:
+        return next((change.at for change in self._client.releases()), None)
+
     def _strike(self, name: str, **args: Any) -> None:
         self._scope.undo(f"platform.{name}", args)
         self._scope.meter.add(writes=1)
@@ -228,10 +247,20 @@ class DisruptPlatform(ExercisePlatform):
 
 
 @inverse("platform.restart")
-def _restart(scope: Scope, *, part: str, settings: dict[str, Any], release: str | None) -> None:
-    back = platform_client(scope).restart(part, settings, release)
+def _restart(
+    scope: Scope, *, part: str, settings: dict[str, Any], release: str | None, since: str | None = None
+) -> None:
+    client = platform_client(scope)
+    back = client.restart(part, settings, None if _started_since(client, since) else release)
     if not back.ready:
         raise EnvironmentFault(f"{part} did not become ready with its settings of before: it is {back.state}")
+
+
+def _started_since(client: PlatformClient, change: str | None) -> bool:
+    """Say whether the platform was started after that change: it runs its tree's release then, and none of before."""
+    return change is not None and any(
+        each.by == "up" for each in takewhile(lambda each: each.at != change, client.releases())
+    )
 
 
 @inverse("platform.recover")
@@ -288,8 +317,10 @@ def _resume(scope: Scope, *, part: str) -> None:
 
 
 @inverse("platform.rollback")
-def _rollback(scope: Scope, *, release: str, at_once: bool) -> None:
-    platform_client(scope).rollback(release, at_once=at_once)
+def _rollback(scope: Scope, *, release: str, at_once: bool, since: str | None = None) -> None:
+    client = platform_client(scope)
+    if not _started_since(client, since):
+        client.rollback(release, at_once=at_once)
 
 
 @inverse("platform.unpatch")
