@@ -282,9 +282,12 @@ class PlatformClient(PlatformSocket):
         """Have the clock of a service's instance be so many seconds ahead, behind where negative; 0: as it should be."""
         self._ask("POST", "clock", {"part": part, "seconds": seconds})
 
-    def rotate(self, secret: str, step: Literal["begin", "complete"]) -> Rotated:
-        """Bring a new value of a secret into use beside the old one (begin), or end the old one (complete)."""
-        data = self._ask("POST", "rotate", {"secret": secret, "step": step})
+    def rotate(self, secret: str, step: Literal["begin", "complete"], by: str | None = None) -> Rotated:
+        """Bring a new value of a secret into use beside the old one (begin), or end the old one (complete).
+
+        With `by`, a name, only what was begun with the same name is ended.
+        """
+        data = self._ask("POST", "rotate", {"secret": secret, "step": step} | ({"by": by} if by else {}))
         return shaped("rotate", lambda: Rotated(data["secret"], data["rotating"], data["seconds"]))
 
     def account(self, email: str) -> Path:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pyrage
 
+from seatrial import hosting
 from seatrial.errors import EnvironmentFault, UsageError
+from seatrial.lock import held
 from seatrial.platform import PlatformClient
 from seatrial.profile import Profile
 from seatrial.secrecy.references import Reference
@@ -140,11 +142,13 @@ def _replace(file: SopsFile, name: str) -> None:
 
 
 def _rotate_running(profile: Profile, name: str, *, retire: bool) -> None:
-    if profile.platform_socket is None:
+    if profile.platform is None:
         raise UsageError(f"{profile.path} names neither a SOPS file nor a platform: nothing here can be rotated")
-    client = PlatformClient(profile.platform_socket)
+    hosting.require_up(profile)
+    client = PlatformClient(profile.platform.socket)
     try:
-        now = client.rotate(name, "complete" if retire else "begin")
+        with held(profile.platform.state, profile.name, alone=True):  # a trial may rotate, and tries what is valid
+            now = client.rotate(name, "complete" if retire else "begin")
     finally:
         client.close()
     state = "in overlap: the old value is valid until `--retire`" if now.rotating else "the old value is refused"

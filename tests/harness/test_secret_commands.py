@@ -8,8 +8,12 @@ import pytest
 
 from seatrial import cli
 from seatrial.dsse import Signer
+from seatrial.lock import held
 from seatrial.secrecy.sops import SopsFile
 from seatrial.verbs.common import USAGE_ERROR
+from tests.probes.fake_platform import FakePlatform, platform
+
+__all__ = ["platform"]  # a fixture
 
 PROFILE = """\
 name = "here"
@@ -244,3 +248,47 @@ def test_without_sops_files_and_platform_there_is_nothing_to_rotate(
     assert run(profile, "rotate") == USAGE_ERROR
     assert run(profile, "rotate", "--retire") == USAGE_ERROR
     assert "neither a SOPS file nor a platform" in capsys.readouterr().err
+
+
+@pytest.fixture
+def rotatable(profile: Path, platform: tuple[FakePlatform, Path]) -> FakePlatform:
+    """A platform that a profile without any SOPS file names; its status says another environment's name."""
+    fake, socket = platform
+    state = profile.with_name("state")
+    state.mkdir()
+    section = f'[platform]\ncommand = ["true"]\nsocket = "{socket}"\nstate = "{state}"\n'
+    profile.write_text(PROFILE.replace("sops:secrets.sops.yaml#", "file:") + section)
+    return fake
+
+
+def ours(fake: FakePlatform) -> None:
+    """Have the platform be the profile's."""
+    told = json.loads(fake.answer("status", {})[1])
+    fake.answers["status"] = fake.say(**told | {"environment": "here"})
+
+
+def test_a_running_platform_rotates_and_retires(profile: Path, rotatable: FakePlatform) -> None:
+    ours(rotatable)
+
+    assert [run(profile, "rotate", "links", *more) for more in ((), ("--retire",))] == [0, 0]
+    assert [asked["step"] for _, asked in rotatable.acts] == ["begin", "complete"]
+
+
+def test_another_environments_secret_is_not_rotated(
+    profile: Path, rotatable: FakePlatform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(profile, "rotate", "links") == USAGE_ERROR
+    assert "this profile is of environment 'here'" in capsys.readouterr().err
+    assert rotatable.acts == []
+
+
+@pytest.mark.parametrize("more", [(), ("--retire",)])
+def test_nothing_is_rotated_during_a_trial(
+    profile: Path, rotatable: FakePlatform, more: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    ours(rotatable)
+
+    with held(profile.with_name("state"), "here", alone=False):
+        assert run(profile, "rotate", "links", *more) == USAGE_ERROR
+    assert "another trial is running on here" in capsys.readouterr().err
+    assert rotatable.acts == []

@@ -181,6 +181,14 @@ def test_a_second_rotation_waits_for_the_first(files: SecretFiles, stores: Store
         asyncio.run(rotation.begin("jwt"))
 
 
+def test_a_rotation_is_completed_by_whoever_began_it_or_without_a_name(files: SecretFiles, stores: Stores) -> None:
+    rotation = rotating(files, stores)
+    for begun, completed, ended in (("a", "a", True), ("a", None, True), ("a", "b", False), (None, "b", False)):
+        asyncio.run(rotation.begin("jwt", begun))
+        assert asyncio.run(rotation.complete("jwt", completed))["rotating"] != ended
+        asyncio.run(rotation.complete("jwt"))
+
+
 def test_an_unknown_secret_is_refused_with_those_there_are(files: SecretFiles, stores: Stores) -> None:
     with pytest.raises(BadRequest, match="links"):
         asyncio.run(rotating(files, stores).begin("account-1"))

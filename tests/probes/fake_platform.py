@@ -37,6 +37,7 @@ class FakePlatform:
         self.maintained = False
         self.full = False
         self.rotating = False
+        self.by: str | None = None
         self.links: dict[str, str] = {}
         self.changes: list[dict[str, Any]] = []
         self.change("up")
@@ -118,7 +119,10 @@ class FakePlatform:
     def rotate(self, asked: dict[str, Any]) -> tuple[int, bytes]:
         if asked["step"] == "begin" and self.rotating:
             return 409, json.dumps({"error": "the rotation has begun already: complete it first"}).encode()
-        self.rotating = asked["step"] == "begin"
+        if asked["step"] == "begin":
+            self.rotating, self.by = True, asked.get("by")
+        elif asked.get("by") in {None, self.by}:
+            self.rotating = False
         return self.say(secret=asked["secret"], rotating=self.rotating, seconds=0.1)
 
     def disk(self, asked: dict[str, Any]) -> tuple[int, bytes]:

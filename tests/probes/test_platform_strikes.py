@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from seatrial.errors import EnvironmentFault, HarnessError
+from seatrial.errors import EnvironmentFault, HarnessError, Invalid
 from seatrial.facets.platform import DestroyPlatform, DisruptPlatform, ObservePlatform
 from seatrial.inverses import INVERSES, invert
 from seatrial.outcome import Level
+from seatrial.platform import PlatformClient
 from seatrial.scope import Scope
 from tests.probes.fake_platform import FakePlatform, client, platform
 
@@ -303,11 +304,23 @@ def test_what_a_rotation_leaves_behind_is_completed(platform: tuple[FakePlatform
     assert DisruptPlatform(inside).rotate("jwt").rotating
     for _ in range(2):
         invert(*log[0], inside)
-    assert [body for _, body in fake.acts] == [
-        {"secret": "jwt", "step": "begin"},
-        {"secret": "jwt", "step": "complete"},
-        {"secret": "jwt", "step": "complete"},
-    ]
+    assert [body["step"] for _, body in fake.acts] == ["begin", "complete", "complete"]
+    assert not fake.rotating
+
+
+def test_a_rotation_that_somebody_else_has_begun_is_not_ended(
+    platform: tuple[FakePlatform, Path], scope: Build, client: PlatformClient
+) -> None:
+    log: list[tuple[str, dict[str, Any]]] = []
+    inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=platform[1])
+    client.rotate("jwt", "begin")
+    with pytest.raises(EnvironmentFault, match="has begun already"):
+        DisruptPlatform(inside).rotate("jwt")
+    invert(*log[0], inside)
+    with pytest.raises(Invalid, match="a rotation of jwt is under way: retire it first"):
+        DisruptPlatform(inside).expose("jwt")
+    assert len(log) == 1
+    assert platform[0].rotating
 
 
 def test_a_moved_clock_is_set_right(platform: tuple[FakePlatform, Path], scope: Build) -> None:
@@ -326,11 +339,12 @@ def test_a_secret_that_will_get_out_is_replaced_afterwards(platform: tuple[FakeP
     log: list[tuple[str, dict[str, Any]]] = []
     inside = scope(Level.DESTROY, undo=lambda *entry: log.append(entry), platform_socket=path)
     DisruptPlatform(inside).expose("redis-api")
-    assert fake.acts == []
+    fake.acts.clear()
     invert(*log[0], inside)
-    fake.rotating = True  # a second attempt was cut off between its steps
+    fake.rotating = True  # as an undo that was cut off between its steps leaves it
     invert(*log[0], inside)
     assert [body["step"] for _, body in fake.acts] == ["complete", "begin", "complete"] * 2
+    assert not fake.rotating
 
 
 def test_an_inverse_that_did_not_bring_the_part_back_says_so(platform: tuple[FakePlatform, Path], scope: Build) -> None:

@@ -1,11 +1,12 @@
 """Strikes through the platform, each with its inverse in the undo log before it acts."""
 
+import secrets
 import time
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from typing import Any, Literal
 
-from seatrial.errors import EnvironmentFault, HarnessError
+from seatrial.errors import EnvironmentFault, HarnessError, Invalid
 from seatrial.eventually import eventually
 from seatrial.facets.platform._observe import ExercisePlatform, platform_client
 from seatrial.inverses import inverse
@@ -207,14 +208,22 @@ class DisruptPlatform(ExercisePlatform):
     def rotate(self, secret: str) -> Rotated:
         """Bring a new value of a secret into use beside the old one; the inverse ends the old one.
 
-        A rotation cannot be taken back: the old value may be why it was begun. What can be left behind is its middle.
+        A rotation cannot be taken back: the old value may be why it was begun. What can be left behind is its middle. One
+        that somebody else has begun is an EnvironmentFault, and not ended.
         """
-        self._strike("rotate_complete", secret=secret)
-        return self._client.rotate(secret, "begin")
+        by = secrets.token_hex(8)
+        self._strike("rotate_complete", secret=secret, by=by)
+        return self._client.rotate(secret, "begin", by)
 
     def expose(self, secret: str) -> None:
-        """Announce that this secret is about to get out; the inverse replaces it, for what was said cannot be unsaid."""
-        self._strike("replace_secret", secret=secret)
+        """Announce that this secret is about to get out; the inverse replaces it, for what was said cannot be unsaid.
+
+        Raises Invalid while somebody else's rotation is under way, which would have to be ended for that.
+        """
+        by = secrets.token_hex(8)
+        if self._client.rotate(secret, "complete", by).rotating:  # of a name that began nothing it ends nothing
+            raise Invalid(f"a rotation of {secret} is under way: retire it first")
+        self._strike("replace_secret", secret=secret, by=by)
 
     def retire(self, secret: str) -> Rotated:
         """End the overlap of a rotation: the old value is refused; needs no inverse."""
@@ -334,15 +343,15 @@ def _scale(scope: Scope, *, service: str, count: int) -> None:
 
 
 @inverse("platform.rotate_complete")
-def _rotate_complete(scope: Scope, *, secret: str) -> None:
-    platform_client(scope).rotate(secret, "complete")
+def _rotate_complete(scope: Scope, *, secret: str, by: str | None = None) -> None:
+    platform_client(scope).rotate(secret, "complete", by)
 
 
 @inverse("platform.replace_secret")
-def _replace_secret(scope: Scope, *, secret: str) -> None:
+def _replace_secret(scope: Scope, *, secret: str, by: str | None = None) -> None:
     client = platform_client(scope)
     for step in ("complete", "begin", "complete"):  # the first ends what an earlier attempt has begun
-        client.rotate(secret, step)
+        client.rotate(secret, step, by)
 
 
 @inverse("platform.disk")

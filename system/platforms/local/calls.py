@@ -317,9 +317,10 @@ class Calls:
 
     async def _rotate(self, arguments: Arguments) -> Answer:
         name, step = arguments.text("secret"), arguments.choice("step", ("begin", "complete"), "begin")
+        by = arguments.optional_text("by")
         arguments.finish()
         async with self._instance.changing:
-            answer = await (self._rotation.begin(name) if step == "begin" else self._rotation.complete(name))
+            answer = await (self._rotation.begin(name, by) if step == "begin" else self._rotation.complete(name, by))
             await self._instance.keeping.keep()
         return answer
 

@@ -35,6 +35,7 @@ class Rotation:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._files = instance.secrets
+        self._by: dict[str, str | None] = {}  # secret -> who began its last rotation; `up` completes what it finds
         self._since: dict[str, Any] = {}  # secret -> what tells its store's older sessions from newer ones
 
     def rotating(self, name: str) -> bool:
@@ -44,18 +45,19 @@ class Rotation:
             return len(read_ring(self._files, name)["keys"]) > 1
         return self._files.rotating(name)
 
-    async def begin(self, name: str) -> dict[str, Any]:
+    async def begin(self, name: str, by: str | None = None) -> dict[str, Any]:
         """Bring the new value into use beside the old one; raises BadRequest when it is in overlap already."""
         started = time.monotonic()
         if self.rotating(name):
             raise BadRequest(f"the rotation of {name} has begun already: complete it first", 409)
+        self._by[name] = by
         await self._begin(name)
         return self._answer(name, started)
 
-    async def complete(self, name: str) -> dict[str, Any]:
-        """End a rotation wherever it stands; without one nothing changes."""
+    async def complete(self, name: str, by: str | None = None) -> dict[str, Any]:
+        """End a rotation wherever it stands, that of `by` alone if given; without one nothing changes."""
         started = time.monotonic()
-        if self.rotating(name):
+        if self.rotating(name) and by in (None, self._by.get(name)):
             await self._begin(name)
             await self._end(name)
         return self._answer(name, started)
