@@ -20,14 +20,6 @@ class DestroyCloud(ObserveCloud):
         """Let one more source connect to a database cluster."""
         self._set_trusted(database, [*self._trusted(database), {"type": kind, "value": value}])
 
-    def remove_trusted_source(self, database: str, kind: str, value: str) -> None:
-        """Take a source from a database cluster's list."""
-        now = self._trusted(database)
-        kept = [rule for rule in now if (rule["type"], rule["value"]) != (kind, value)]
-        if len(kept) == len(now):
-            raise HarnessError(f"{kind}:{value} is no trusted source of {database}")
-        self._set_trusted(database, kept)
-
     def clear_trusted_sources(self, database: str) -> None:
         """Empty the list, which lets everybody connect."""
         self._set_trusted(database, [])

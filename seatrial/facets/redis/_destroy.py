@@ -2,7 +2,6 @@
 
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Mapping
 
 import redis as driver
 
@@ -35,15 +34,6 @@ class DestroyRedis(StreamStrikes, ObserveRedis):
         self._strike("acl_set", user=user, line=line, at=at)
         client.execute_command("ACL SETUSER", user, *rules)
 
-    def delete_key(self, key: str) -> None:
-        """DEL a key; the inverse restores it with the time to live of now, unless it has been made anew."""
-        client = own_client(self._scope, decode=False)
-        payload, ttl_ms = client.dump(key), client.pttl(key)
-        if payload is None:
-            raise HarnessError(f"redis has no key {key!r}")
-        self._strike("restore", key=key, ttl_ms=max(int(ttl_ms), 0), payload=b64encode(payload).decode())
-        client.delete(key)
-
     def set_key(self, key: str, value: str, ttl_s: int | None = None) -> None:
         """Set a string key that is not there yet; the inverse deletes it."""
         client = own_client(self._scope)
@@ -63,16 +53,6 @@ class DestroyRedis(StreamStrikes, ObserveRedis):
                 keys += 1
         client.flushdb()
         return keys
-
-    def hash_set(self, key: str, fields: Mapping[str, str]) -> None:
-        """HSET fields of a hash; the inverse restores the whole key as it is."""
-        client = own_client(self._scope, decode=False)
-        payload, ttl_ms = client.dump(key), client.pttl(key)
-        if payload is None:
-            self._strike("delete", key=key)
-        else:
-            self._strike("replace", key=key, ttl_ms=max(int(ttl_ms), 0), payload=b64encode(payload).decode())
-        client.hset(key, mapping=dict(fields))
 
 
 def acl_rules(line: str) -> list[str]:
@@ -95,18 +75,13 @@ def _undo_acl_set(scope: Scope, *, user: str, line: str | None, at: str | None =
 
 
 @inverse("redis.restore")
-def _undo_delete_key(scope: Scope, *, key: str, ttl_ms: int, payload: str) -> None:
+def _undo_flush(scope: Scope, *, key: str, ttl_ms: int, payload: str) -> None:
     client = own_client(scope, decode=False)
     try:
         client.restore(key, ttl_ms, b64decode(payload))
     except driver.ResponseError as error:
         if "BUSYKEY" not in str(error):
             raise
-
-
-@inverse("redis.replace")
-def _undo_hash_set(scope: Scope, *, key: str, ttl_ms: int, payload: str) -> None:
-    own_client(scope, decode=False).restore(key, ttl_ms, b64decode(payload), replace=True)
 
 
 @inverse("redis.delete")

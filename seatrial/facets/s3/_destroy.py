@@ -46,10 +46,6 @@ class DestroyS3(ExerciseS3):
         """Replace the bucket's policy; the inverse puts back the one of now, or none."""
         self._configure("policy", bucket, json.dumps(policy))
 
-    def delete_bucket_policy(self, bucket: str) -> None:
-        """Remove the bucket's policy; the inverse puts it back."""
-        self._configure("policy", bucket, None)
-
     def set_cors(self, bucket: str, rules: list[dict[str, Any]] | None) -> None:
         """Replace the bucket's CORS rules, None for none; the inverse puts back those of now."""
         self._configure("cors", bucket, None if rules is None else {"CORSRules": rules})
