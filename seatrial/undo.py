@@ -45,13 +45,15 @@ class UndoLog:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._ours: list[dict[str, Any]] = []
+        self._last = 0  # the number that was highest when the file had `_size` bytes, None: when there was none
+        self._size: int | None = None
 
     def append(self, do: str, args: dict[str, Any], by: str) -> int:
         """Record an inverse durably and return its number; raises EnvironmentFault if it cannot be written."""
-        number = self.last() + 1
+        number = (self._last if self._size_now() == self._size else self.last()) + 1
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         record = {"n": number, "do": do, "args": args, "by": by, "at": at}
-        self._write(record)
+        self._size, self._last = self._write(record), number
         self._ours.append(json.loads(json.dumps(record)))
         return number
 
@@ -100,6 +102,12 @@ class UndoLog:
         """Return what this process wrote and has not undone, and what the file holds no more."""
         return [record for record in self._ours if record not in records]
 
+    def _size_now(self) -> int | None:
+        try:
+            return self.path.lstat().st_size
+        except OSError:
+            return None
+
     def _records(self) -> list[dict[str, Any]]:
         try:
             with os.fdopen(self._open(os.O_RDONLY), "rb") as file:
@@ -122,7 +130,8 @@ class UndoLog:
         os.close(descriptor)
         raise EnvironmentFault(f"{self.path}: an undo log is a plain file that its owner alone may write")
 
-    def _write(self, record: dict[str, Any]) -> None:
+    def _write(self, record: dict[str, Any]) -> int:
+        """Add a record and sync it; return the file's size then."""
         line = json.dumps(record).encode() + b"\n"
         try:
             existed = self.path.exists()
@@ -130,12 +139,14 @@ class UndoLog:
                 _drop_torn_line(file.fileno())
                 _write_whole(file.fileno(), line)
                 os.fsync(file.fileno())
+                size = os.fstat(file.fileno()).st_size
             if not existed:
                 folder = os.open(self.path.parent, os.O_RDONLY)
                 os.fsync(folder)
                 os.close(folder)
         except OSError as error:
             raise EnvironmentFault(f"the undo log cannot be written: {error.strerror} ({self.path})") from None
+        return size
 
 
 def _record(line: bytes) -> dict[str, Any] | None:
@@ -168,6 +179,5 @@ def _write_whole(descriptor: int, line: bytes) -> None:
 
 def _drop_torn_line(descriptor: int) -> None:
     size = os.fstat(descriptor).st_size
-    text = os.pread(descriptor, size, 0)
-    if text and not text.endswith(b"\n"):
-        os.ftruncate(descriptor, text.rfind(b"\n") + 1)
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        os.ftruncate(descriptor, os.pread(descriptor, size, 0).rfind(b"\n") + 1)

@@ -104,6 +104,19 @@ def test_replay_after_a_number_leaves_older_strikes_alone(log: UndoLog) -> None:
     assert [entry.do for entry in log.pending()] == ["fault"]
 
 
+def test_a_record_is_numbered_without_those_before_it_being_read_again(
+    log: UndoLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A strike on each of thousands of keys would else read thousands of records each."""
+    log.append("first", {}, "x")
+    with monkeypatch.context() as patched:
+        patched.setattr(log, "_records", pytest.fail)
+        assert log.append("second", {}, "x") == 2
+    assert UndoLog(log.path).append("third", {}, "by another process") == 3
+
+    assert log.append("fourth", {}, "x") == 4
+
+
 def test_numbers_go_on_after_everything_was_undone(log: UndoLog) -> None:
     assert log.append("first", {}, "x") == 1
     log.replay(lambda do, args: None)

@@ -140,3 +140,18 @@ def test_a_key_that_is_there_is_not_overwritten(serve: Serve, scope: Build) -> N
     with pytest.raises(HarnessError, match="already has the key"):
         DestroyRedis(scope(Level.DESTROY, undo=lambda *entry: log.append(entry), redis=place)).set_key("k", "v")
     assert log == []
+
+
+def test_a_key_that_expires_while_it_is_kept_does_not_come_back_for_ever(serve: Serve, scope: Build) -> None:
+    log: list[tuple[str, dict[str, Any]]] = []
+    keys = {"lasts": -1, "expires": 900, "gone": -2, "going": 0}
+    found = b"".join(b"$%d\r\n%s\r\n" % (len(key), key.encode()) for key in keys)
+    kept = [reply for left in keys.values() for reply in (b"$1\r\nx\r\n", b":%d\r\n" % left)]
+    scanned = b"*2\r\n$1\r\n0\r\n*%d\r\n%s" % (len(keys), found)
+    place = RedisPlace(serve(saying(b"+OK\r\n", scanned, *kept, b"+OK\r\n")).port)
+    struck = DestroyRedis(scope(Level.DESTROY, undo=lambda *entry: log.append(entry), redis=place)).flush()
+    assert [(do, args["key"], args["ttl_ms"]) for do, args in log] == [
+        ("redis.restore", "lasts", 0),  # which RESTORE takes for no expiry
+        ("redis.restore", "expires", 900),
+    ]
+    assert struck == 2

@@ -46,11 +46,13 @@ class DestroyRedis(StreamStrikes, ObserveRedis):
         """FLUSHDB, and return how many keys there were; the inverse restores each that has not been made anew meanwhile."""
         client, keys = own_client(self._scope, decode=False), 0
         for name in client.scan_iter(count=1000):
-            payload, ttl_ms = client.dump(name), client.pttl(name)
-            if payload is not None:  # it may have expired meanwhile
-                kept = b64encode(payload).decode()
-                self._strike("restore", key=name.decode(), ttl_ms=max(int(ttl_ms), 0), payload=kept)
-                keys += 1
+            payload, left_ms = client.dump(name), int(client.pttl(name))
+            if payload is None or left_ms in {-2, 0}:  # it has expired meanwhile, or does so now
+                continue
+            kept = b64encode(payload).decode()
+            # -1 is no expiry, for which RESTORE has 0.
+            self._strike("restore", key=name.decode(), ttl_ms=max(left_ms, 0), payload=kept)
+            keys += 1
         client.flushdb()
         return keys
 
