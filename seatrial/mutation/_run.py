@@ -99,8 +99,10 @@ class Run:
             trial = Trial(prover, checks, self._sample.plan, self._sample.services)
             environment.check_secrets()
             self._journal.begin(before)
-            self._console.print(f"{len(left)} mutants to try; first their checks on the healthy system")
-            self._left_out = trial.baseline()
+            self._console.print(
+                f"{len(left)} mutants to try; first their checks on the healthy system, and on it as a fresh release"
+            )
+            self._left_out = [*trial.baseline(), *trial.control()]
             for text in self._left_out:
                 self._console.print(f"takes no part: {text}", markup=False, soft_wrap=True)
             for service, (seen_by, seconds) in trial.costs_s().items():

@@ -2,7 +2,7 @@
 
 The checks run in the order of what they took on the healthy system, and end at the first red one. A kill holds when its check is
 red once more, since it may be so by chance, and green again without the mutant: what a mutant leaves behind in the data must not
-kill those that come after it. A time-out holds when the same checks end in the same time without the mutant.
+kill those that come after it. A check that is red on a release that differs by a comment, twice, kills nothing. A time-out holds when the same checks end in the same time without the mutant.
 """
 
 import time
@@ -66,10 +66,47 @@ class Trial:
             lines = "\n  ".join(f"{each.id} {each.outcome}: {said(each)}" for each in red)
             raise EnvironmentFault(f"not healthy without any mutant:\n  {lines}")
         self._took_s = {each.id: each.duration_s for each in results.values() if each.outcome is Outcome.PASSED}
+        self._require_seen()
+        return left_out
+
+    def control(self) -> list[str]:
+        """Deploy a release for each service that differs by a comment, and look as at a mutant: what is red there takes no part.
+
+        Returns a line for each such check. Raises EnvironmentFault where such a release does not run or stays, UsageError for a
+        service that no other check can see.
+        """
+        red: dict[str, Result] = {}
+        for service in self._services.values():
+            fault = self._fault(self._same(service))
+            try:
+                fault.strike.strike(Destroy(self._prover.environment, fault.id))
+                self._prover.wait(fault, effect=True, within_s=fault.takes_s)
+                red |= self._red_twice(self._applicable(service)[0])
+            except Failure as failure:
+                raise EnvironmentFault(f"{fault.id}: {failure}") from None
+            finally:
+                self._undone(fault)
+        self._took_s = {name: took_s for name, took_s in self._took_s.items() if name not in red}
+        self._require_seen()
+        return [f"{name}: red on a release without any mutant: {said(result)}" for name, result in red.items()]
+
+    def _same(self, service: Service) -> Mutant:
+        """Return what is a mutant by its form alone: a comment behind a source of the service."""
+        tree = self._prover.environment.profile.tree
+        sources = {file: (tree / file).read_text() for file in self._plan.files(tree, service)}
+        file, text = next((file, text) for file, text in sources.items() if text.strip())
+        return Mutant(f"none-{service.name}", service.name, file, 1, "comment", text, f"{text}# No mutant.\n")
+
+    def _red_twice(self, names: list[str]) -> dict[str, Result]:
+        seen = self._checks.run(names).results
+        once = [name for name in names if name in seen and seen[name].outcome is Outcome.FAILED]
+        again = self._checks.run(once).results if once else {}
+        return {name: again[name] for name in once if name in again and again[name].outcome is Outcome.FAILED}
+
+    def _require_seen(self) -> None:
         for service in self._services.values():
             if not self._took_s.keys() & set(service.checks):
                 raise UsageError(f"{self._plan.path}: {service.name}: no check that sees it can run here")
-        return left_out
 
     def costs_s(self) -> dict[str, tuple[int, float]]:
         """Return how many checks see each service, and what they took together on the healthy system."""
@@ -79,9 +116,7 @@ class Trial:
     def try_one(self, mutant: Mutant) -> Tried:
         """Deploy a mutant, look, take it back, and look again at what was red; raises EnvironmentFault if it stays."""
         started = time.monotonic()
-        strike = cast(Deploys, self._release())
-        strike.patch = mutant.patch()
-        fault = Fault(f"mutant-{mutant.id}", "code", {}, IN_EFFECT_S, strike, mutant.place, self._plan.path)
+        fault = self._fault(mutant)
         tried = self._struck(mutant, fault)
         self._undone(fault)
         if tried.end is End.KILLED and not self._green_again(tried.by):
@@ -89,6 +124,11 @@ class Trial:
         if tried.end is End.TIME_OUT and not self._in_time(mutant):
             tried = Tried(mutant.id, End.UNCLEAR, words=f"{tried.words}, nor did they without it")
         return Tried(tried.mutant, tried.end, tried.by, tried.words, time.monotonic() - started)
+
+    def _fault(self, mutant: Mutant) -> Fault:
+        strike = cast(Deploys, self._release())
+        strike.patch = mutant.patch()
+        return Fault(f"mutant-{mutant.id}", "code", {}, IN_EFFECT_S, strike, mutant.place, self._plan.path)
 
     def _struck(self, mutant: Mutant, fault: Fault) -> Tried:
         environment = self._prover.environment

@@ -77,7 +77,7 @@ class Scripted:
     """Checks that see what is written down for each run, one after another, and the healthy system when that is used up."""
 
     def __init__(self, *runs: Seen) -> None:
-        self.runs = [seen(A=Outcome.PASSED), *runs]
+        self.runs = list(runs)
 
     def run(self, _names: object, **_: object) -> Seen:
         return self.runs.pop(0) if self.runs else seen(A=Outcome.PASSED)
@@ -111,6 +111,41 @@ RED, GREEN, LATE = seen(A=Outcome.FAILED), seen(A=Outcome.PASSED), Seen(out_of_t
 def test_what_is_red_by_chance_or_slow_by_itself_kills_nothing(
     tmp_path: Path, runs: tuple[Seen, ...], end: End
 ) -> None:
+    trial = trial_of(tmp_path, GREEN, *runs)
+    trial.baseline()
+
+    assert trial.try_one(MUTANT).end is end
+
+
+BOTH_GREEN, BOTH_RED = (seen(A=each, B=each) for each in (Outcome.PASSED, Outcome.FAILED))
+ONE_RED = seen(A=Outcome.FAILED, B=Outcome.PASSED)
+
+
+@pytest.mark.parametrize(("again", "red", "end"), [(ONE_RED, ["A"], End.SURVIVED), (BOTH_GREEN, [], End.KILLED)])
+def test_a_check_that_is_red_on_any_release_kills_nothing(
+    tmp_path: Path, again: Seen, red: list[str], end: End
+) -> None:
+    trial = trial_of(tmp_path, BOTH_GREEN, BOTH_RED, again, ONE_RED, ONE_RED, BOTH_GREEN)
+    trial.baseline()
+
+    words = "red on a release without any mutant: sign out: expected 204; saw 500"
+    assert trial.control() == [f"{name}: {words}" for name in red]
+    assert trial.try_one(MUTANT).end is end
+
+
+def test_a_service_whose_checks_are_all_red_on_any_release_cannot_be_tried(tmp_path: Path) -> None:
+    trial = trial_of(tmp_path, BOTH_GREEN, BOTH_RED, BOTH_RED)
+    trial.baseline()
+
+    with pytest.raises(UsageError, match="port: no check that sees it can run here"):
+        trial.control()
+
+
+MUTANT = Mutant("1", "port", "product.py", 1, "boolean", "before\n", "after\n")
+
+
+def trial_of(tmp_path: Path, *runs: Seen) -> Trial:
+    """Return a trial of a service with the checks A and B, which see this, one run after another."""
     (tmp_path / "faults").mkdir()
     (tmp_path / "product.py").write_text("before\n")
     (tmp_path / "faults/_code.py").write_text("class Release:\n    def strike(self, destroy): ...\n")
@@ -120,14 +155,9 @@ def test_what_is_red_by_chance_or_slow_by_itself_kills_nothing(
         '[platform]\ncommand = ["false"]\nsocket = "control.sock"\nstate = "."\n'
     )
     environment = Environment(load(profile), Arming.parse(["destroy=here"], load(profile)))
-    service = Service("port", ("product.py",), ("A",))
+    service = Service("port", ("product.py",), ("A", "B"))
     plan = Plan(tmp_path / "faults/mutation.toml", "_code.py:Release", (), Spared(), {}, (service,))
-    trial = Trial(cast(Prover, Waits(environment)), cast(Checks, Scripted(*runs)), plan, plan.services)
-    trial.baseline()
-
-    tried = trial.try_one(Mutant("1", "port", "product.py", 1, "boolean", "before\n", "after\n"))
-
-    assert tried.end is end
+    return Trial(cast(Prover, Waits(environment)), cast(Checks, Scripted(*runs)), plan, plan.services)
 
 
 def test_a_kill_tells_what_its_check_said() -> None:
