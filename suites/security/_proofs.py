@@ -149,19 +149,26 @@ def _pooler_clients(disrupt: Disrupt, user: str) -> set[tuple[str, ...]]:
 
 
 def of_redis(disrupt: Disrupt, name: str) -> Proof:
-    """Sign in as the user with the old password; no connection of it may be older than the rotation."""
+    """Sign in as the user with the old password at every server and Sentinel; no connection of it may be older than the rotation."""
     old, began = disrupt.credential(name), time.monotonic()
+    place = disrupt.profile.redis
+    # Users are not replicated: each of them keeps its own.
+    doors = {"redis": None} | ({each: each for each in (*place.replicas, *place.sentinels)} if place else {})
 
     def opens() -> list[str]:
-        answer = disrupt.redis.attempt(old.user, old.password)
+        return _where({door: opened(door, at) for door, at in doors.items()})
+
+    def opened(door: str, at: str | None) -> bool:
+        answer = disrupt.redis.attempt(old.user, old.password, at=at)
         if not answer.ok and "WRONGPASS" not in (answer.error or "") and "invalid username" not in (answer.error or ""):
-            raise Failure("a refused password", answer.error, "redis")
-        return ["redis"] if answer.ok else []
+            raise Failure("a refused password", answer.error, door)
+        return answer.ok
 
     def used() -> None:
         new = disrupt.credential(name)
-        answer = disrupt.redis.attempt(new.user, new.password)
-        require(answer.ok, f"the new password of {new.user} accepted", answer.error, "redis")
+        for door, at in doors.items():
+            answer = disrupt.redis.attempt(new.user, new.password, at=at)
+            require(answer.ok, f"the new password of {new.user} accepted", answer.error, door)
         since_s = time.monotonic() - began
         clients = disrupt.redis.read("CLIENT", "LIST")
         stale = [each for each in clients if each.get("user") == old.user and float(each["age"]) > since_s + 1.0]

@@ -105,8 +105,8 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
     PostgreSQL and Redis and its key of the object store) is proven to open what it should, and rotated. In the overlap
     those return who came before it, and the old value must still open everything, but for passwords of PostgreSQL, which
     keeps one. Then people are given new tokens and links, everybody who has older ones ends, and the old value is
-    retired. An independent client tries it (a sign-in to the store and to the pooler, a token or a link made with it at
-    every instance) from the request to retire it on, which itself may take longer: it must be refused within
+    retired. An independent client tries it (a sign-in to the store, to the pooler, and to every server and Sentinel of Redis,
+    a token or a link made with it at every instance) from the request to retire it on, which itself may take longer: it must be refused within
     targets.rotation_dead_s, and again once the platform says that it is retired. Every instance must use the new one: its
     tokens, links and upload URLs name the new key, no session in the stores or at the pooler is older than the rotation, it
     is ready, and the worker makes a preview. No request of any journey may fail. A phase in which not every kind of journey

@@ -55,6 +55,15 @@ def test_commands_go_to_the_server_that_a_sentinel_names(serve: Serve, scope: Bu
     assert declared.connections == 0
 
 
+def test_the_declared_server_is_asked_by_its_host_whoever_is_the_primary(serve: Serve, scope: Build) -> None:
+    declared, replica = serve(counts(1)), serve(counts(2))
+    sentinel = Place(serve(says(replica.port)).port)
+    place = Place(declared.port, replicas={"r1": Place(replica.port)}, sentinels={"s1": sentinel})
+    facet = ObserveRedis(scope(redis=place))
+
+    assert {name: facet.read("DBSIZE", at=name) for name in facet.servers} == {"redis.example.test": 1, "r1": 2}
+
+
 def test_a_lost_connection_is_opened_where_the_primary_is_by_then(serve: Serve, scope: Build) -> None:
     named: list[int] = []
 
@@ -121,5 +130,5 @@ def test_a_sentinel_that_is_dead_or_watches_several_is_a_failure(serve: Serve, s
 
 
 def test_an_unknown_sentinel_names_those_there_are(scope: Build) -> None:
-    with pytest.raises(HarnessError, match=r"no replica or sentinel 's9' \(there are: s1\)"):
+    with pytest.raises(HarnessError, match=r"no redis server or sentinel 's9' \(there are: redis.example.test, s1\)"):
         ObserveRedis(scope(redis=Place(1, sentinels={"s1": Place(2)}))).sentinel("s9")

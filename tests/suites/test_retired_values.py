@@ -10,7 +10,7 @@ import pytest
 from seatrial import Failure
 from seatrial.cases import Cases
 from suites.security import test_rotation as rotation
-from suites.security._proofs import Proof
+from suites.security._proofs import Proof, of_redis
 
 WITHIN_S = 0.3
 
@@ -36,6 +36,27 @@ def test_a_value_that_lives_on_is_found(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(rotation, "ANSWERED_S", 0.1)
     with pytest.raises(Failure, match="it still opens redis"):
         died(lives_s=60.0)
+
+
+def test_a_redis_password_that_a_replica_or_a_sentinel_still_takes_is_not_dead() -> None:
+    place = SimpleNamespace(replicas={"redis-replica": None}, sentinels={"sentinel-1": None})
+    taken = {"redis-replica", "sentinel-1"}
+
+    def attempt(_user: str, _password: str, *, at: str | None) -> SimpleNamespace:
+        return SimpleNamespace(ok=at in taken, error="WRONGPASS")
+
+    disrupt: Any = SimpleNamespace(
+        profile=SimpleNamespace(redis=place),
+        credential=lambda _: SimpleNamespace(user="api", password="old"),
+        redis=SimpleNamespace(attempt=attempt),
+    )
+    proof = of_redis(disrupt, "redis-api")
+
+    assert proof.opens() == ["redis-replica", "sentinel-1"]
+    with pytest.raises(Failure, match="the new password of api accepted"):
+        proof.used()
+    taken.clear()
+    assert proof.opens() == []
 
 
 def test_a_value_that_is_back_once_it_is_retired_is_found() -> None:

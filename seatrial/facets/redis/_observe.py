@@ -45,7 +45,7 @@ def place(scope: Scope) -> RedisPlace:
 def own_client(scope: Scope, *, decode: bool = True, at: str | None = None) -> Any:
     """Return this process's redis-py client of the primary with the level's own credential; untyped, as most commands are.
 
-    It follows a failover when its connection to the old primary ends. `at` names a replica or a Sentinel instead.
+    It follows a failover when its connection to the old primary ends. `at` names one server or Sentinel instead.
     """
     own = scope.credentials("redis")
     key = ("redis", own.user, decode, at)
@@ -62,12 +62,11 @@ def own_client(scope: Scope, *, decode: bool = True, at: str | None = None) -> A
 
 
 def _door(scope: Scope, name: str) -> Door:
-    """Return where a replica or a Sentinel answers; raises HarnessError naming those there are."""
-    doors = {**place(scope).replicas, **place(scope).sentinels}
+    """Return where a server or a Sentinel answers; raises HarnessError naming those there are."""
+    there = place(scope)
+    doors = {there.host: there, **there.replicas, **there.sentinels}
     if name not in doors:
-        raise HarnessError(
-            f"the profile names no replica or sentinel {name!r} (there are: {', '.join(doors) or 'none'})"
-        )
+        raise HarnessError(f"the profile names no redis server or sentinel {name!r} (there are: {', '.join(doors)})")
     return doors[name]
 
 
@@ -86,29 +85,36 @@ class PendingEntry:
 
 
 class ObserveRedis:
-    """Read-only commands to the primary with the level's own credential, and connection attempts with any.
+    """Read-only commands with the level's own credential, and connection attempts with any.
 
-    A server that cannot be reached or refuses raises Unanswered (a Failure).
+    Commands go to the primary, or to the server or Sentinel `at`: a replica or a Sentinel by its name, the declared endpoint by
+    its host. A server that cannot be reached or refuses raises Unanswered (a Failure).
     """
 
     def __init__(self, scope: Scope) -> None:
         self._scope = scope
 
-    def info(self, section: str = "default") -> dict[str, Any]:
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The servers that keep data, as `at` takes them: each has a configuration and users of its own."""
+        there = place(self._scope)
+        return (there.host, *there.replicas)
+
+    def info(self, section: str = "default", *, at: str | None = None) -> dict[str, Any]:
         """Return INFO's fields of a section; numbers as numbers."""
-        return dict(self._ask(lambda client: client.info(section)))
+        return dict(self._ask(lambda client: client.info(section), at))
 
     def config(self, *names: str, at: str | None = None) -> dict[str, str]:
-        """Return these settings of the primary, or of the replica `at`; raises Unanswered naming one that it does not have."""
-        found = self._ask(lambda client: client.config_get(*names), at=at)
+        """Return these settings; raises Unanswered naming one that the server does not have."""
+        found = self._ask(lambda client: client.config_get(*names), at)
         seen = {str(name): str(value) for name, value in found.items()}
         if missing := [name for name in names if "*" not in name and name not in seen]:
             raise Unanswered(f"it has no setting {', '.join(missing)}", "redis")
         return seen
 
-    def acl_list(self) -> list[str]:
+    def acl_list(self, *, at: str | None = None) -> list[str]:
         """Return the rules of every user, one line each, as ACL LIST gives them."""
-        return [str(line) for line in self._ask(lambda client: client.acl_list())]
+        return [str(line) for line in self._ask(lambda client: client.acl_list(), at)]
 
     def pending(self, stream: str, group: str, *, idle_s: float = 0.0, limit: int = 1000) -> list[PendingEntry]:
         """Return the group's pending entries that have been idle for so long, oldest entry first (XPENDING)."""
@@ -120,16 +126,16 @@ class ObserveRedis:
             for row in rows
         ]
 
-    def read(self, *command: Any) -> Any:
+    def read(self, *command: Any, at: str | None = None) -> Any:
         """Send one command that reads, `read("XINFO", "GROUPS", "jobs")`, and return its reply as redis-py parses it.
 
         Raises HarnessError for a command that is not known to be reading.
         """
         words = tuple(str(word).lower() for word in command[:2])
         if words[:1] in READS:
-            return self._ask(lambda client: client.execute_command(*command))
+            return self._ask(lambda client: client.execute_command(*command), at)
         if words in READS:
-            return self._ask(lambda client: client.execute_command(" ".join(words).upper(), *command[2:]))
+            return self._ask(lambda client: client.execute_command(" ".join(words).upper(), *command[2:]), at)
         raise HarnessError(
             f"{' '.join(words) or 'an empty command'!r} is not a reading command: see READS in {__name__}"
         )
@@ -153,7 +159,7 @@ class ObserveRedis:
     ) -> RedisAnswer:
         """Connect, authenticate if a user or password is given, PING, close; `tls` overrides the profile's word.
 
-        `at` names a replica or a Sentinel; without it the declared endpoint is tried, whoever is the primary.
+        Without `at` the declared endpoint is tried, whoever is the primary.
         """
         self._scope.meter.add(connections=1, requests=1)
         there = place(self._scope)
@@ -168,6 +174,6 @@ class ObserveRedis:
             text = redis.explain(error)
             if any(word in text.lower() for word in _CALLERS_FAULT):
                 raise HarnessError(f"redis does not know the command: {text}") from None
-            raise Unanswered(text, "redis") from None
+            raise Unanswered(text, at or "redis") from None
         except (driver.ConnectionError, driver.TimeoutError, OSError) as error:
-            raise Unanswered(redis.explain(error), "redis") from None
+            raise Unanswered(redis.explain(error), at or "redis") from None
