@@ -4,6 +4,7 @@ from seatrial import Destroy, Observe, fault
 
 STREAM, GROUP, DEAD = "jobs:preview", "workers", "jobs:preview:dead"
 PLAIN_PORT_ABOVE = 5000
+REPLICA = "redis-replica"
 
 
 @fault("redis-replica", kind="configuration", caught_by={"INF-RD-01": "role:slave"})
@@ -57,12 +58,12 @@ class ReplicaGone:
 
     def strike(self, destroy: Destroy) -> None:
         """Stop it."""
-        destroy.platform.stop("redis-replica")
+        destroy.platform.stop(REPLICA)
 
     def in_effect(self, observe: Observe) -> bool:
         """Find nobody listening at its address."""
         place = observe.profile.redis
-        door = place.replicas.get("redis-replica") if place else None
+        door = place.replicas.get(REPLICA) if place else None
         return door is not None and observe.tcp.connect(door.address or door.host, door.port) == "refused"
 
 
@@ -205,6 +206,23 @@ class Evicts:
     def in_effect(self, observe: Observe) -> bool:
         """Read it in INFO."""
         return bool(observe.redis.info("memory").get("maxmemory_policy") == "allkeys-lru")
+
+
+@fault("redis-replica-evicts", kind="configuration", caught_by={"INF-RD-03": "allkeys-lru at redis-replica"})
+class ReplicaEvicts:
+    """The replica was set up with a file of its own, that of a cache: it drops the queue once it is the primary.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/replication/ (by default a replica ignores maxmemory,
+    unless it is promoted)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Set the policy there."""
+        destroy.redis.config_set("maxmemory-policy", "allkeys-lru", at=REPLICA)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Read it in INFO."""
+        return bool(observe.redis.info("memory", at=REPLICA).get("maxmemory_policy") == "allkeys-lru")
 
 
 @fault("redis-unbounded", kind="configuration", caught_by={"INF-RD-03": "no bound"})

@@ -145,18 +145,21 @@ def test_redis_never_evicts(observe: Observe) -> None:
     Why it matters: under any evicting policy a full Redis silently drops the job stream or its group; without a bound the
     kernel kills the server instead.
 
-    How it is measured: CONFIG GET maxmemory and maxmemory-policy.
+    How it is measured: CONFIG GET maxmemory and maxmemory-policy of each server that the profile names: a replica has its own, and
+    is the primary after the next failover.
 
     Not covered: how near the bound is, which is an alert's affair.
     """
-    settings = observe.redis.config("maxmemory", "maxmemory-policy")
-    observe.evidence("settings", settings)
-    with observe.cases(at_least=2) as cases:
-        with cases("maxmemory"):
-            require(int(settings["maxmemory"]) > 0, "maxmemory set", f"maxmemory {settings['maxmemory']} (no bound)")
-        with cases("policy"):
-            policy = settings["maxmemory-policy"]
-            require(policy == "noeviction", "maxmemory-policy noeviction", policy)
+    found = {name: observe.redis.config("maxmemory", "maxmemory-policy", at=name) for name in observe.redis.servers}
+    observe.evidence("settings", found)
+    with observe.cases(at_least=2 * len(found)) as cases:
+        for name, settings in found.items():
+            with cases(f"maxmemory of {name}"):
+                bound = settings["maxmemory"]
+                require(int(bound) > 0, "maxmemory set", f"maxmemory {bound} (no bound)", name)
+            with cases(f"policy of {name}"):
+                policy = settings["maxmemory-policy"]
+                require(policy == "noeviction", "maxmemory-policy noeviction", f"{policy} at {name}", name)
 
 
 @check("INF-RD-04", severity=BLOCKER, component="redis")

@@ -107,10 +107,29 @@ def test_a_setting_is_kept_before_it_is_changed(serve: Serve, scope: Build) -> N
 
     struck = scope(Level.DESTROY, undo=undo, redis=RedisPlace(serve(server).port))
     DestroyRedis(struck).config_set("maxmemory-policy", "allkeys-lru")
-    assert log == [("redis.config_set", {"name": "maxmemory-policy", "value": "noeviction"})]
+    assert log == [("redis.config_set", {"name": "maxmemory-policy", "value": "noeviction", "at": None})]
     invert(*log[0], struck)
     assert b"allkeys-lru" in seen[2]
     assert b"noeviction" in seen[3]
+
+
+def test_a_setting_is_put_back_at_the_replica_where_it_was_changed(serve: Serve, scope: Build) -> None:
+    log: list[tuple[str, dict[str, Any]]] = []
+    seen: list[bytes] = []
+
+    def replica(connection: Any) -> None:
+        for reply in (b"+OK\r\n", b"*2\r\n$4\r\nsave\r\n$0\r\n\r\n", b"+OK\r\n", b"+OK\r\n"):
+            seen.append(connection.recv(65536))
+            connection.sendall(reply)
+
+    place = RedisPlace(1, replicas={"r1": RedisPlace(serve(replica).port)})
+    struck = scope(Level.DESTROY, undo=lambda do, args: log.append((do, args)), redis=place)
+    DestroyRedis(struck).config_set("save", "1 1", at="r1")
+    invert(*log[0], struck)
+
+    assert log == [("redis.config_set", {"name": "save", "value": "", "at": "r1"})]
+    assert b"1 1" in seen[2]
+    assert b"save" in seen[3]
 
 
 def test_a_users_rules_are_put_back_at_the_sentinel_where_they_were_changed(serve: Serve, scope: Build) -> None:

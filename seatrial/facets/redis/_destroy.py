@@ -18,17 +18,14 @@ _BLANK = ("off", "resetpass", "resetkeys", "resetchannels", "clearselectors", "n
 class DestroyRedis(StreamStrikes, ObserveRedis):
     """Changes to settings, users, streams and keys."""
 
-    def config_set(self, name: str, value: str) -> None:
+    def config_set(self, name: str, value: str, *, at: str | None = None) -> None:
         """CONFIG SET; the inverse sets the value of now."""
-        before = self.config(name)[name]
-        self._strike("config_set", name=name, value=before)
-        own_client(self._scope).config_set(name, value)
+        before = self.config(name, at=at)[name]
+        self._strike("config_set", name=name, value=before, at=at)
+        own_client(self._scope, at=at).config_set(name, value)
 
     def acl_set(self, user: str, *rules: str, at: str | None = None) -> None:
-        """ACL SETUSER with these rules on top of the user's own; the inverse resets it to its line in ACL LIST.
-
-        `at` names a replica or a Sentinel in the place of the primary.
-        """
+        """ACL SETUSER with these rules on top of the user's own; the inverse resets it to its line in ACL LIST."""
         client = own_client(self._scope, at=at)
         line = next((str(line) for line in client.acl_list() if str(line).split()[1] == user), None)
         self._strike("acl_set", user=user, line=line, at=at)
@@ -63,8 +60,8 @@ def acl_rules(line: str) -> list[str]:
 
 
 @inverse("redis.config_set")
-def _undo_config_set(scope: Scope, *, name: str, value: str) -> None:
-    own_client(scope).config_set(name, value)
+def _undo_config_set(scope: Scope, *, name: str, value: str, at: str | None = None) -> None:
+    own_client(scope, at=at).config_set(name, value)
 
 
 @inverse("redis.acl_set")
