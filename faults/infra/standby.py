@@ -98,6 +98,24 @@ class TrustsEverybody:
         return observe.pg.standby(STANDBY).attempt(user="migrator", sslmode="disable").ok
 
 
+@fault(
+    "standby-fsync-off", kind="configuration", caught_by={"INF-PG-05": "fsync is off at postgres-standby"}, takes_s=20.0
+)
+class StandbyWithoutFsync:
+    """The standby was sped up by fsync off, which is its own affair: what it acknowledges as flushed is nowhere after a power cut.
+
+    Source: https://www.postgresql.org/docs/16/runtime-config-wal.html#GUC-FSYNC
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it so."""
+        destroy.platform.restart(STANDBY, {"fsync": "off"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask a session there."""
+        return bool(observe.pg.standby(STANDBY).rows("show fsync")[0]["fsync"] == "off")
+
+
 @fault("standby-promoted", kind="process", caught_by={"INF-PG-06": "it is a primary"}, takes_s=20.0)
 class StandbyPromoted:
     """The standby was promoted while the primary went on: two servers take writes.

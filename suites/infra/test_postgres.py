@@ -261,29 +261,40 @@ def test_what_is_acknowledged_is_durable(observe: Observe) -> None:
     Why it matters: with fsync or synchronous_commit off a power cut loses acknowledged uploads or the whole cluster;
     without time-outs one forgotten transaction blocks a migration and with it every service.
 
-    How it is measured: pg_settings for the server, pg_db_role_setting for what a new session of each service's role gets,
-    pg_database for the encoding. A setting that waits for a restart to become another one fails, too.
+    How it is measured: pg_settings of the primary and of each standby of the profile, for an acknowledged commit lies with both and
+    a failover keeps the standby's; pg_db_role_setting for what a new session of each service's role gets, pg_database for the
+    encoding. A setting that waits for a restart to become another one fails, too.
 
     Not covered: whether the disk beneath keeps what it acknowledges; a session that changes its own settings.
     """
     names = (*DURABLE, "synchronous_commit", "TimeZone", *TIMEOUTS)
     settings = RoleSettings.read(observe, SERVICE_ROLES, names)
-    rows = observe.pg.rows(
-        "select name, pending_restart from pg_settings where name = any(%(names)s)", {"names": list(names)}
-    )
+    found = {
+        server: pg.rows(
+            "select name, setting, pending_restart from pg_settings where name = any(%(names)s)", {"names": list(names)}
+        )
+        for server, pg in _servers(observe).items()
+    }
     encoding = observe.pg.rows(
         "select pg_encoding_to_char(encoding) as encoding from pg_database where datname = current_database()"
     )[0]["encoding"]
-    evidence = {name: settings.of_server(name).value for name in DURABLE}
-    observe.evidence("settings", evidence | {"encoding": encoding})
-    with observe.cases(at_least=len(DURABLE) + 2 + len(SERVICE_ROLES) * (2 + len(TIMEOUTS))) as cases:
-        for name, allowed in DURABLE.items():
-            with cases(name):
-                value = settings.of_server(name).value
-                require(value in allowed, f"{name} {' or '.join(sorted(allowed))}", f"{name} is {value}")
-        with cases("nothing waits for a restart"):
-            waiting = [row["name"] for row in rows if row["pending_restart"]]
-            require(not waiting, "no durability setting waits for a restart", f"waiting: {', '.join(waiting)}")
+    durable = {
+        server: {row["name"]: row["setting"] for row in rows if row["name"] in DURABLE}
+        for server, rows in found.items()
+    }
+    observe.evidence("settings", durable | {"encoding": encoding})
+    fewest = len(found) * (len(DURABLE) + 1) + 1 + len(SERVICE_ROLES) * (2 + len(TIMEOUTS))
+    with observe.cases(at_least=fewest) as cases:
+        for server, rows in found.items():
+            for name, allowed in DURABLE.items():
+                with cases(f"{name} of {server}"):
+                    value = durable[server].get(name)
+                    seen = f"{name} is {value} at {server}"
+                    require(value in allowed, f"{name} {' or '.join(sorted(allowed))}", seen, server)
+            with cases(f"nothing waits for a restart of {server}"):
+                waiting = [row["name"] for row in rows if row["pending_restart"]]
+                said = f"waiting: {', '.join(waiting)}"
+                require(not waiting, "no durability setting waits for a restart", said, server)
         with cases("encoding"):
             require(encoding == "UTF8", "database encoding UTF8", encoding)
         for role in SERVICE_ROLES:
