@@ -257,6 +257,28 @@ class AppendOnlyOff:
         return observe.redis.config("appendonly")["appendonly"] == "no"
 
 
+@fault(
+    "redis-replica-no-aof",
+    kind="configuration",
+    caught_by={"INF-RD-04": "no save points at redis-replica"},
+    takes_s=15.0,
+)
+class ReplicaKeepsNothing:
+    """The replica keeps nothing on disk, which costs it less: once it is the primary, its next restart empties the queue.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/replication/ (section "Safety of replication when
+    master has persistence turned off")
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Turn its append-only file off."""
+        destroy.redis.config_set("appendonly", "no", at=REPLICA)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it off in what INFO tells."""
+        return bool(observe.redis.info("persistence", at=REPLICA).get("aof_enabled") == 0)
+
+
 @fault("redis-cannot-save", kind="disk", caught_by={"INF-RD-04": "the last save succeeded"})
 class CannotSave:
     """Snapshots go to a place where no file can be made: each fails, and then every write is refused.

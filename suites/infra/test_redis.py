@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from seatrial import BLOCKER, MAJOR, MINOR, Invalid, Observe, check, require
+from seatrial.cases import Cases
 from suites.infra import _redis_acl as acl
 from suites.infra import _redis_keys as keyspace
 
@@ -169,8 +170,8 @@ def test_what_redis_took_survives_its_restart(observe: Observe) -> None:
     Why it matters: without persistence every restart empties the queue; with one that has been failing for weeks nobody
     notices until then, or every write is refused at once (MISCONF).
 
-    How it is measured: where targets.redis_persistence is "on", INFO persistence must show the append-only file or
-    snapshots to be on, the last write, rewrite and save without error, and no load under way; the append-only file must be
+    How it is measured: where targets.redis_persistence is "on", INFO persistence of each server that the profile names (a replica
+    persists by its own settings, and is the primary after the next failover) must show the append-only file or snapshots to be on, the last write, rewrite and save without error, and no load under way; the append-only file must be
     forced to disk (appendfsync), and the user `default`, by whose rights a server reads it again, must be allowed everything:
     what it may not do is dropped from transactions without a word. Where it is "rebuildable", DR-RD-02 must be among the checks that must run, and not be
     declared inapplicable: its own outcome says whether the queue comes back.
@@ -183,32 +184,37 @@ def test_what_redis_took_survives_its_restart(observe: Observe) -> None:
     if declared == REBUILDABLE:
         _require_rebuildable(observe)
         return
-    state = observe.redis.info("persistence")
-    settings = observe.redis.config("appendfsync", "save")
-    observe.evidence("persistence", state | settings)
+    servers = observe.redis.servers
+    with observe.cases(at_least=7 * len(servers)) as cases:
+        for name in servers:
+            _judge_persistence(observe, cases, name)
+
+
+def _judge_persistence(observe: Observe, cases: Cases, server: str) -> None:
+    state = observe.redis.info("persistence", at=server)
+    settings = observe.redis.config("appendfsync", "save", at=server)
+    observe.evidence(f"persistence of {server}", state | settings)
     journal, snapshots = state.get("aof_enabled") == 1, bool(settings["save"])
-    with observe.cases(at_least=6) as cases:
-        with cases("persistence"):
-            seen = "aof_enabled 0 and no save points"
-            require(journal or snapshots, "persistence on: an append-only file or save points", seen)
-        with cases("forced to disk"):
-            forced = not journal or settings["appendfsync"] in {"always", "everysec"}
-            require(forced, "appendfsync always or everysec", f"appendfsync {settings['appendfsync']}")
-        with cases("read again whole"):
-            default = next((user for user in map(acl.parse, observe.redis.acl_list()) if user.name == "default"), None)
-            whole = default is None or (
-                default.commands == ("+@all",) and "*" in default.keys and "*" in default.channels
-            )
-            require(not journal or whole, "a default user that may do everything, off as it is", f"{default}")
-        for name, what in (
-            ("aof_last_write_status", "the last write of the append-only file"),
-            ("aof_last_bgrewrite_status", "the last rewrite of the append-only file"),
-            ("rdb_last_bgsave_status", "the last save"),
-        ):
-            with cases(what):
-                require(state.get(name) == "ok", f"{what} succeeded", f"{name}:{state.get(name)}")
-        with cases("loaded"):
-            require(state.get("loading") == 0, "nothing being loaded", f"loading:{state.get('loading')}")
+    with cases(f"persistence of {server}"):
+        seen = f"aof_enabled 0 and no save points at {server}"
+        require(journal or snapshots, "persistence on: an append-only file or save points", seen, server)
+    with cases(f"forced to disk by {server}"):
+        forced = not journal or settings["appendfsync"] in {"always", "everysec"}
+        require(forced, "appendfsync always or everysec", f"appendfsync {settings['appendfsync']}", server)
+    with cases(f"read again whole by {server}"):
+        users = map(acl.parse, observe.redis.acl_list(at=server))
+        default = next((user for user in users if user.name == "default"), None)
+        whole = default is None or (default.commands == ("+@all",) and "*" in default.keys and "*" in default.channels)
+        require(not journal or whole, "a default user that may do everything, off as it is", f"{default}", server)
+    for name, what in (
+        ("aof_last_write_status", "the last write of the append-only file"),
+        ("aof_last_bgrewrite_status", "the last rewrite of the append-only file"),
+        ("rdb_last_bgsave_status", "the last save"),
+    ):
+        with cases(f"{what} of {server}"):
+            require(state.get(name) == "ok", f"{what} succeeded", f"{name}:{state.get(name)}", server)
+    with cases(f"loaded by {server}"):
+        require(state.get("loading") == 0, "nothing being loaded", f"loading:{state.get('loading')}", server)
 
 
 def _require_rebuildable(observe: Observe) -> None:
