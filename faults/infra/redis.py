@@ -192,6 +192,27 @@ class PlainPort:
         return (handle.profile.redis.port if handle.profile.redis else 0) + PLAIN_PORT_ABOVE
 
 
+@fault("redis-replica-plain-port", kind="TLS", caught_by={"INF-RD-02": "of redis-replica is open beside the TLS port"})
+class ReplicaPlainPort:
+    """A plain TCP port of the replica was opened to look at the replication, and stayed: after a failover clients' passwords fit it.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/security/encryption/ (`port 0` disables the non-TLS port)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Open it."""
+        destroy.redis.config_set("port", str(self._port(destroy)), at=REPLICA)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Connect to it."""
+        door = observe.profile.redis.replicas[REPLICA] if observe.profile.redis else None
+        return door is not None and observe.tcp.connect(door.address or door.host, self._port(observe)) == "open"
+
+    @staticmethod
+    def _port(handle: Observe) -> int:
+        return (handle.profile.redis.replicas[REPLICA].port if handle.profile.redis else 0) + PLAIN_PORT_ABOVE
+
+
 @fault("redis-evicts", kind="configuration", caught_by={"INF-RD-03": "allkeys-lru"})
 class Evicts:
     """Somebody set allkeys-lru to make room, and a full server now drops the queue without a word.

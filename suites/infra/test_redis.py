@@ -61,7 +61,8 @@ def test_each_client_may_do_what_it_needs_and_nothing_else(observe: Observe) -> 
     refused. ACL LIST is compared with suites/infra/redis_acl.toml: users, keys, channels, and the commands that the
     rules allow on this server (COMMAND INFO gives the categories). No service may reach an admin or dangerous command
     or every key, declared or not. Where the profile says TLS: the chain verifies, cleartext is refused, and no plain
-    port is open. Each replica and each Sentinel refuses clients without credentials as well.
+    port is open (INFO server tells the plain port where there is one). Each replica and each Sentinel must refuse clients without
+    credentials as well, over TLS that verifies, refuse cleartext, and have no plain port.
 
     Not covered: the rules of the users of replicas and Sentinels; whether the passwords are strong; sign-in with the services' own passwords.
     """
@@ -72,15 +73,16 @@ def test_each_client_may_do_what_it_needs_and_nothing_else(observe: Observe) -> 
     table = acl.command_table(observe.redis.read("COMMAND", "INFO"))
     if len(table) < 100:
         raise Invalid(f"COMMAND INFO lists {len(table)} commands only, so rules cannot be compared")
-    doors = [*place.replicas, *place.sentinels]
+    others = {**place.replicas, **place.sentinels}
     wanted = acl.declared(replicated=bool(place.replicas))
     observe.evidence("users", {name: " ".join(user.commands) for name, user in users.items()})
-    with observe.cases(at_least=2 * len(users) + len(wanted) + len(SERVICES) + len(doors) + 1) as cases:
+    fewest = 2 * len(users) + len(wanted) + len(SERVICES) + len(others) + 1 + (2 * len(others) + 3 if place.tls else 0)
+    with observe.cases(at_least=fewest) as cases:
         with cases("no credentials"):
             open_door = observe.redis.attempt()
             require(not open_door.ok, "clients without credentials refused", "PONG without any credential")
             require("auth" in (open_door.error or "").lower(), "a refusal for want of credentials", open_door.error)
-        for name in doors:
+        for name in others:
             with cases(f"no credentials at {name}"):
                 _require_closed(observe, name)
         for name, user in users.items():
@@ -104,13 +106,17 @@ def test_each_client_may_do_what_it_needs_and_nothing_else(observe: Observe) -> 
                 shaken = observe.tls.handshake(place.host, place.port)
                 observe.evidence("tls", {"protocol": shaken.protocol, "names": shaken.names})
                 require(shaken.ok, f"a chain of the profile's CA for {place.host}", shaken.error)
-            with cases("cleartext"):
-                plain = observe.redis.attempt(tls=False)
-                said = (plain.error or "").lower()
-                require(not plain.ok and "auth" not in said, "no cleartext answer", plain.error or "PONG in cleartext")
-            with cases("no plain port"):
-                port = observe.redis.config("port")["port"]
-                require(port == "0", "no plain TCP port", f"port {port} is open beside the TLS port")
+            ports = {place.host: place.port} | {each: door.port for each, door in others.items()}
+            for name, own in ports.items():
+                with cases(f"cleartext at {name}"):
+                    plain = observe.redis.attempt(tls=False, at=name)
+                    said = (plain.error or "").lower()
+                    seen = plain.error or "PONG in cleartext"
+                    require(not plain.ok and "auth" not in said, "no cleartext answer", seen, name)
+                with cases(f"no plain port of {name}"):
+                    port = observe.redis.info("server", at=name)["tcp_port"]
+                    seen = f"port {port} of {name} is open beside the TLS port"
+                    require(port == own, "no plain TCP port", seen, name)
 
 
 def _require_closed(observe: Observe, name: str) -> None:

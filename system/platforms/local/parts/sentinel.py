@@ -15,7 +15,7 @@ _RULES = {
     "admin": "~* &* +@all",
     "api": _CLIENT,
     "worker": _CLIENT,
-    "observer": f"{_CLIENT} +sentinel|slaves",
+    "observer": f"{_CLIENT} +sentinel|slaves +info",
     SENTINEL: "&__sentinel__:hello +ping +publish +client|setname +sentinel|is-master-down-by-addr",
 }
 _SETTINGS = {
