@@ -1,10 +1,12 @@
 """Every profile has what the checks that must run there ask for."""
 
 import ast
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -105,6 +107,19 @@ def needs(row: expected.Row) -> frozenset[str]:
     return frozenset(text for text in texts if isinstance(text, str)) & known_targets()
 
 
+def sections(row: expected.Row) -> set[str]:
+    """Return the sections without which a check is invalid by its own words: "postgres.pooler"."""
+    texts = (node.value for node in reached(row) if isinstance(node, ast.Constant) and isinstance(node.value, str))
+    return {found[1] for text in texts if (found := re.search(r"profile names no \[([a-z.]+?)(\.NAME)?\]", text))}
+
+
+def has(profile: Profile, section: str) -> bool:
+    found: Any = profile
+    for name in section.split("."):
+        found = getattr(found, name, None)
+    return bool(found)
+
+
 def must_run(profile: Profile) -> list[expected.Row]:
     return [
         row
@@ -143,6 +158,16 @@ def test_every_target_that_must_be_known_is_declared(file: Path) -> None:
     missing = {row.id: sorted(lacking) for row in must_run(profile) if (lacking := needs(row) - profile.targets.keys())}
     assert must_run(profile)
     assert missing == {}, f"declare these in {file}, or name the check under [expect.not_applicable] with the reason"
+
+
+@pytest.mark.parametrize("file", PROFILES, ids=lambda file: file.stem)
+def test_no_check_that_must_run_is_invalid_for_want_of_a_section(file: Path) -> None:
+    profile = load(file)
+    asked = {row.id: sections(row) for row in must_run(profile)}
+
+    missing = {name: lacking for name, names in asked.items() if (lacking := {x for x in names if not has(profile, x)})}
+    assert asked["INF-RD-02"] == {"redis"}
+    assert missing == {}, f"give {file} these, or name the check under [expect.not_applicable] with the reason"
 
 
 @pytest.mark.parametrize("file", PROFILES, ids=lambda file: file.stem)
