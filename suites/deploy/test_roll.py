@@ -228,9 +228,9 @@ def test_the_release_stays_inside_its_objectives(observe: Observe) -> None:
     the page of assets (303), the page to sign in (200), and a play without a signature (403). At most
     targets.bake_error_share of these requests may get another status or none, and of all answers that the instances count
     themselves meanwhile be a 5xx (probes left out); 99 % must be there within targets.answer_s of being due. Each instance
-    with a private address must be the same process at the end as at the beginning, by its own metrics. Each second the
-    oldest unfinished job may be targets.pending_s old at most. Late requests, fewer than 150, and a service behind a public
-    host whose instances counted fewer than ten answers are INVALID.
+    with a private address must be the same process at the end as at the beginning, by its own metrics. Each second no job may
+    have been waiting for more than targets.pending_s: queued since it was made, or running since its lease ended. Late requests,
+    fewer than 150, and a service behind a public host whose instances counted fewer than ten answers are INVALID.
 
     Not covered: what only somebody who has signed in sees, in an environment where nobody does meanwhile (DEP-FLOW-01), and
     how long it takes (DEP-PERF-01); instances without a private address, as to restarts and what they count; a leak that

@@ -1,12 +1,20 @@
+import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from seatrial import Failure, Invalid
 from seatrial.impact import Observe
 from seatrial.traffic import Shot
-from suites.deploy._bake import Bake, Count, counted, judge
+from suites.deploy._bake import _OLDEST, Bake, Count, counted, judge
+from system.platforms.local.bootstrap_postgres import DATABASE
+from system.platforms.local.ca import Authority
+from system.platforms.local.secret_files import SecretFiles
+from tests.platform.bench import free_layout
+from tests.platform.lone import idle_instance, lone_server
 
 METRICS = """# HELP process_start_time_seconds Start time.
 # TYPE process_start_time_seconds gauge
@@ -94,3 +102,33 @@ def test_what_is_wrong_outweighs_what_was_not_counted(wrong: dict[str, Any], wor
         judged(Handle(), answers=0, **wrong)
 
     assert words in str(caught.value)
+
+
+def test_a_job_that_takes_long_waits_for_nobody_until_its_lease_has_ended(tmp_path: Path) -> None:
+    layout = free_layout(tmp_path)
+    layout.make()
+    SecretFiles(layout.secrets).make_all()
+    Authority(layout.ca).ensure_root()
+
+    async def main() -> list[float]:
+        async with idle_instance(layout) as instance, lone_server(layout, instance.children) as server:
+            async with await psycopg.AsyncConnection.connect(server.admin_dsn(DATABASE)) as connection:
+                await connection.execute(
+                    "create temp table jobs (state text, created_at timestamptz, lease_until timestamptz)"
+                )
+                found = []
+                for state, made_s, lease_s in (
+                    ("done", 9000, None),
+                    ("running", 3600, -30),
+                    ("queued", 50, None),
+                    ("running", 3600, 70),
+                ):
+                    await connection.execute(
+                        "insert into jobs values (%s, now() - %s * interval '1 s', now() - %s * interval '1 s')",
+                        (state, made_s, lease_s),
+                    )
+                    answer = await (await connection.execute(_OLDEST)).fetchone()
+                    found.append(answer[0] if answer else -1.0)
+            return found
+
+    assert asyncio.run(main()) == [0, 0, 50, 70]
