@@ -32,7 +32,8 @@ def test_a_standby_could_take_over(observe: Observe) -> None:
     votes at the least, so that two are left when one is lost.
 
     Not covered: whether a failover works, and how long it takes (DR-PG-01); how far behind a standby is (INF-PG-06);
-    a manager that hangs, before its time to live is over (20 s locally) and the others forget it.
+    a manager that hangs, before its time to live is over (20 s locally) and the others forget it; an arbiter that hangs, or that
+    the members' votes do not reach: it counts as ready from its start on until its process ends.
     """
     place = observe.profile.postgres
     if place is None or not place.standbys:
