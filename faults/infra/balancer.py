@@ -1,12 +1,14 @@
 """Balancers that do not look, look at the wrong thing, or believe what they are told."""
 
 import re
+import time
 from typing import ClassVar
 
 from faults._code import PatchedRelease
 from faults.security._ingress import PatchedIngress
-from seatrial import fault
+from seatrial import Observe, fault
 from seatrial.platform import Patch
+from suites.monitoring._exposition import parse, total
 
 HEALTH = "system/common/health.py"
 PASSIVE = "\t\tfail_duration 2s\n\t\tlb_policy round_robin\n\t\tlb_try_interval 100ms\n\t\theader_up -Forwarded\n"
@@ -26,6 +28,34 @@ class HealthCheckRemoved(PatchedIngress):
         )
         assert site is not None
         return [(site[1], f"{site[2]}{PASSIVE}")]
+
+
+@fault(
+    "lb-health-check-removed-for-long-requests",
+    kind="configuration",
+    caught_by={"INF-LB-01": "no promotion to fail"},
+    takes_s=30.0,
+)
+class HealthCheckRemovedForLongRequests(PatchedIngress):
+    """The pool that promotions go to was given a time-out of its own, and no health check: every second one waits for an api that hangs.
+
+    Source: https://caddyserver.com/docs/caddyfile/directives/reverse_proxy (health checks are those of one reverse_proxy)
+    """
+
+    LEAST_PER_S, OVER_S = 2.0, 8.0  # 2.5 at rest: the balancer each second for both pools, and the exporter every other
+    _first: tuple[float, float] | None = None
+
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Leave the health check out of that pool."""
+        return [("\t\timport upstream 100s\n", PASSIVE)]
+
+    def shows(self, observe: Observe) -> bool:
+        """Compare two counts of how often an api was asked for its health, some seconds apart."""
+        answer = observe.http.get("/metrics", via=observe.profile.services["api"].instances["api-1"])
+        now, asked = time.monotonic(), total([parse(answer.text, "api-1")], "http_requests_total", route="/readyz")
+        self._first = self._first or (now, asked)
+        took_s = now - self._first[0]
+        return took_s >= self.OVER_S and asked - self._first[1] < self.LEAST_PER_S * took_s
 
 
 @fault("lb-health-check-of-life", kind="configuration", caught_by={"INF-LB-01": "unready nothing sent to"})

@@ -85,9 +85,16 @@ def judge(balance: Balance, absence: Absence, *, most_out_s: float, most_back_s:
     left_out = f"nothing sent to {victim} later than {most_out_s:g} s after it was gone"
     seen = f"{balance.reached} requests, the last {balance.out_s:g} s after"
     require(balance.out_s <= most_out_s, left_out, seen, where)
-    none = "no request to fail" + ("" if absence.lossless else f" later than {most_out_s:g} s after")
-    some = f"{len(balance.unexcused)} of {balance.requests}: {'; '.join(balance.unexcused[:3])}"
-    require(not balance.unexcused, f"{none} while {victim} was away", some, where)
+    require_none_failed(balance, absence, most_out_s=most_out_s, where=where)
     taken_back = f"{victim} taken back within {most_back_s:g} s"
     require(balance.back_s is not None, taken_back, "no request reached it any more", where)
     require((balance.back_s or 0) <= most_back_s, taken_back, f"after {balance.back_s} s", where)
+
+
+def require_none_failed(
+    balance: Balance, absence: Absence, *, most_out_s: float, where: str, what: str = "request"
+) -> None:
+    """Raise Failure for a request that failed without excuse."""
+    none = f"no {what} to fail" + ("" if absence.lossless else f" later than {most_out_s:g} s after")
+    some = f"{len(balance.unexcused)} of {balance.requests}: {'; '.join(balance.unexcused[:3])}"
+    require(not balance.unexcused, f"{none} while {absence.victim} was away", some, where)

@@ -2,7 +2,7 @@ import pytest
 
 from seatrial import Failure
 from seatrial.traffic import Shot
-from suites.infra._balance import Absence, Hit, judge, weigh
+from suites.infra._balance import Absence, Hit, judge, require_none_failed, weigh
 
 
 def shots(*moments: tuple[float, str]) -> list[Shot[Hit]]:
@@ -53,3 +53,15 @@ def test_what_a_balancer_does_wrong_is_said(absence: Absence, moments: list[tupl
 
 def test_an_orderly_restart_loses_nothing_and_drains_its_own_requests() -> None:
     assert verdict(unready(), (10.5, "a"), (12.0, "b"), (16.0, "b"), (21.5, "a"), (23.0, "a")) == ""
+
+
+def test_a_promotion_that_fails_later_than_a_frozen_instance_excuses_is_found() -> None:
+    fine, hangs = ((at, "b") for at in (9.0, 15.0, 21.0)), ((11.0, "TIMEOUT"), (15.0, "TIMEOUT"), (21.0, "b"))
+
+    require_none_failed(weigh(shots(*fine), frozen(), 4), frozen(), most_out_s=4, where="ingress")
+    with pytest.raises(
+        Failure, match="no promotion to fail later than 4 s after while a was away; saw 1 of 3: TIMEOUT"
+    ):
+        require_none_failed(
+            weigh(shots(*hangs), frozen(), 4), frozen(), most_out_s=4, where="ingress", what="promotion"
+        )
