@@ -31,8 +31,8 @@ def test_after_a_compromise_everything_is_replaced(disrupt: Disrupt) -> None:
     from the first replacement until no old value opens anything at any door (targets.compromise_s for all of it), every instance
     uses the new ones, and a new session lists its assets. Then an upload must become a preview.
 
-    Not covered: that nobody notices, which a planned rotation promises (SEC-SEC-04); secrets of administrators, people and
-    backups; what the thief has read.
+    Not covered: that nobody notices, which a planned rotation promises (SEC-SEC-04); secrets of administrators and people; the keys
+    of backups and of restores, which read every master and every backup; what the thief has read.
     """
     if not disrupt.platform.offers("rotate"):
         raise Invalid("the platform does not offer rotate")

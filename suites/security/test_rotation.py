@@ -112,8 +112,8 @@ def test_every_secret_rotates_under_traffic(disrupt: Disrupt) -> None:
     is ready, and the worker makes a preview. No request of any journey may fail. A phase in which not every kind of journey
     was made, or a generator that was late, is INVALID.
 
-    Not covered: secrets of people, administrators, backups and the migration runner; who holds a token or a link for longer
-    than the overlap, which has to last as long as they do.
+    Not covered: secrets of people, administrators and the migration runner; the keys of backups and of restores, which read
+    every master and every backup; who holds a token or a link for longer than the overlap, which has to last as long as they do.
     """
     session = signed_in(disrupt)
     asset = ready_asset(disrupt, session)
