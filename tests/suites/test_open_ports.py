@@ -38,13 +38,14 @@ def judged(
     *listed: Listener,
     before: tuple[Listener, ...] = (),
     check: Callable[[Observe], None] = only_declared_ports_are_open,
+    more: str = "",
 ) -> tuple[str, str]:
     """Ask about two open ports on a platform that knows these listeners."""
     file = folder / "here.toml"
     file.write_text(
         f'name = "here"\nmax_impact = "observe"\ntree = {json.dumps(str(folder))}\n'
         f'[urls]\napp = "http://{PUBLIC}:{declared}"\n'
-        f'[targets]\npublic_address = "{PUBLIC}"\npublic_scan_ports = "{declared},{other}"\n'
+        f'[targets]\npublic_address = "{PUBLIC}"\npublic_scan_ports = "{declared},{other}"\n{more}'
     )
     observe: Any = Observe(Environment(load(file)), "test")
     observe.platform = SimpleNamespace(offers=lambda _: True, listeners=lambda: Listeners(before, listed))
@@ -131,3 +132,16 @@ def test_what_stays_where_control_planes_listen_is_found(
 
     at = f"{PUBLIC}:{other}"
     assert seen == ("FAILED", f"Redis outside, {at}: open at the public address: {at} ({part or 'process 7'})")
+
+
+@pytest.mark.usefixtures("hidden")
+def test_no_port_is_tried_at_an_address_that_is_shared_with_others(
+    declared: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with answering(BaseHTTPRequestHandler) as other:
+        monkeypatch.setattr(network, "WELL_KNOWN", {other: "worker-1"})
+        more = '[expect.not_applicable]\nINF-NET-02 = "an edge that many customers share"\n'
+        found = Listener(PUBLIC, other, pid=7)
+        seen = judged(tmp_path, declared, other, found, check=nothing_private_answers, more=more)
+
+    assert seen == ("PASSED", "")
