@@ -10,6 +10,7 @@ from cryptography.exceptions import InvalidSignature
 
 from seatrial import BLOCKER, Observe, check, require
 from seatrial.probes.text import without_queries
+from seatrial.profile import DnsSection
 from suites.client import require_refused
 
 PUBLIC = ("app", "api", "play", "s3")
@@ -40,6 +41,18 @@ def public_hosts(observe: Observe) -> list[Host]:
         if parts.scheme == "https" and parts.hostname:
             found.append(Host(role, parts.hostname, parts.port or 443, http_port))
     return found
+
+
+def own_hosts(observe: Observe) -> list[Host]:
+    """Return the public hosts without an object store that is rented: what another company's host agrees to is not ours to mend.
+
+    It is the host of [s3] where the profile lists addresses or aliases of its hosts, and none of that one.
+    """
+    profile = observe.profile
+    section = profile.dns or DnsSection()
+    listed = {*profile.resolve, *section.addresses, *section.aliases}
+    store = urlsplit(profile.s3.endpoint).hostname if profile.s3 else None
+    return [host for host in public_hosts(observe) if host.name != store or not listed or host.name in listed]
 
 
 @check("SEC-TLS-01", severity=BLOCKER, component="ingress")
@@ -92,18 +105,19 @@ def test_no_certificate_is_about_to_expire(observe: Observe) -> None:
     gives no other sign before.
 
     How it is measured: from http:// and https:// of each public host, every redirect is followed by hand, at most
-    five. On each HTTPS hop, the leaf and each certificate sent with it must live longer than targets.renewal_window_s.
+    five; from https:// alone where the host is that of a rented object store. On each
+    HTTPS hop, the leaf and each certificate sent with it must live longer than targets.renewal_window_s.
 
     Not covered: hosts that no public host redirects to; certificates inside the private network (INF-PG-02,
     INF-RD-02).
     """
     window_s = float(observe.target("renewal_window_s"))
     left_s: dict[str, dict[str, float]] = {}
-    hosts = public_hosts(observe)
+    hosts, ours = public_hosts(observe), own_hosts(observe)
     places: dict[tuple[str, int], str] = {}
-    with observe.cases(at_least=3 * len(PUBLIC)) as cases:
+    with observe.cases(at_least=3 * len(PUBLIC) - len(hosts) + len(ours)) as cases:
         for host in hosts:
-            for start in (f"{host.http_origin}/", f"https://{host.name}:{host.port}/"):
+            for start in ([f"{host.http_origin}/"] if host in ours else []) + [f"https://{host.name}:{host.port}/"]:
                 with cases(f"hops from {start}"):
                     places |= dict.fromkeys(_https_hops(observe, start), start)
         for (name, port), start in places.items():
@@ -131,7 +145,8 @@ def test_every_host_agrees_to_strong_tls_only(observe: Observe) -> None:
     Why it matters: a server that still agrees to TLS 1.0, CBC suites or a small key is as strong as the weakest thing
     that an attacker in between can talk both sides into (RFC 9325 says what to refuse, and why).
 
-    How it is measured: SSLyze scans each host of [urls] at the address that the profile gives, and compares with
+    How it is measured: SSLyze scans each host of [urls] but that of an object store which is rented (the profile says nowhere where
+    it leads; the evidence names it), at the address that the profile gives, and compares with
     Mozilla's intermediate recommendations in the version that it carries; both versions are in the evidence. Every
     protocol from SSL 2 on, every cipher suite and every curve is offered in a handshake of its own. Heartbleed, ROBOT
     (weak oracles too), CCS injection, compression, insecure or unlimited renegotiation, a missing downgrade signal and
@@ -144,8 +159,8 @@ def test_every_host_agrees_to_strong_tls_only(observe: Observe) -> None:
     """
     budget = int(observe.target("tls_scan_connections"))
     seen: dict[str, Any] = {}
-    with observe.cases(at_least=len(PUBLIC)) as cases:
-        for host in public_hosts(observe):
+    with observe.cases(at_least=_fewest(observe)) as cases:
+        for host in own_hosts(observe):
             with cases(host.name):
                 scan = observe.tls.scan(host.name, host.port, most_connections=budget)
                 seen[host.name] = {
@@ -161,6 +176,7 @@ def test_every_host_agrees_to_strong_tls_only(observe: Observe) -> None:
                 require(scan.accepted, f"a protocol that {host.name} agrees to", "none")
                 require(not scan.issues, f"{host.name} to meet {scan.policy}", " ".join(scan.issues.values()))
     observe.evidence("hosts", seen)
+    observe.evidence("not ours", _not_ours(observe))
 
 
 @check("SEC-TLS-04", severity=BLOCKER, component="ingress")
@@ -170,8 +186,9 @@ def test_http_only_redirects(observe: Observe) -> None:
     Why it matters: one page or cookie over plain HTTP is enough for whoever sits in between. 308 keeps method and
     body, which 301 and 302 do not (RFC 9110, section 15.4.9). HSTS closes the gap of the first request (RFC 6797).
 
-    How it is measured: over HTTP, GET, HEAD and POST-less OPTIONS of a path with a query on each public host must
-    answer 308 to the same host, path and query over HTTPS, with an empty body and no cookie. A host that is not ours
+    How it is measured: over HTTP, GET, HEAD and POST-less OPTIONS of a path with a query on each public host, but that
+    of an object store which is rented (the profile says nowhere where it leads; the evidence names it), must answer 308 to the
+    same host, path and query over HTTPS, with an empty body and no cookie. A host that is not ours
     must be refused (a 4xx, or a connection that is closed) or led to HTTPS, and to another host than itself. Over HTTPS, a good answer and a 404 of each host must each carry
     exactly one Strict-Transport-Security with max-age of at least targets.hsts_s.
 
@@ -179,8 +196,8 @@ def test_http_only_redirects(observe: Observe) -> None:
     """
     least_s = int(observe.target("hsts_s"))
     seen: dict[str, Any] = {}
-    with observe.cases(at_least=6 * len(PUBLIC)) as cases:
-        for host in public_hosts(observe):
+    with observe.cases(at_least=6 * _fewest(observe)) as cases:
+        for host in own_hosts(observe):
             for method in ("GET", "HEAD", "OPTIONS"):
                 with cases(f"{method} http://{host.name}"):
                     seen[f"{method} {host.name}"] = _require_redirect(observe, host, method)
@@ -190,6 +207,17 @@ def test_http_only_redirects(observe: Observe) -> None:
                 with cases(f"HSTS of {host.name}{path}"):
                     seen[f"HSTS {host.name}{path}"] = _require_hsts(observe, host, path, least_s)
     observe.evidence("answers", seen)
+    observe.evidence("not ours", _not_ours(observe))
+
+
+def _not_ours(observe: Observe) -> list[str]:
+    ours = own_hosts(observe)
+    return [host.name for host in public_hosts(observe) if host not in ours]
+
+
+def _fewest(observe: Observe) -> int:
+    """Say of how many hosts there must be cases; one that the profile lacks is missing, one that is not ours is not."""
+    return len(PUBLIC) - len(_not_ours(observe))
 
 
 def _require_redirect(observe: Observe, host: Host, method: str) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from seatrial import expected
 from seatrial.profile import Profile, load
+from suites.security.test_tls import own_hosts
 
 SUITES = Path("suites")
 PROFILES = sorted(Path("profiles").glob("*.toml"))
@@ -178,6 +180,15 @@ def test_what_is_not_applicable_exists_and_has_a_reason(file: Path) -> None:
         name for name, reason in load(file).expect.not_applicable.items() if name not in known or len(reason) < 20
     ]
     assert offenders == []
+
+
+@pytest.mark.parametrize("file", PROFILES, ids=lambda file: file.stem)
+def test_a_rented_store_is_none_of_our_own_hosts(file: Path) -> None:
+    observe: Any = SimpleNamespace(profile=load(file))
+
+    rented = "wasabisys" in observe.profile.urls["s3"]
+    assert [host.role for host in own_hosts(observe)] == ["app", "api", "play", *([] if rented else ["s3"])]
+    assert rented == (file.stem != "local")
 
 
 @pytest.mark.parametrize("file", [file for file in PROFILES if file.stem != "local"], ids=lambda file: file.stem)
