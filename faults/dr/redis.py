@@ -1,4 +1,4 @@
-"""What keeps Redis from failing over, its clients from following, or a lost server from coming back."""
+"""What keeps Redis from failing over, its clients from following, a lost server from coming back, or a stolen password from dying."""
 
 from seatrial import Destroy, Observe, fault
 
@@ -103,3 +103,24 @@ class ReplicationRefused:
     def in_effect(self, observe: Observe) -> bool:
         """Read the setting from the server."""
         return observe.redis.config("masteruser")["masteruser"] == "nobody"
+
+
+@fault(
+    "replica-takes-no-new-password",
+    kind="configuration",
+    caught_by={"DR-KEY-01": "'redis-api': ['redis-replica']"},
+    takes_s=15.0,
+)
+class ReplicaTakesNoNewPassword:
+    """The replica's commands were renamed to harden it, and another one answers to ACL: no rotation reaches it, and none fails.
+
+    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/security/ (section "Disallowing specific commands")
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it with EXISTS under the name of ACL."""
+        destroy.platform.restart(REPLICA, {"rename-command ACL": "", "rename-command EXISTS": "ACL"})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask it who is asking, and be told how many such keys there are."""
+        return bool(observe.redis.read("ACL", "WHOAMI", at=REPLICA) == 0)

@@ -107,29 +107,6 @@ class OldDatabasePasswordValid:
 
 
 @fault(
-    "replica-takes-no-new-password",
-    kind="configuration",
-    caught_by={"SEC-SEC-04": "it still opens redis-replica", "DR-KEY-01": "'redis-api': ['redis-replica']"},
-    takes_s=15.0,
-)
-class ReplicaTakesNoNewPassword:
-    """The replica's commands were renamed to harden it, and another one answers to ACL: no rotation reaches it, and none fails.
-
-    Source: https://redis.io/docs/latest/operate/oss_and_stack/management/security/ (section "Disallowing specific commands")
-    """
-
-    REPLICA = "redis-replica"
-
-    def strike(self, destroy: Destroy) -> None:
-        """Restart it with EXISTS under the name of ACL."""
-        destroy.platform.restart(self.REPLICA, {"rename-command ACL": "", "rename-command EXISTS": "ACL"})
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Ask it who is asking, and be told how many such keys there are."""
-        return bool(observe.redis.read("ACL", "WHOAMI", at=self.REPLICA) == 0)
-
-
-@fault(
     "retired-token-key-kept",
     kind="code",
     caught_by={"SEC-SEC-04": "jwt: the old value is dead", "DR-KEY-01": "old values dead"},
