@@ -225,8 +225,8 @@ class Evicts:
         destroy.redis.config_set("maxmemory-policy", "allkeys-lru")
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read it in INFO."""
-        return bool(observe.redis.info("memory").get("maxmemory_policy") == "allkeys-lru")
+        """Read the setting."""
+        return observe.redis.config("maxmemory-policy")["maxmemory-policy"] == "allkeys-lru"
 
 
 @fault("redis-replica-evicts", kind="configuration", caught_by={"INF-RD-03": "allkeys-lru at redis-replica"})
@@ -242,8 +242,8 @@ class ReplicaEvicts:
         destroy.redis.config_set("maxmemory-policy", "allkeys-lru", at=REPLICA)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read it in INFO."""
-        return bool(observe.redis.info("memory", at=REPLICA).get("maxmemory_policy") == "allkeys-lru")
+        """Read the setting."""
+        return observe.redis.config("maxmemory-policy", at=REPLICA)["maxmemory-policy"] == "allkeys-lru"
 
 
 @fault("redis-unbounded", kind="configuration", caught_by={"INF-RD-03": "no bound"})
@@ -258,8 +258,8 @@ class Unbounded:
         destroy.platform.restart("redis", {"maxmemory": "0"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read it in INFO."""
-        return bool(observe.redis.info("memory").get("maxmemory") == 0)
+        """Read the setting."""
+        return observe.redis.config("maxmemory")["maxmemory"] == "0"
 
 
 @fault("redis-no-aof", kind="configuration", caught_by={"INF-RD-04": "persistence on"})
