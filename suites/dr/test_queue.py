@@ -2,7 +2,7 @@
 
 from seatrial import BLOCKER, Destroy, Exercise, Invalid, Plan, check, eventually, require
 from seatrial.drills import Drill
-from suites.client import Asset, Session, poison_clip, signed_in, small_clip, uploaded_asset
+from suites.client import Asset, Session, instances, poison_clip, signed_in, small_clip, uploaded_asset
 from suites.dr._callers import Callers
 from suites.dr._queue import DEAD, GROUP, STREAM, jobs, on_stream, pending
 from suites.dr._steady import steady
@@ -32,8 +32,8 @@ def test_an_emptied_queue_is_rebuilt(destroy: Destroy) -> None:
     by a plan that was too small. Every job is a row first, so that this costs seconds; whether it really does, only an
     emptied Redis tells.
 
-    How it is measured: a long upload and four short ones are acknowledged; while the long one is worked on the others wait on
-    the stream. All keys are deleted. Manipulation check: another connection finds none of the waiting jobs on the stream. The
+    How it is measured: a long upload for each worker and four short ones are acknowledged; while the long ones are worked on the
+    others wait on the stream. All keys are deleted. Manipulation check: another connection finds none of the waiting jobs on the stream. The
     clock runs until the workers' group is there again, until every job that is not finished is back on the stream
     (targets.queue_rebuilt_s), and until all previews are ready. Afterwards each acknowledged upload is there, once, each job
     was done at its first attempt, with one preview and one poster that are not replaced later, nothing is pending, the
@@ -44,12 +44,12 @@ def test_an_emptied_queue_is_rebuilt(destroy: Destroy) -> None:
     session = signed_in(destroy)
     uploads = Uploads(destroy, session)
     with Drill(destroy, steady(destroy, session), within_s=float(destroy.target("ready_s"))) as drill:
-        long = uploads.long()
-        _until_running(destroy, long)
+        long = [uploads.long() for _ in range(max(1, len(instances(destroy, "worker"))))]
+        _until_running(destroy, *long)
         waiting = uploads.short(WAITING)
         ids = {str(row["id"]) for row in jobs(destroy, *waiting)}
         if len(ids) < WAITING or not ids <= set(on_stream(destroy)):
-            raise Invalid(f"not all of {WAITING} jobs wait on the stream: the worker is too quick, or not busy")
+            raise Invalid(f"not all of {WAITING} jobs wait on the stream: the workers are too quick, or not all busy")
         with Callers(destroy, session, drill) as callers:
             drill.strike(
                 "every key of Redis deleted",
@@ -60,7 +60,7 @@ def test_an_emptied_queue_is_rebuilt(destroy: Destroy) -> None:
                 {
                     "group made again": lambda: _has_group(destroy),
                     "queue rebuilt": lambda: _held(destroy, waiting),
-                    "previews ready": lambda: _all_ready(session, long, *waiting),
+                    "previews ready": lambda: _all_ready(session, *long, *waiting),
                 },
                 within_s=float(destroy.target("queue_rebuilt_s")) + float(destroy.target("preview_s")),
                 budgets_s={"queue rebuilt": float(destroy.target("queue_rebuilt_s"))},
@@ -71,17 +71,17 @@ def test_an_emptied_queue_is_rebuilt(destroy: Destroy) -> None:
             with cases("nobody else notices"):
                 callers.judge()
             with cases("every acknowledged upload"):
-                visible = [results(destroy, each) for each in (long, *waiting)]
-                uploads.require_whole(WAITING + 1, drill.struck_s)
+                visible = [results(destroy, each) for each in (*long, *waiting)]
+                uploads.require_whole(WAITING + len(long), drill.struck_s)
             with cases("nothing is left over"):
                 drill.require_steady()
                 what = "no pending entry on the stream"
                 eventually(lambda: pending(destroy) == 0, within_s=5, what=what, where="redis")
             with cases("each done once, and not replaced"):
-                seen = [(row["state"], row["attempts"]) for row in jobs(destroy, long, *waiting)]
-                wanted = [("done", 1)] * (WAITING + 1)
+                seen = [(row["state"], row["attempts"]) for row in jobs(destroy, *long, *waiting)]
+                wanted = [("done", 1)] * (WAITING + len(long))
                 require(seen == wanted, "each job done at its first attempt", f"{seen}", "worker")
-                now = [results(destroy, each) for each in (long, *waiting)]
+                now = [results(destroy, each) for each in (*long, *waiting)]
                 require(now == visible, "the results that were visible first", "others by now", "s3")
 
 
@@ -152,16 +152,16 @@ def test_a_poison_job_is_put_aside(exercise: Exercise) -> None:
             eventually(lambda: job not in on_stream(exercise, DEAD), within_s=2 * lease_s, what=what, where="worker")
 
 
-def _until_running(destroy: Destroy, asset: Asset) -> None:
+def _until_running(destroy: Destroy, *assets: Asset) -> None:
     try:
         eventually(
-            lambda: [row["state"] for row in jobs(destroy, asset)] == ["running"],
+            lambda: [row["state"] for row in jobs(destroy, *assets)] == ["running"] * len(assets),
             within_s=15,
             every_s=0.05,
-            what="a worker busy with a long job",
+            what="every worker busy with a long job",
         )
     except AssertionError as error:
-        raise Invalid(f"no worker could be kept busy: {error}") from None
+        raise Invalid(f"the workers could not be kept busy: {error}") from None
 
 
 def _has_group(destroy: Destroy) -> bool:
