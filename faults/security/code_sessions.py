@@ -6,7 +6,8 @@ from faults._code import PatchedRelease
 from seatrial import fault
 from seatrial.platform import Patch
 
-CLIENT, FRONTEND = "system/common/client.py", "system/frontend/session.py"
+CLIENT = "system/common/client.py"
+FRONTEND, PAGES = "system/frontend/session.py", "system/frontend/pages.py"
 PASSWORDS, SESSIONS = "system/api/passwords.py", "system/api/sessions.py"
 THROTTLE, TOKENS = "system/api/throttle.py", "system/api/tokens.py"
 
@@ -308,3 +309,19 @@ class CookiesLeft(PatchedRelease):
 
     services = ("frontend",)
     patch: ClassVar = [Patch(file=FRONTEND, find="for name in (ACCESS, REFRESH):", replace="for name in (ACCESS,):")]
+
+
+@fault(
+    "sign-out-in-the-browser-only",
+    kind="code",
+    caught_by={"SEC-HTTP-01": "303 for the list with cookies from before signing out"},
+    takes_s=30.0,
+)
+class InTheBrowserOnly(PatchedRelease):
+    """Sign-out on the site asks the api for what it does not offer, and takes the cookies: who has a copy of them stays signed in.
+
+    Source: CWE-613, "Insufficient Session Expiration"
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [Patch(file=PAGES, find='"DELETE", "/v1/sessions/current"', replace='"DELETE", "/v1/sessions"')]

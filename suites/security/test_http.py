@@ -63,8 +63,8 @@ def test_browsers_are_told_to_be_strict(exercise: Exercise) -> None:
     elements and attributes, too) and objects, of a repeated directive the first, with frame-ancestors and, on pages, base-uri and form-action; nosniff; a Referrer-Policy that tells no
     paths; a Permissions-Policy that denies camera, geolocation and microphone. What is one reader's alone must be
     `no-store`, what a signed link opened `private` and fresh for no longer than the link lives. Every Set-Cookie, of
-    sign-in and sign-out, must be Secure, HttpOnly, SameSite Lax or Strict, for this host alone. Pages must hold no inline
-    script, style or handler.
+    sign-in and sign-out, must be Secure, HttpOnly, SameSite Lax or Strict, for this host alone, and those of sign-in must
+    open nothing once they were signed out. Pages must hold no inline script, style or handler.
 
     Not covered: whether a browser obeys; answers that the ingress makes itself; the object store's host; HSTS
     (SEC-TLS-04).
@@ -129,6 +129,8 @@ def _of_frontend(exercise: Exercise, asset: Asset) -> Iterator[Seen]:
     yield Seen("a probe", "frontend", http.get("app:/livez"), 200)
     signing_out = http.request("POST", "app:/sign-out", headers={**origin, **mine})
     yield Seen("signing out", "frontend", signing_out, 303, private=True)
+    kept = http.get("app:/", headers=mine)
+    yield Seen("the list with cookies from before signing out", "frontend", kept, 303, private=True)
 
 
 def _of_api(exercise: Exercise, session: Session, asset: Asset) -> Iterator[Seen]:
