@@ -6,7 +6,7 @@ from faults._code import PatchedRelease
 from seatrial import fault
 from seatrial.platform import Patch
 
-CLIENT = "system/common/client.py"
+CLIENT, EVENTS = "system/common/client.py", "system/api/events.py"
 FRONTEND, PAGES = "system/frontend/session.py", "system/frontend/pages.py"
 PASSWORDS, SESSIONS = "system/api/passwords.py", "system/api/sessions.py"
 THROTTLE, TOKENS = "system/api/throttle.py", "system/api/tokens.py"
@@ -132,6 +132,39 @@ class ForADay(PatchedRelease):
 
     services = ("api",)
     patch: ClassVar = [Patch(file=TOKENS, find="ACCESS_LIFETIME_S = 600", replace="ACCESS_LIFETIME_S = 86_400")]
+
+
+@fault("session-for-years", kind="code", caught_by={"SEC-AUTH-01": "a session of 2592000 s"}, takes_s=30.0)
+class ForYears(PatchedRelease):
+    """Sessions live for eight years, and whoever finds a lost phone refreshes its tokens for as long.
+
+    Source: CWE-613, "Insufficient Session Expiration"
+    """
+
+    services = ("api",)
+    patch: ClassVar = [Patch(file=SESSIONS, find="timedelta(days=30)", replace="timedelta(days=3000)")]
+
+
+@fault(
+    "events-after-sign-out",
+    kind="code",
+    caught_by={"SEC-AUTH-01": "a stream that ends within 10 s of sign-out"},
+    takes_s=40.0,
+)
+class EventsAfterSignOut(PatchedRelease):
+    """Whoever opened a stream of events goes on being told for ten minutes after the session has ended.
+
+    Source: OWASP ASVS 4.0.3, 3.3.1 (logout invalidates the session, so that nothing goes on with it)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=EVENTS,
+            find="                        return\n                latest",
+            replace="                        pass\n                latest",
+        )
+    ]
 
 
 @fault(

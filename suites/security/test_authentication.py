@@ -1,6 +1,8 @@
 """Sessions begin with a password, end when they should, and cannot be made without the key."""
 
+import hashlib
 import secrets
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,18 +12,23 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from seatrial import BLOCKER, MAJOR, Exercise, Invalid, check, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import Client, Session, doors, made_up_address, signed_in
+from suites.client import Client, Session, doors, made_up_address, remove, signed_in
 from suites.client.answers import Tokens
 from suites.security.forgery import forgeries
 from suites.security.timing import measured_gap
 
 AT_ONCE = 6
+FOLLOWS_S = 10.0  # how long a stream may outlive its session
 FEWEST_FORGERIES = 120
 # Published limits are lower (OWASP ASVS 4.0.3, 2.2.1: at most a hundred an hour); nobody mistypes so often.
 MOST_GUESSES = 20
 LONGEST_WAIT_S = 3600
 # What a guesser can tell apart over a network within some hundred tries; checking one password costs 20 ms and more.
 SIGN_IN_EFFECT_S = 0.010
+LIFETIME = """
+select extract(epoch from s.expires_at - s.created_at)::float as lives_s
+from sessions s join refresh_tokens t on t.session_id = s.id where t.token_sha256 = %s
+"""
 _OWN_HEADERS = frozenset({"date", "x-request-id"})
 
 
@@ -36,14 +43,18 @@ def test_sessions_end_when_they_should(exercise: Exercise) -> None:
     new tokens that work. Using the old refresh token again must be 401, and after it the newest tokens of that family
     must be dead at every instance at once, while another session of the same account lives on. The same for sign-out.
     Six uses of one refresh token at the same moment must give exactly one pair, and end the session. An access token
-    must not refresh.
+    must not refresh. A stream of events whose session is signed out must end within ten seconds. Postgres must hold an own
+    session with the end that the profile states (targets.session_s).
 
-    Not covered: expiry of access and refresh tokens by time, which takes ten minutes and thirty days; wrong passwords
-    (SEC-AUTH-03); forged tokens (SEC-AUTH-02); the frontend's cookies (SEC-HTTP-01).
+    Not covered: that access and refresh tokens are refused once their time is over, which takes ten minutes and thirty days;
+    wrong passwords (SEC-AUTH-03); forged tokens (SEC-AUTH-02); the frontend's cookies (SEC-HTTP-01).
     """
     ways = doors(exercise, "api")
-    untouched = signed_in(exercise)
-    with exercise.cases(at_least=5 * len(ways)) as cases:
+    untouched, watching = signed_in(exercise), signed_in(exercise)
+    with exercise.cases(at_least=5 * len(ways) + 2) as cases, ThreadPoolExecutor(1) as thread:
+        followed = thread.submit(_followed_s, exercise, watching)  # for seconds, while the others are measured
+        with cases("how long a session lives"):
+            _require_lifetime(exercise, untouched)
         for door, via in ways.items():
             with cases(f"refresh at {door}"):
                 _refreshes(exercise, signed_in(exercise, via=via))
@@ -59,6 +70,33 @@ def test_sessions_end_when_they_should(exercise: Exercise) -> None:
             with cases(f"another session of the account at {door}"):
                 answer = _use(exercise, untouched.tokens.access_token, via)
                 require(answer.status == 200, "200 for a session that nobody ended", _said(answer))
+        with cases("a stream of events after sign-out"):
+            lives_s = followed.result()
+            exercise.evidence("a stream outlived its session by s", round(lives_s, 1))
+            require(lives_s <= FOLLOWS_S, f"a stream that ends within {FOLLOWS_S:g} s of sign-out", f"{lives_s:.1f} s")
+
+
+def _require_lifetime(exercise: Exercise, session: Session) -> None:
+    rows = exercise.pg.rows(LIFETIME, (hashlib.sha256(session.tokens.refresh_token.encode()).digest(),))
+    require(len(rows) == 1, "the own session in postgres", f"{len(rows)} of them", "postgres")
+    wanted_s = float(exercise.target("session_s"))
+    require(rows[0]["lives_s"] == wanted_s, f"a session of {wanted_s:.0f} s", f"{rows[0]['lives_s']:.0f} s")
+
+
+def _followed_s(exercise: Exercise, session: Session) -> float:
+    """Sign out while a stream of events is open, and return how long it goes on, or how long it was waited for."""
+    asset = session.create(f"{exercise.marker} followed", b"never sent").asset
+    exercise.cleanup(remove, session, asset.id)
+    headers = {"Authorization": f"Bearer {session.tokens.access_token}"}
+    with exercise.http.stream(f"api:/v1/assets/{asset.id}/events", headers=headers) as stream:
+        first = next(stream.lines, "")
+        require(bool(first), "a stream of events", stream.error or stream.status)
+        session.sign_out()
+        ended_s = time.monotonic()
+        for _ in stream.lines:
+            if time.monotonic() - ended_s > FOLLOWS_S:
+                break
+    return time.monotonic() - ended_s
 
 
 def _refreshes(exercise: Exercise, session: Session) -> None:
