@@ -1,4 +1,4 @@
-"""Secrets at rest that somebody else can read: rights that slipped, and values in the clear in the tree."""
+"""Secrets at rest that somebody else can read or guess: rights that slipped, values in the clear in the tree, cheap hashes."""
 
 import stat
 from pathlib import Path
@@ -18,6 +18,8 @@ sops:
     mac: ENC[AES256_GCM,data:xItwBMuniToemIeVqbDxy3PjmrMBLyAajLrWILmMC1PM7w==,iv:hdcP+zjtJqW81aEvy2MBvSTjIefTClTCp2FLYj8tapY=,tag:1Ogw1oMs7ojx7D0iV2iCbg==,type:str]
     version: 3.11.0
 """
+# Of a password that was thrown away.
+CHEAP = "$argon2id$v=19$m=19,t=2,p=1$knkz90U4gMNHT2H52N/2bA$PtIj7Nqj0Uf01gJiZqZq8iRoTRCjH70WnFlSYyzlRcU"
 
 
 def _a_file(observe: Observe) -> Path:
@@ -87,3 +89,24 @@ class Committed(PatchedTree):
     """
 
     edits = ({"file": "system/api/.env", "find": "", "replace": "DATABASE_PASSWORD=correct-horse-battery\n"},)
+
+
+@fault(
+    "passwords-hashed-cheaply",
+    kind="data",
+    caught_by={"SEC-SEC-03": "passwords hashed at the cost that OWASP asks for"},
+)
+class HashedCheaply:
+    """A password was set while KiB of memory were taken for MiB: each guess at its hash is a thousand times as cheap.
+
+    Source: CWE-916, "Use of Password Hash With Insufficient Computational Effort"
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Give an account that hash."""
+        email, _ = destroy.account_number(0)
+        destroy.pg.update_row("accounts", {"email": email}, "password_hash", CHEAP)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find it with its account."""
+        return len(observe.pg.rows("select 1 from accounts where password_hash = %s", (CHEAP,))) == 1
