@@ -59,6 +59,17 @@ class ActsAgain(PatchedRelease):
     patch: ClassVar = [Patch(file=ONCE, find="    where kept.expires_at < now()\n", replace="")]
 
 
+@fault("refused-call-keeps-its-key", kind="code", caught_by={"DEP-FLOW-04": "an answer for good to POST"}, takes_s=60.0)
+class KeepsItsKey(PatchedRelease):
+    """A call that was refused does not give its key back: whoever was too early and comes again is told to wait, for two minutes.
+
+    Source: https://docs.stripe.com/api/idempotent_requests (a request that fails validation keeps no result: it can be retried)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [Patch(file=ONCE, find="        await services.row(_GIVE_BACK, values)\n", replace="")]
+
+
 @fault("key-for-any-request", kind="code", caught_by={"DEP-FLOW-04": "422 for the key with another"}, takes_s=45.0)
 class AnyRequest(PatchedRelease):
     """The first answer is given for the key, whatever is asked for under it.

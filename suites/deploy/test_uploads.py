@@ -1,9 +1,10 @@
 """Uploads that are interrupted, and calls that are repeated."""
 
+import hashlib
 import json
 from typing import Any
 
-from seatrial import MAJOR, Exercise, check, require
+from seatrial import MAJOR, Exercise, Invalid, check, require
 from seatrial.probes.http import HttpAnswer
 from suites.client import Asset, Created, Session, another_account, remove, remove_object, signed_in
 from suites.deploy._uploads import Keyed, at_once, new_key, pages, put_part, two_parts, under_way
@@ -27,8 +28,9 @@ def test_uploads_go_on_and_repeated_calls_act_once(exercise: Exercise) -> None:
     there is nothing to delete.
 
     How it is measured: of a file of two parts the second is sent first; the API must then list it with its ETag, and give URLs
-    for what is missing. Completing with that part alone, with its ETag for both, and with the two ETags exchanged must be
-    409 and lose nothing. After the first part four requests at once complete it under one key: one job, and a preview. An
+    for what is missing. Completing with that part alone, with its ETag for both, with both parts before the first has come, and
+    with the two ETags exchanged must be 409 and lose nothing. After the first part four requests at once complete it under the
+    key under which it was too early: one job, and a preview. An
     upload that is deleted half-way must leave no part and no upload in the store; a ready asset that is deleted no
     object. A list in pages of two, during which an asset is added, must hold each of five assets once, newest first.
     Creating, completing, renaming and deleting are each repeated under an Idempotency-Key: at once, and again. All must get
@@ -42,16 +44,17 @@ def test_uploads_go_on_and_repeated_calls_act_once(exercise: Exercise) -> None:
     session, keys = signed_in(exercise), list[str]()
     exercise.cleanup(_remove_all, session, exercise.marker)
     with exercise.cases(at_least=10) as cases:
+        complete: Keyed | None = None
         ready: Asset | None = None
         created: Created | None = None
         with cases("an interrupted upload goes on"):
             uploading = _begun(exercise, session, content := two_parts())
-            _gone_on(session, uploading, content)
-        with cases("completing under a key"):
-            parts = list(session.unfinished(uploading.asset.id).sent)
-            _completed(exercise, session, uploading.asset, parts, keys)
-            ready = session.wait(uploading.asset.id, within_s=float(exercise.target("preview_s")))
-        if ready is not None:  # else the case before has failed, and so has the check
+            complete = _gone_on(session, uploading, content)
+        if complete is not None:  # else the case before has failed, and so has the check
+            with cases("completing under a key"):
+                _completed(exercise, session, uploading.asset, complete, keys)
+                ready = session.wait(uploading.asset.id, within_s=float(exercise.target("preview_s")))
+        if ready is not None:  # as above
             with cases("deleting under a key"):
                 _deleted(exercise, session, ready, keys)
         with cases("an upload that is given up leaves nothing"):
@@ -86,7 +89,8 @@ def _begun(exercise: Exercise, session: Session, content: bytes) -> Created:
     return created
 
 
-def _gone_on(session: Session, created: Created, content: bytes) -> None:
+def _gone_on(session: Session, created: Created, content: bytes) -> Keyed:
+    """Send the first part, amid calls that come too early or name other parts; return one of them, which fits now."""
     asset_id = created.asset.id
     state = session.unfinished(asset_id)
     numbers = [part["part_number"] for part in state.sent]
@@ -95,8 +99,14 @@ def _gone_on(session: Session, created: Created, content: bytes) -> None:
     same = state.upload.upload_id == created.upload.upload_id
     require(same, "the upload that was begun, to go on with", "another one", "api")
     etag = state.sent[0]["etag"]
-    _refused(session, asset_id, "one part of two", [{"part_number": 2, "etag": etag}])
-    _refused(session, asset_id, "a part that never came", [{"part_number": 1, "etag": etag}, *state.sent])
+    size = created.upload.part_size_bytes or 0
+    first, second = (hashlib.md5(part, usedforsecurity=False).hexdigest() for part in (content[:size], content[size:]))
+    if second not in etag:
+        raise Invalid("the ETag of a part is not its MD5: what that of the first will be is not known")
+    early = _completion(session, asset_id, etag.replace(second, first), etag)
+    _refused(_completion(session, asset_id, etag), "one part of two")
+    _refused(_completion(session, asset_id, etag, etag), "a part that never came")
+    _refused(early, "a part that is to come")
     answer = put_part(session, state.upload, 1, content)
     require(
         answer.status == 200,
@@ -107,18 +117,23 @@ def _gone_on(session: Session, created: Created, content: bytes) -> None:
     state = session.unfinished(asset_id)
     numbers = [part["part_number"] for part in state.sent]
     require(numbers == [1, 2], "both parts listed, in order", f"parts {numbers}", "api")
-    first, second = (part["etag"] for part in state.sent)
-    swapped = [{"part_number": 1, "etag": second}, {"part_number": 2, "etag": first}]
-    _refused(session, asset_id, "parts with each other's ETags", swapped)
+    etags = [part["etag"] for part in state.sent]
+    _refused(_completion(session, asset_id, *reversed(etags)), "parts with each other's ETags")
+    return early
 
 
-def _refused(session: Session, asset_id: str, what: str, parts: list[Any]) -> None:
-    answer = Keyed(session, "POST", f"/v1/assets/{asset_id}/complete", {"parts": parts}).settled()
+def _completion(session: Session, asset_id: str, *etags: str) -> Keyed:
+    """Return the call that completes an upload with the parts of these ETags, the last of which is that of part 2."""
+    parts = [{"part_number": number, "etag": etag} for number, etag in enumerate(etags, 3 - len(etags))]
+    return Keyed(session, "POST", f"/v1/assets/{asset_id}/complete", {"parts": parts})
+
+
+def _refused(call: Keyed, what: str) -> None:
+    answer = call.settled()
     require(answer.status == 409, f"409 for {what}", f"{answer.status} {answer.text[:200]}", "api")
 
 
-def _completed(exercise: Exercise, session: Session, asset: Asset, parts: list[Any], keys: list[str]) -> None:
-    complete = Keyed(session, "POST", f"/v1/assets/{asset.id}/complete", {"parts": parts})
+def _completed(exercise: Exercise, session: Session, asset: Asset, complete: Keyed, keys: list[str]) -> None:
     keys.append(complete.key)
     first = _same(at_once(complete), complete, 202)
     require(first.json()["id"] == asset.id, f"the asset {asset.id}", first.text[:200], "api")
@@ -126,7 +141,7 @@ def _completed(exercise: Exercise, session: Session, asset: Asset, parts: list[A
     require(over is None, "nowhere to send more to after the completion", f"{over}", "api")
     rows = exercise.pg.rows("select count(*) as jobs from jobs where asset_id = %s", (asset.id,))
     require(rows[0]["jobs"] == 1, "one job, however often it was completed", f"{rows[0]['jobs']} jobs", "api")
-    _other_refused(complete, {"parts": parts[:1]})
+    _other_refused(complete, {"parts": [{"part_number": 2, "etag": "another"}]})
 
 
 def _deleted(exercise: Exercise, session: Session, asset: Asset, keys: list[str]) -> None:
