@@ -268,6 +268,28 @@ class ByAddressAlone(PatchedRelease):
 
 
 @fault(
+    "site-guessers-are-one-client",
+    kind="code",
+    caught_by={"SEC-AUTH-03": "401 by the site from another address than a guesser's"},
+    takes_s=30.0,
+)
+class OneClient(PatchedRelease):
+    """The site does not tell the api whose request it passes on: one guesser on it locks the owner of an e-mail out of it.
+
+    Source: CWE-645, "Overly Restrictive Account Lockout Mechanism"
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file="system/frontend/api.py",
+            find='    if client:\n        headers["X-Forwarded-For"] = client\n',
+            replace="",
+        )
+    ]
+
+
+@fault(
     "throttle-believes-first-address",
     kind="code",
     caught_by={

@@ -211,9 +211,13 @@ class Guesser:
             "POST",
             "api:/v1/sessions",
             json={"email": email, "password": password},
-            headers={"X-Forwarded-For": f"{claimed}, {self.address}" if claimed else self.address},
+            headers=self.forwarded(claimed),
             via=self.ways[turn % len(self.ways)],
         )
+
+    def forwarded(self, claimed: str) -> dict[str, str]:
+        """Return what the ingress would say of the caller."""
+        return {"X-Forwarded-For": f"{claimed}, {self.address}" if claimed else self.address}
 
     def until_slowed(self, email: str) -> tuple[int, HttpAnswer]:
         """Guess until an answer is not 401; return how many were, and that answer."""
@@ -222,6 +226,20 @@ class Guesser:
             if answer.status != 401:
                 return turn, answer
         return MOST_GUESSES, answer
+
+
+class GuesserOnSite(Guesser):
+    """Tries them by the form of the site, at instances of the frontend."""
+
+    def sign_in(self, email: str, password: str, turn: int = 0, claimed: str = "") -> HttpAnswer:
+        """Try one password, as on the other way."""
+        return self.exercise.http.request(
+            "POST",
+            "app:/sign-in",
+            data={"email": email, "password": password, "next": "/"},
+            headers={"Origin": self.exercise.profile.urls["app"], **self.forwarded(claimed)},
+            via=self.ways[turn % len(self.ways)],
+        )
 
 
 @check("SEC-AUTH-03", severity=MAJOR, component="api", alone=True)
@@ -238,20 +256,19 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
     Retry-After within 20, after equally many for both. Then the right password is 429 from there too; from elsewhere,
     and for another account from there, it works. The e-mail in other letters counts with it, and passwords that are
     almost right (trimmed, doubled, in other letters) are wrong. At the public host a made-up X-Forwarded-For must not
-    help a guesser.
+    help a guesser. Guesses by the site's form, straight to the frontend, must be slowed by their own address too, and by no
+    other's.
 
     Not covered: gaps below 10 ms; guesses spread over many addresses or accounts (SEC-HTTP-03); that the wait ends when
     Retry-After says so.
     """
-    ways = tuple(via for via in doors(exercise, "api").values() if via)
-    if not ways:
-        raise Invalid("no instance of the api has a private address, so guessers would share one with everybody")
+    ways, sites = (_private(exercise, service) for service in ("api", "frontend"))
     nobody, (email, password) = f"{exercise.marker}@example.test", exercise.account_number(0)
     # With a user that does not exist first: if addresses were not told apart, a real account would be locked out.
     turns_nobody, slowed = _guesser(exercise, ways).until_slowed(nobody)
     elsewhere = _guesser(exercise, ways).sign_in(nobody, "wrong")
     require(elsewhere.status == 401, "401 from another address: it is not throttled with the first", _said(elsewhere))
-    with exercise.cases(at_least=15) as cases:
+    with exercise.cases(at_least=16) as cases:
         with cases("a user that does not exist is slowed"):
             _require_slowed(slowed)
         with cases("what is said"):
@@ -292,7 +309,21 @@ def test_guessing_passwords_is_slow_and_tells_nothing(exercise: Exercise) -> Non
                 for _ in range(MOST_GUESSES)
             ]
             _require_slowed(next((answer for answer in answers if answer.status != 401), answers[-1]))
+        with cases("by the site's form"):
+            stranger = f"site-{nobody}"
+            _require_slowed(GuesserOnSite(exercise, made_up_address(), sites).until_slowed(stranger)[1])
+            other = GuesserOnSite(exercise, made_up_address(), sites).sign_in(stranger, "wrong")
+            require(
+                other.status == 401, "401 by the site from another address than a guesser's", _said(other), "frontend"
+            )
     exercise.evidence("failures until slowed", {"account": turns, "nobody": turns_nobody})
+
+
+def _private(exercise: Exercise, service: str) -> tuple[str, ...]:
+    ways = tuple(via for via in doors(exercise, service).values() if via)
+    if not ways:
+        raise Invalid(f"no instance of the {service} has a private address, so guessers would share one with everybody")
+    return ways
 
 
 def _guesser(exercise: Exercise, ways: tuple[str | None, ...]) -> Guesser:
