@@ -380,3 +380,21 @@ class InTheBrowserOnly(PatchedRelease):
 
     services = ("frontend",)
     patch: ClassVar = [Patch(file=PAGES, find='"DELETE", "/v1/sessions/current"', replace='"DELETE", "/v1/sessions"')]
+
+
+@fault(
+    "site-renews-by-each-request",
+    kind="code",
+    caught_by={"SEC-HTTP-01": "6 pages at once by the refresh cookie alone"},
+    takes_s=30.0,
+)
+class RenewsByEachRequest(PatchedRelease):
+    """Each request of a page exchanges the refresh token for itself, which is theft by the api's rule: its reader is signed out.
+
+    Source: RFC 9700, section 4.14.2 (a second use of a refresh token revokes what was issued)
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(file=FRONTEND, find="        if refresh_token not in self._exchanges:\n", replace="        if True:\n")
+    ]

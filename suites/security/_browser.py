@@ -81,12 +81,17 @@ def signed_in_browser(exercise: Exercise) -> Browser:
 
 def let_in(exercise: Exercise, answer: HttpAnswer) -> Browser:
     """Return who has the cookies of an answer to the form; it is signed out when the check ends."""
+    mine = Browser(exercise, {name: morsel.value for name, morsel in cookies_of(answer).items()})
+    exercise.cleanup(mine.send, "POST", "/sign-out", headers={"Origin": mine.origin})
+    return mine
+
+
+def cookies_of(answer: HttpAnswer) -> SimpleCookie:
+    """Return the cookies that an answer sets, with their attributes."""
     jar = SimpleCookie()
     for each in answer.headers.get_list("set-cookie"):
         jar.load(each)
-    mine = Browser(exercise, {name: morsel.value for name, morsel in jar.items()})
-    exercise.cleanup(mine.send, "POST", "/sign-out", headers={"Origin": mine.origin})
-    return mine
+    return jar
 
 
 def leave(tab: Tab, app: str) -> None:

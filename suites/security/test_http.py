@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from seatrial import BLOCKER, MAJOR, Exercise, Invalid, Observe, check, require
 from seatrial.probes.http import HttpAnswer
-from suites.client import Asset, Session, ready_asset, signed_in
-from suites.security._browser import let_in
+from suites.client import Asset, Session, doors, ready_asset, signed_in
+from suites.security._browser import Browser, cookies_of, let_in, signed_in_browser
 
 PAGE = {"Accept": "text/html"}
 # Values that tell another site no more than the origin (W3C Referrer Policy, section 3).
@@ -27,6 +28,8 @@ CODE = {
     "style-src-attr": ("style-src", "default-src"),
     "object-src": ("default-src",),
 }
+REFRESH = "__Host-refresh"
+AT_ONCE = 6
 CLOCK_S = 2.0  # what the clocks of the harness and of the edge may differ by
 FEWEST_ANSWERS = 25
 
@@ -87,6 +90,8 @@ def test_browsers_are_told_to_be_strict(exercise: Exercise) -> None:
             given, taken = (_cookie_names(seen, name) for name in ("signing in", "signing out"))
             require(len(given) >= 2, "two cookies set by sign-in", sorted(given))
             require(taken == given, "two removed by sign-out: all that sign-in set", sorted(taken))
+        with cases("a session whose access cookie has ended"):
+            _require_renewed(exercise, asset)
     exercise.evidence("answers", {each.name: each.answer.status for each in seen})
     exercise.evidence("cookies", cookies)
 
@@ -94,6 +99,26 @@ def test_browsers_are_told_to_be_strict(exercise: Exercise) -> None:
 def _cookie_names(seen: list[Seen], name: str) -> set[str]:
     answers = [each.answer for each in seen if each.name == name]
     return {each.partition("=")[0] for answer in answers for each in answer.headers.get_list("set-cookie")}
+
+
+def _require_renewed(exercise: Exercise, asset: Asset) -> None:
+    door = next((via for via in doors(exercise, "frontend").values() if via), None)
+    later = Browser(exercise, {REFRESH: signed_in_browser(exercise).cookies[REFRESH]}, door)
+    paths = ["/", f"/assets/{asset.id}"] * (AT_ONCE // 2) if door else ["/"]
+    with ThreadPoolExecutor(len(paths)) as threads:
+        answers = list(threads.map(lambda path: later.send("GET", path, headers=PAGE), paths))
+    seen = [answer.error or answer.status for answer in answers]
+    require(seen == [200] * len(paths), f"{len(paths)} pages at once by the refresh cookie alone", seen, "frontend")
+    jars = [cookies_of(answer) for answer in answers]
+    pairs = {tuple(sorted((name, morsel.value) for name, morsel in jar.items())) for jar in jars}
+    require(len(pairs) == 1, "one new pair of cookies for all of them", f"{len(pairs)} pairs", "frontend")
+    renewed = let_in(exercise, answers[0])
+    require(renewed.cookies.keys() > later.cookies.keys(), "both cookies anew", sorted(renewed.cookies), "frontend")
+    answer = renewed.send("GET", "/", headers=PAGE)
+    require(answer.status == 200, "200 for the new cookies", answer.error or answer.status, "frontend")
+    wanted_s, kept_s = float(exercise.target("session_s")), jars[0][REFRESH]["max-age"]
+    keeps = kept_s.isdigit() and int(kept_s) >= wanted_s - CLOCK_S
+    require(keeps, f"a refresh cookie that is kept for {wanted_s:.0f} s", kept_s or "no Max-Age", "frontend")
 
 
 def _of_frontend(exercise: Exercise, asset: Asset) -> Iterator[Seen]:
