@@ -290,9 +290,9 @@ class PlatformClient(PlatformSocket):
         data = self._ask("POST", "rotate", {"secret": secret, "step": step} | ({"by": by} if by else {}))
         return shaped("rotate", lambda: Rotated(data["secret"], data["rotating"], data["seconds"]))
 
-    def account(self, email: str) -> Path:
-        """Make or reset an account and return the file with its password."""
-        data = self._ask("POST", "account", {"email": email})
+    def account(self, email: str, *, replace: bool = False) -> Path:
+        """Make an account, or set what its file says, with `replace` a new password, and return the file with its password."""
+        data = self._ask("POST", "account", {"email": email, "replace": replace})
         return shaped("account", lambda: Path(data["password_file"]))
 
     def disks(self) -> Mapping[str, Place]:

@@ -74,7 +74,11 @@ def test_an_account_gets_a_password_file(running: Running) -> None:
     answer = fits("account_answer", running.post("account", {"email": "new@example.test"}))
     path = Path(answer["password_file"])
     assert path.stat().st_mode & 0o777 == 0o600
-    assert len(path.read_text()) >= 32
+    assert len(before := path.read_text()) >= 32
+    running.post("account", {"email": "new@example.test"})
+    assert path.read_text() == before
+    running.post("account", {"email": "new@example.test", "replace": True})
+    assert path.read_text() != before
     assert running.ask("POST", "account", {"email": "no address"}).status_code == 400
 
 

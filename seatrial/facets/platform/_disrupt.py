@@ -230,6 +230,11 @@ class DisruptPlatform(ExercisePlatform):
         self._scope.meter.add(writes=1)
         return self._client.rotate(secret, "complete")
 
+    def replace_password(self, email: str) -> None:
+        """Give an account another password, for good; the inverse sets that of its file, if the call was cut off in between."""
+        self._strike("account", email=email)
+        self._client.account(email, replace=True)
+
     def _keep_primary(self, part: str) -> Part:
         """Return a part as it is; where it is a primary, the inverse, run after others, makes it that again."""
         now = self._client.status().part(part)
@@ -352,6 +357,11 @@ def _replace_secret(scope: Scope, *, secret: str, by: str | None = None) -> None
     client = platform_client(scope)
     for step in ("complete", "begin", "complete"):  # the first ends what an earlier attempt has begun
         client.rotate(secret, step, by)
+
+
+@inverse("platform.account")
+def _account(scope: Scope, *, email: str) -> None:
+    platform_client(scope).account(email)
 
 
 @inverse("platform.disk")

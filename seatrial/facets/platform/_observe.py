@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from seatrial.errors import HarnessError, Invalid
@@ -109,12 +108,7 @@ class ObservePlatform:
 
 
 class ExercisePlatform(ObservePlatform):
-    """Adds what leaves the environment itself as it is: accounts, an end of a segment of the log, and scratch servers."""
-
-    def account(self, email: str) -> Path:
-        """Make or reset an account and return the file with its password."""
-        self._scope.meter.add(writes=1)
-        return self._client.account(email)
+    """Adds what leaves the environment itself as it is: an end of a segment of the log, and scratch servers."""
 
     def scratch(self) -> Scratch:
         """Start an empty PostgreSQL server; give `drop_scratch` to the handle's cleanup."""

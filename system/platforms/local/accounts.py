@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import secrets
 from pathlib import Path
 
 from system.platforms.local.errors import BadRequest
@@ -26,12 +27,14 @@ async def ensure(instance: Instance) -> None:
     done.touch()
 
 
-async def make(instance: Instance, email: str) -> Path:
-    """Make one account, or set its password again; give the password's file. Raises BadRequest."""
+async def make(instance: Instance, email: str, *, replace: bool = False) -> Path:
+    """Make one account, or set its password again, a new one where that is asked for; give the password's file. Raises BadRequest."""
     if not _EMAIL.fullmatch(email):
         raise BadRequest(f"{email!r} is no e-mail address")
     known = f"account-{ACCOUNTS.index(email) + 1}" if email in ACCOUNTS else None
     path = instance.secrets.make(known or f"account-{hashlib.sha256(email.encode()).hexdigest()[:12]}")
+    if replace:
+        instance.secrets.write(path.name, secrets.token_urlsafe(32))
     await _make(instance, {email: instance.secrets.read(path.name)})
     return path
 

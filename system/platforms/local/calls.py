@@ -325,9 +325,9 @@ class Calls:
         return answer
 
     async def _account(self, arguments: Arguments) -> Answer:
-        email = arguments.text("email")
+        email, replace = arguments.text("email"), arguments.flag("replace")
         arguments.finish()
-        path = await accounts.make(self._instance, email)
+        path = await accounts.make(self._instance, email, replace=replace)
         await self._instance.keeping.keep()
         return {"email": email, "password_file": str(path)}
 
