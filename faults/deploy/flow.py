@@ -134,6 +134,23 @@ class MastersShut:
         return API_KEY in str(observe.s3.policy("masters"))
 
 
+@fault("master-outlives-its-asset", kind="code", caught_by={"DEP-FLOW-02": "no version of a deleted"}, takes_s=30.0)
+class OutlivesItsAsset(PatchedRelease):
+    """Deleting names no version of the master: the store lays a marker over it, and keeps and bills what is below.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=STORAGE,
+            find="s3.delete_object(Bucket=master[0], Key=master[1], VersionId=master[2])",
+            replace="s3.delete_object(Bucket=master[0], Key=master[1])",
+        )
+    ]
+
+
 @fault("promoted-every-time", kind="code", caught_by={"DEP-FLOW-02": "promoted once"}, takes_s=30.0)
 class EveryTime(PatchedRelease):
     """Each request to promote writes a master of its own.

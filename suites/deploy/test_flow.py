@@ -15,6 +15,7 @@ from suites.client import (
     camera_clip,
     generated_clip,
     ready_asset,
+    remove_object,
     require_removable_masters,
     signed_in,
     small_clip,
@@ -140,8 +141,8 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
     answer 200 with the same master. The object in the masters bucket must have the upload's bytes, by SHA-256 and by
     size, and exactly one version. Its retention must be COMPLIANCE and end when the API says, which is after the promotion
     was asked for; deleting the asset must be 409 meanwhile. Where the retention is over before these were tried, nothing is
-    concluded. The check removes asset and master when the retention has ended, so it needs one
-    of a minute at most (targets.master_retention_s).
+    concluded. When the retention has ended, the asset is deleted, and of its master neither a version nor a marker may be
+    left in the bucket; so the check needs a retention of a minute at most (targets.master_retention_s).
 
     Not covered: attempts on the lock with the store's own API (INF-S3-03); a promotion that is interrupted.
     """
@@ -150,7 +151,7 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
     clip = small_clip()
     asset = ready_asset(exercise, session, clip)
     asked = datetime.now(UTC)
-    with exercise.cases(at_least=6) as cases:
+    with exercise.cases(at_least=7) as cases:
         with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
             answers = list(pool.map(lambda _: session.promote(asset.id), range(ASKED_AT_ONCE)))
         master = answers[0].master
@@ -184,6 +185,14 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
         with cases("in the masters bucket"):
             declared = exercise.s3.bucket("masters")
             require(master.bucket == declared, f"bucket {declared}", master.bucket)
+        with cases("gone with its asset"):
+            session.remove(asset.id)
+            left = _versions(exercise, master.bucket, master.key)
+            for version in left:
+                exercise.cleanup(
+                    remove_object, exercise.s3.service("api"), master.bucket, master.key, VersionId=version
+                )
+            require(left == [], "no version of a deleted asset's master, and no marker", f"{left}", "s3")
     exercise.evidence("master", {"requests": len(answers), "versions": 1, "retained_until": f"{master.retained_until}"})
 
 

@@ -26,9 +26,10 @@ SHA256 = hashlib.sha256(BODY).hexdigest()
 class Product:
     """A session and a store in one, which keep a promoted master for so long."""
 
-    def __init__(self, retained_s: float, *, locks: bool = True) -> None:
+    def __init__(self, retained_s: float, *, locks: bool = True, marks: bool = False) -> None:
         self.until = datetime.now(UTC) + timedelta(seconds=retained_s)
-        self.locks = locks
+        self.locks, self.marks = locks, marks
+        self.versions: dict[str, Any] = {"Versions": [{"Key": "m", "VersionId": "v"}]}
 
     def promote(self, asset_id: str) -> Asset:
         master = Master("masters", "m", "v", SHA256, len(BODY), self.until)
@@ -41,6 +42,12 @@ class Product:
         kept = datetime.now(UTC) < self.until
         return SimpleNamespace(status=409 if kept else 204, json=lambda: {"retained_until": ""}, text="")
 
+    def remove(self, _: str) -> None:
+        self.versions = {"DeleteMarkers": [{"Key": "m", "VersionId": "w"}], **self.versions} if self.marks else {}
+
+    def service(self, _: str) -> "Product":
+        return self
+
     def bucket(self, role: str) -> str:
         return role
 
@@ -49,7 +56,7 @@ class Product:
 
     def call(self, operation: str, **_: str) -> Any:
         if operation == "list_object_versions":
-            return SimpleNamespace(ok=True, data={"Versions": [{"Key": "m", "VersionId": "v"}]})
+            return SimpleNamespace(ok=True, data=self.versions)
         retention = {"Mode": "COMPLIANCE", "RetainUntilDate": self.until}
         return SimpleNamespace(ok=self.locks, data={"Retention": retention if self.locks else {}})
 
@@ -92,3 +99,9 @@ def test_a_master_without_a_lock_is_found_before_its_time_counts(
 
     assert outcome == "FAILED"
     assert said.startswith("locked: ")
+
+
+def test_a_master_that_a_marker_only_hides_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    outcome, said = judged(monkeypatch, tmp_path, Product(60.0, marks=True))
+
+    assert (outcome, said) == ("FAILED", "gone with its asset: ['v', 'w']")
