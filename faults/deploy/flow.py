@@ -61,6 +61,17 @@ class CutShort(PatchedRelease):
     ]
 
 
+@fault("preview-tells-of-its-source", kind="code", caught_by={"DEP-FLOW-01": "the source says of itself"}, takes_s=30.0)
+class TellsOfItsSource(PatchedRelease):
+    """What a file says of itself goes on to its preview: everybody with a link learns where and with what it was filmed.
+
+    Source: CWE-1230 (Exposure of Sensitive Information Through Metadata); ffmpeg manual, option -map_metadata
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [Patch(file=PREVIEW, find='"-map_metadata", "-1", "-map_chapters", "-1", ', replace="")]
+
+
 @fault("preview-always-made-again", kind="code", caught_by={"DEP-FLOW-01": "a whole preview left alone"}, takes_s=30.0)
 class AlwaysMadeAgain(PatchedRelease):
     """A preview that is whole is made again by whoever asks: a button that is pressed twice is an encoder's work for nothing.

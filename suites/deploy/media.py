@@ -2,7 +2,7 @@
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,7 +16,7 @@ THUMB = (32, 18)
 
 @dataclass(frozen=True)
 class Video:
-    """The first video stream of a file; `audio` is the first sound track's codec, None without one."""
+    """The first video stream of a file; `audio` is the first sound track's codec, None without one, `told` what the file says of itself."""
 
     codec: str
     pixels: str
@@ -24,6 +24,7 @@ class Video:
     height: int
     duration_s: float
     audio: str | None
+    told: Mapping[str, str]
 
 
 def inspect(content: bytes, what: str) -> Video:
@@ -36,7 +37,8 @@ def inspect(content: bytes, what: str) -> Video:
             context = stream.codec_context
             sound = container.streams.audio[0].codec_context.name if container.streams.audio else None
             duration_s = float((stream.duration or 0) * (stream.time_base or Fraction(0)))
-            return Video(context.name, context.pix_fmt or "", context.width, context.height, duration_s, sound)
+            size = (context.width, context.height)
+            return Video(context.name, context.pix_fmt or "", *size, duration_s, sound, dict(container.metadata))
     except av.error.FFmpegError as error:
         raise Failure(f"{what} that can be played", f"{type(error).__name__}: {error}", "worker") from None
 

@@ -28,6 +28,7 @@ DURATION_WITHIN_S = 0.2
 LARGEST_DIFFERENCE = 5.0  # grey levels of 255; compression costs about 1, another moment of the camera clip 40
 MOMENTS = (0.2, 0.5, 0.8)
 POSTER_WITHIN_S = 2.0
+CONTAINER = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # what whoever writes an MP4 says of it
 ASKED_AT_ONCE = 8
 LEFT_S = 1.0  # of the retention, for one question about it
 
@@ -42,12 +43,13 @@ def test_an_upload_becomes_a_preview_that_plays(exercise: Exercise) -> None:
     How it is measured: a generated clip, taller than a preview may be and with sound, and a clip from a camera are
     uploaded by presigned PUT. From the first call to the last byte of the preview, fetched by a signed link, may take
     targets.preview_s. The preview must be H.264 in yuv420p, at most 720 high in the source's proportions, within 0.2 s
-    of the source's duration, with moov before mdat, and AAC if and only if the source has sound. Frames at three
-    moments must resemble the source's: mean difference of grey thumbnails of 32 x 18 up to 5 of 255. The same frames
-    upside down must not resemble, else the measure says nothing. The poster must be a JPEG of the preview's size which
-    resembles a frame of the first two seconds. Asked to make the preview again, the API must leave it alone: it is whole.
+    of the source's duration, with moov before mdat, and AAC if and only if the source has sound. It may repeat nothing that
+    the source says of itself (a comment; of a phone, also where and with what it was filmed). Frames at three moments must
+    resemble the source's: mean difference of grey thumbnails of 32 x 18 up to 5 of 255. The same frames upside down
+    must not resemble, else the measure says nothing. The poster must be a JPEG of the preview's size which resembles a
+    frame of the first two seconds. Asked to make the preview again, the API must leave it alone: it is whole.
 
-    Not covered: bad inputs (DEP-FLOW-03), picture quality, lip-sync, browsers (DEP-WEB-01).
+    Not covered: bad inputs (DEP-FLOW-03), picture quality, lip-sync, chapters' names, browsers (DEP-WEB-01).
     """
     session = signed_in(exercise)
     seen: dict[str, Any] = {}
@@ -72,7 +74,7 @@ def _flow(exercise: Exercise, session: Session, clip: Clip, queued: Asset, start
     require(took_s <= budget_s, f"upload to playback within {budget_s:g} s", f"{took_s:.1f} s")
     require(asset.progress == 100, "progress 100 of a ready asset", asset.progress)
     video = media.inspect(preview, "a preview")
-    _require_format(video, clip, media.inspect(clip.content, "a source").audio is not None)
+    _require_format(video, clip, media.inspect(clip.content, "a source"))
     order = [kind for kind in media.boxes(preview) if kind in {"moov", "mdat"}]
     require(order[:1] == ["moov"], "moov before mdat (fast start)", f"boxes {order}")
     size = media.picture_size(poster, "a poster")
@@ -96,7 +98,7 @@ def _played(exercise: Exercise, session: Session, asset: Asset, variant: str) ->
     return answer.body
 
 
-def _require_format(video: media.Video, clip: Clip, sound: bool) -> None:
+def _require_format(video: media.Video, clip: Clip, source: media.Video) -> None:
     require(video.codec == "h264", "codec h264", video.codec)
     require(video.pixels == "yuv420p", "pixel format yuv420p", video.pixels)
     height = min(HEIGHT, clip.height // 2 * 2)
@@ -109,7 +111,9 @@ def _require_format(video: media.Video, clip: Clip, sound: bool) -> None:
     off_s = abs(video.duration_s - clip.duration_s)
     within = f"duration {clip.duration_s:g} s within {DURATION_WITHIN_S:g} s"
     require(off_s <= DURATION_WITHIN_S, within, f"duration {video.duration_s:.3f} s")
-    require(video.audio == ("aac" if sound else None), "sound as AAC if the source has some", f"{video.audio}")
+    require(video.audio == ("aac" if source.audio else None), "sound as AAC if the source has some", f"{video.audio}")
+    kept = {name: said for name, said in video.told.items() if name in source.told.keys() - CONTAINER}
+    require(not kept, "nothing of what the source says of itself", f"{kept}")
 
 
 def _require_resembles(clip: Clip, preview: bytes, poster: bytes) -> float:

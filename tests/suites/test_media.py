@@ -28,6 +28,7 @@ def test_a_video_is_described_as_it_was_made(tmp_path: Path) -> None:
 
     assert (video.codec, video.pixels, video.width, video.height, video.audio) == ("h264", "yuv420p", 160, 120, None)
     assert abs(video.duration_s - 0.5) < 0.11
+    assert video.told["comment"] == "seed 1"
 
 
 def test_boxes_tell_fast_start_from_index_at_the_end(tmp_path: Path) -> None:
