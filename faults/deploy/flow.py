@@ -72,6 +72,17 @@ class TellsOfItsSource(PatchedRelease):
     patch: ClassVar = [Patch(file=PREVIEW, find='"-map_metadata", "-1", "-map_chapters", "-1", ', replace="")]
 
 
+@fault("mp4-alone-is-a-video", kind="code", caught_by={"DEP-FLOW-01": "a ready preview"}, takes_s=30.0)
+class Mp4Alone(PatchedRelease):
+    """The list of containers lost those of browsers and of older cameras: their files are "not a video", for good.
+
+    Source: https://www.w3.org/TR/mediastream-recording/ (a browser chooses the container that it records in)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [Patch(file="system/worker/describe.py", find=",matroska,webm,avi,mpegts", replace="")]
+
+
 @fault("preview-always-made-again", kind="code", caught_by={"DEP-FLOW-01": "a whole preview left alone"}, takes_s=30.0)
 class AlwaysMadeAgain(PatchedRelease):
     """A preview that is whole is made again by whoever asks: a button that is pressed twice is an encoder's work for nothing.

@@ -38,19 +38,27 @@ class Clip:
 
 
 def generated_clip(
-    *, seed: int = 0, duration_s: int = 3, width: int = 1440, height: int = 1080, frames_per_s: int = 15
+    *,
+    seed: int = 0,
+    duration_s: int = 3,
+    width: int = 1440,
+    height: int = 1080,
+    frames_per_s: int = 15,
+    container: str = "mp4",
 ) -> Clip:
     """Make a clip of moving test bars with a tone, once per set of arguments; `seed` turns the colours and the tone.
 
+    `container` is FFmpeg's name of a format; Matroska is written as browsers record it, without its length.
     Raises Invalid when FFmpeg cannot make it: then nothing can be measured.
     """
-    name = f"testsrc2-{width}x{height}-{frames_per_s}fps-{duration_s}s-{seed}.mp4"
+    name = f"testsrc2-{width}x{height}-{frames_per_s}fps-{duration_s}s-{seed}.{container}"
     path = GENERATED / name
     if not path.is_file():
         GENERATED.mkdir(parents=True, exist_ok=True)
         picture = f"testsrc2=size={width}x{height}:rate={frames_per_s}:duration={duration_s},hue=h={seed * 37 % 360}"
         tone = ("-f", "lavfi", "-i", f"sine=frequency={220 + seed * 55 % 880}:duration={duration_s}")
-        _make(path, picture, tone, ("-c:a", "aac", "-metadata", f"comment=seed {seed}", "-f", "mp4"))
+        live = ("-live", "1") if container == "matroska" else ()
+        _make(path, picture, tone, ("-c:a", "aac", "-metadata", f"comment=seed {seed}", "-f", container, *live))
     return Clip(path, width, height, float(duration_s))
 
 

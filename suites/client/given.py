@@ -9,9 +9,9 @@ from suites.client.clips import Clip, generated_clip
 from suites.client.session import LONGEST_RETENTION_S, Client, Session, unpromised
 
 
-def small_clip() -> Clip:
+def small_clip(container: str = "mp4") -> Clip:
     """Return a clip that costs the worker little, for checks that are not about the preview."""
-    return generated_clip(seed=1, duration_s=1, width=320, height=240, frames_per_s=10)
+    return generated_clip(seed=1, duration_s=1, width=320, height=240, frames_per_s=10, container=container)
 
 
 def signed_in(exercise: Exercise, account: int | None = None, via: str | None = None) -> Session:
