@@ -32,6 +32,23 @@ class SuffixFromStart(PatchedRelease):
     patch: ClassVar = [Patch(file=CONDITIONS, find="Part(size - length, size)", replace="Part(0, length)")]
 
 
+@fault("long-range-from-the-start", kind="code", caught_by={"DEP-EDGE-01": "by Range: bytes=-600000"}, takes_s=30.0)
+class LongFromStart(PatchedRelease):
+    """A range that is sent in pieces is as long as it was asked for, and taken from the object's beginning.
+
+    Source: RFC 9110, section 15.3.7.1 (Content-Range says which part of the representation is sent)
+    """
+
+    services = ("edge",)
+    patch: ClassVar = [
+        Patch(
+            file=PLAY,
+            find="file_chunks(opened.descriptor, start, stop)",
+            replace="file_chunks(opened.descriptor, 0, stop - start)",
+        )
+    ]
+
+
 @fault("tag-by-instance", kind="code", caught_by={"DEP-EDGE-01": "one ETag for an object at every door"}, takes_s=30.0)
 class TagByInstance(PatchedRelease):
     """Each process makes an entity tag of its own: behind a balancer every second resumed download starts again.

@@ -1,9 +1,10 @@
 """What an HTTP client and every cache in between may rely on when they fetch an object by a signed link."""
 
+import os
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-from seatrial import MAJOR, Exercise, check, require
+from seatrial import MAJOR, Exercise, Invalid, check, require
 from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer
 from suites.client import Session, generated_clip, instances, ready_asset, signed_in
@@ -13,6 +14,7 @@ from suites.deploy._http_rules import Part, byteranges, content_range
 OBJECTS = {"preview": ("preview.mp4", "video/mp4"), "poster": ("poster.jpg", "image/jpeg")}
 FEWEST_CASES_AT_A_DOOR = 75
 SMALLEST_BYTES = 2_000
+LARGE_BYTES, LONG_BYTES = 1_500_000, 600_000  # what is longer than the edge reads at once goes out in pieces
 REJECTED = frozenset({400, 416})
 OVERLAPPING = 200
 OLD_DATE, FUTURE_DATE = "Thu, 01 Jan 2015 00:00:00 GMT", "Thu, 01 Jan 2099 00:00:00 GMT"
@@ -32,18 +34,20 @@ def test_objects_are_cached_and_ranged_by_the_rules(exercise: Exercise) -> None:
     every door, for every link and twice in turn, and another for another object; a compressed answer must have another
     tag and vary. HEAD says the same and sends no byte, seen on the wire. If-None-Match gives 304 with the fields of the
     200, weak and listed tags too, and outweighs If-Modified-Since; If-Match of another tag gives 412. Single ranges
-    (first, last, middle, open, suffix, too long) give 206 with exact bytes, Content-Range and length; If-Range with
-    another tag, a weak one or a date that is not the object's gives the whole. Ranges beyond the end give 416 with
-    `bytes */size`. Several ranges give the whole, or each part; two hundred that overlap no more than the object
-    twice. An unknown unit gives the whole; what is malformed gives the whole or a refusal. No answer, refusals
-    included, may be kept by a shared cache by RFC 9111, section 3.
+    (first, last, middle, open, suffix, too long) give 206 with exact bytes, Content-Range and length, and so do the second
+    half and the last 600,000 bytes of a large object, which is put in the place of one preview. If-Range with another
+    tag, a weak one or a date that is not the object's gives the whole. Ranges beyond the end give 416 with
+    `bytes */size`. Several ranges give the whole, or each part; two hundred that overlap no more than the object twice. An unknown unit gives
+    the whole; what is malformed gives the whole or a refusal. No answer, refusals included, may be kept by a shared
+    cache by RFC 9111, section 3.
 
     Not covered: Range with HEAD, for which RFC 9110 defines nothing; how fresh a private answer may be (SEC-HTTP-01);
-    broken transfers; answers of 5xx.
+    broken transfers; objects that the edge must read from a disk; answers of 5xx.
     """
     session = signed_in(exercise)
     other_clip = generated_clip(seed=2, duration_s=1, width=320, height=240, frames_per_s=10)
     assets = [ready_asset(exercise, session).id, ready_asset(exercise, session, other_clip).id]
+    _put_large(exercise, assets[1])
     ways: dict[str, str | None] = {"public": None}
     ways |= {each.name: each.via for each in instances(exercise, "edge")}
     tags: dict[str, set[str]] = {}
@@ -59,6 +63,8 @@ def test_objects_are_cached_and_ranged_by_the_rules(exercise: Exercise) -> None:
                         _ranges(cases, target, name)
                         _conditions(cases, target, name)
                         _head(cases, target, name)
+                    elif variant == "preview":
+                        _long_ranges(cases, target, name)
             _refusals(cases, target, door)
         with cases("one tag for an object"):
             several = {name: sorted(found) for name, found in tags.items() if len(found) > 1}
@@ -67,6 +73,19 @@ def test_objects_are_cached_and_ranged_by_the_rules(exercise: Exercise) -> None:
             distinct = {tag for found in tags.values() for tag in found}
             require(len(distinct) == len(tags), f"{len(tags)} ETags for as many objects", sorted(distinct), "edge")
     exercise.evidence("entity tags", {name: sorted(found) for name, found in tags.items()})
+
+
+def _put_large(exercise: Exercise, asset_id: str) -> None:
+    """Put a large object in the place of a preview that nobody has played; it is removed with its asset."""
+    put = exercise.s3.service("worker").call(
+        "put_object",
+        Bucket="previews",
+        Key=f"previews/{asset_id}/preview.mp4",
+        Body=os.urandom(LARGE_BYTES),
+        ContentType="video/mp4",
+    )
+    if not put.ok:
+        raise Invalid(f"no large object could be put: {put}")
 
 
 def _target(exercise: Exercise, session: Session, asset_id: str, variant: str, door: str, via: str | None) -> Target:
@@ -127,16 +146,7 @@ def _ranges(cases: Cases, target: Target, name: str) -> None:
     whole = target.get(accept_encoding="identity")
     for asked, first, last in _single(size):
         with cases(f"{name}, {asked}"):
-            answer = target.get(range=asked)
-            require_status(answer, {206}, f"Range: {asked}", target)
-            placed = answer.headers.get("content-range")
-            require(
-                content_range(placed or "") == (first, last, size),
-                f"Content-Range: bytes {first}-{last}/{size} for Range: {asked}",
-                placed,
-                target.where,
-            )
-            require_bytes(answer, target.content[first : last + 1], f"Range: {asked}", target)
+            answer = _require_range(target, asked, first, last)
             kind = answer.headers.get("content-type")
             require(kind == target.kind, f"content type {target.kind} for Range: {asked}", kind, target.where)
             require_kept(answer, whole, f"Range: {asked}", target)
@@ -170,6 +180,27 @@ def _ranges(cases: Cases, target: Target, name: str) -> None:
                 require_not_shared(answer, "a refused range", target.where)
             else:
                 require_all(answer, target, f"malformed Range: {asked}")
+
+
+def _long_ranges(cases: Cases, target: Target, name: str) -> None:
+    middle, last = target.size // 2, target.size - 1
+    for asked, first in ((f"bytes={middle}-", middle), (f"bytes=-{LONG_BYTES}", target.size - LONG_BYTES)):
+        with cases(f"{name}, {asked}"):
+            _require_range(target, asked, first, last)
+
+
+def _require_range(target: Target, asked: str, first: int, last: int) -> HttpAnswer:
+    answer = target.get(range=asked)
+    require_status(answer, {206}, f"Range: {asked}", target)
+    placed = answer.headers.get("content-range")
+    require(
+        content_range(placed or "") == (first, last, target.size),
+        f"Content-Range: bytes {first}-{last}/{target.size} for Range: {asked}",
+        placed,
+        target.where,
+    )
+    require_bytes(answer, target.content[first : last + 1], f"Range: {asked}", target)
+    return answer
 
 
 def _require_parts(answer: HttpAnswer, target: Target, asked: str, wanted: list[tuple[int, int]]) -> None:
