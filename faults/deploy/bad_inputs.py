@@ -58,6 +58,23 @@ class WithoutReason(PatchedRelease):
     ]
 
 
+@fault("reason-not-on-the-page", kind="code", caught_by={"DEP-FLOW-03": "a page that says"}, takes_s=60.0)
+class NotOnThePage(PatchedRelease):
+    """The API knows why a video failed, and its page says that nobody does.
+
+    Source: WCAG 2.2, success criterion 3.3.1, "Error Identification"
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file="system/frontend/html/asset.html",
+            find='{{ asset.failure_reason or "the reason is not known" }}',
+            replace="the reason is not known",
+        )
+    ]
+
+
 @fault("huge-picture-accepted", kind="code", caught_by={"DEP-FLOW-03": "a file that is too wide"}, takes_s=60.0)
 class HugeAccepted(PatchedRelease):
     """Nobody looks at the size of the picture before it is decoded.

@@ -173,6 +173,23 @@ class OutlivesItsAsset(PatchedRelease):
     ]
 
 
+@fault("retained-master-said-to-be-deleted", kind="code", caught_by={"DEP-FLOW-02": "by the site's form"}, takes_s=30.0)
+class SaidToBeDeleted(PatchedRelease):
+    """The page takes the refusal for an end: its reader believes that the master is gone, and it is kept.
+
+    Source: CWE-393 (Return of Wrong Status Code)
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file="system/frontend/pages.py",
+            find="        if answer.status_code == 204:\n",
+            replace="        if answer.status_code in {204, 409}:\n",
+        )
+    ]
+
+
 @fault("promoted-every-time", kind="code", caught_by={"DEP-FLOW-02": "promoted once"}, takes_s=30.0)
 class EveryTime(PatchedRelease):
     """Each request to promote writes a master of its own.

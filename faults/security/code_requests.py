@@ -166,6 +166,25 @@ class OriginUnchecked(PatchedRelease):
     ]
 
 
+@fault(
+    "deleted-asset-is-opened-again", kind="code", caught_by={"SEC-HTTP-05": "the list after our own form"}, takes_s=30.0
+)
+class OpenedAgain(PatchedRelease):
+    """The page expects another status of a deletion: its reader is led to the asset that is gone, and told that there is none.
+
+    Source: RFC 9110, section 9.3.5 (a DELETE that succeeds is answered with 204 where it says nothing more, with 200 where it does)
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(
+            file="system/frontend/pages.py",
+            find="        if answer.status_code == 204:\n",
+            replace="        if answer.status_code == 200:\n",
+        )
+    ]
+
+
 @fault("form-origin-missing-accepted", kind="code", caught_by={"SEC-HTTP-05": "403 for no Origin"}, takes_s=30.0)
 class OriginMissing(PatchedRelease):
     """A request without Origin passes, for the sake of old clients.

@@ -1,5 +1,6 @@
 """Uploads that can never become a preview."""
 
+import html
 import re
 import time
 from contextlib import suppress
@@ -8,6 +9,7 @@ from typing import Any
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, eventually, require
 from suites.client import Asset, Session, remove, signed_in, small_clip, uploaded_asset
 from suites.deploy._bad_media import Bad, bad_files
+from suites.security._browser import PAGE, Browser, signed_in_browser
 
 DEAD = "jobs:preview:dead"
 # What means something to whoever runs the system, and to its user nothing.
@@ -26,12 +28,13 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
     How it is measured: files are uploaded of which each is bad in its own way: empty, cut short, a zip bomb, a picture, sound
     alone, a playlist that names a file of the server, too wide, too many pixels, too long; behind them a good clip. That must
     be ready within targets.preview_s of its first call. Each bad one must be failed by then, its reason must
-    name what is wrong and hold nothing of the inside, its one job must have ended at the first attempt, and no preview may
-    have been published. A file of another length or other content than was announced, sent in a part (a single PUT is signed for
-    its length), must be refused at completion with 409 and the reason, and not be queued. What is announced as no video at
-    all must be 422. Afterwards no dead letter has been added, and, where a platform tells, every worker is the process that it was.
+    name what is wrong and hold nothing of the inside, and stand on the asset's page, its one job must have ended at the
+    first attempt, and no preview may have been published. A file of another length or other content than was
+    announced, sent in a part (a single PUT is signed for its length), must be refused at completion with 409 and the
+    reason, and not be queued. What is announced as no video at all must be 422. Afterwards no dead letter has been
+    added, and, where a platform tells, every worker is the process that it was.
 
-    Not covered: files made to attack a decoder (keep FFmpeg up to date); how the pages show the reason (DEP-WEB-01).
+    Not covered: files made to attack a decoder (keep FFmpeg up to date).
     """
     session, bad, good = signed_in(exercise), bad_files(), small_clip()
     if len(bad) < LIKELY_KINDS:
@@ -39,11 +42,12 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
     budget_s = float(exercise.target("preview_s"))
     told_of = exercise.platform.offers("status")
     workers, dead_letters = _ready_workers(exercise) if told_of else {}, exercise.redis.read("XLEN", DEAD)
+    browser = signed_in_browser(exercise)
     uploads = {each.name: _uploaded(exercise, session, each) for each in bad}
     until_s = time.monotonic() + budget_s
     beside = uploaded_asset(exercise, session, good, "beside them")
     told: dict[str, str] = {}
-    with exercise.cases(at_least=2 * LIKELY_KINDS + 5 + told_of) as cases:
+    with exercise.cases(at_least=3 * LIKELY_KINDS + 5 + told_of) as cases:
         with cases("the good clip beside them"):
             session.wait(beside.id, within_s=max(0.0, until_s - time.monotonic()))
         for each in bad:
@@ -51,6 +55,8 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
                 told[each.name] = _require_failed(session, uploads[each.name], each, until_s)
             with cases(f"{each.name}: one job, one attempt, no preview"):
                 _require_ended(exercise, uploads[each.name])
+            with cases(f"{each.name}: told on its page"):
+                _require_told(browser, uploads[each.name], told.get(each.name, each.told))
         for name, content, words in (("shorter", b"v" * 99, "99 bytes"), ("another", b"w" * 100, "SHA-256")):
             with cases(f"{name} than announced"):
                 told[name] = _require_refused(exercise, session, b"v" * 100, content, words)
@@ -92,6 +98,13 @@ def _require_ended(exercise: Exercise, upload: Asset) -> None:
     bucket = exercise.s3.bucket("previews")
     answer = exercise.s3.call("list_objects_v2", Bucket=bucket, Prefix=f"previews/{upload.id}/")
     require(answer.ok and not answer.data.get("KeyCount", 0), "nothing published", f"{answer}", "worker")
+
+
+def _require_told(browser: Browser, upload: Asset, reason: str) -> None:
+    page = browser.send("GET", f"/assets/{upload.id}", headers=PAGE)
+    require(page.status == 200, "200 for a failed asset's page", page.error or page.status, "frontend")
+    what = f"a page that says {reason!r}"
+    require(reason in html.unescape(page.text), what, page.text.partition("<main")[2][:300], "frontend")
 
 
 def _require_refused(exercise: Exercise, session: Session, announced: bytes, sent: bytes, words: str) -> str:

@@ -11,6 +11,7 @@ from seatrial import BLOCKER, Exercise, Invalid, check, require
 from suites.client import (
     Asset,
     Clip,
+    Master,
     Session,
     camera_clip,
     generated_clip,
@@ -22,6 +23,7 @@ from suites.client import (
     uploaded_asset,
 )
 from suites.deploy import media
+from suites.security._browser import PAGE, Browser, signed_in_browser
 
 HEIGHT = 720
 DURATION_WITHIN_S = 0.2
@@ -157,14 +159,15 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
     How it is measured: a ready upload is promoted by eight requests at once and by two more after them; all must
     answer 200 with the same master. The object in the masters bucket must have the upload's bytes, by SHA-256 and by
     size, and exactly one version. Its retention must be COMPLIANCE and end when the API says, which is after the promotion
-    was asked for; deleting the asset must be 409 meanwhile. Where the retention is over before these were tried, nothing is
-    concluded. When the retention has ended, the asset is deleted, and of its master neither a version nor a marker may be
-    left in the bucket; so the check needs a retention of a minute at most (targets.master_retention_s).
+    was asked for; deleting the asset must be 409 meanwhile, and the site's form must say why. Where the retention is
+    over before these were tried, nothing is concluded. When it has ended, the asset is deleted, and of its master neither
+    a version nor a marker may be left in the bucket; so the check needs a retention of a minute at most
+    (targets.master_retention_s).
 
     Not covered: attempts on the lock with the store's own API (INF-S3-03); a promotion that is interrupted.
     """
     require_removable_masters(exercise)
-    session = signed_in(exercise)
+    session, browser = signed_in(exercise), signed_in_browser(exercise)
     clip = small_clip()
     asset = ready_asset(exercise, session, clip)
     asked = datetime.now(UTC)
@@ -181,12 +184,7 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
             locked = f"locked beyond {asked}, when the promotion was asked for"
             require(master.retained_until > asked, locked, f"until {master.retained_until}")
         with cases("still retained"):
-            _require_retained(master.retained_until, LEFT_S)
-            answer = session.delete(asset.id)
-            if answer.status != 409:
-                _require_retained(master.retained_until)
-            require(answer.status == 409, "409 for deleting an asset whose master is locked", f"{answer.status}")
-            require("retained_until" in answer.json(), "retained_until in the problem", answer.text)
+            _require_kept(session, browser, asset.id, master.retained_until)
         with cases("once"):
             answers += [session.promote(asset.id), session.asset(asset.id), session.promote(asset.id)]
             _require_one(answers)
@@ -204,12 +202,7 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
             require(master.bucket == declared, f"bucket {declared}", master.bucket)
         with cases("gone with its asset"):
             session.remove(asset.id)
-            left = _versions(exercise, master.bucket, master.key)
-            for version in left:
-                exercise.cleanup(
-                    remove_object, exercise.s3.service("api"), master.bucket, master.key, VersionId=version
-                )
-            require(left == [], "no version of a deleted asset's master, and no marker", f"{left}", "s3")
+            _require_gone(exercise, master)
     exercise.evidence("master", {"requests": len(answers), "versions": 1, "retained_until": f"{master.retained_until}"})
 
 
@@ -222,6 +215,27 @@ def _require_retained(until: datetime, left_s: float = 0.0) -> None:
     """Raise Invalid unless the retention lasts for so long: after it an asset may be deleted."""
     if datetime.now(UTC) + timedelta(seconds=left_s) >= until:
         raise Invalid(f"the retention until {until} was over before it could be tried: too slow a machine")
+
+
+def _require_kept(session: Session, browser: Browser, asset_id: str, until: datetime) -> None:
+    """Demand that a retained master forbids to delete its asset, at the API and by the site's form."""
+    _require_retained(until, LEFT_S)
+    answer = session.delete(asset_id)
+    page = browser.send("POST", f"/assets/{asset_id}/delete", headers={"Origin": browser.origin, **PAGE})
+    if (answer.status, page.status) != (409, 409):
+        _require_retained(until)
+    require(answer.status == 409, "409 for deleting an asset whose master is locked", f"{answer.status}")
+    require("retained_until" in answer.json(), "retained_until in the problem", answer.text)
+    require(page.status == 409, "409 for deleting it by the site's form", page.error or page.status, "frontend")
+    why = answer.json()["detail"]
+    require(why in page.text, f"a page that says {why!r}", page.text.partition("<main")[2][:300], "frontend")
+
+
+def _require_gone(exercise: Exercise, master: Master) -> None:
+    left = _versions(exercise, master.bucket, master.key)
+    for version in left:
+        exercise.cleanup(remove_object, exercise.s3.service("api"), master.bucket, master.key, VersionId=version)
+    require(left == [], "no version of a deleted asset's master, and no marker", f"{left}", "s3")
 
 
 def _versions(exercise: Exercise, bucket: str, key: str) -> list[str]:

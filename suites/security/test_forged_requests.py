@@ -43,7 +43,8 @@ def test_strangers_cannot_steer_requests(exercise: Exercise) -> None:
     something are collected from pages, scripts and the server's own Allow and must be the reviewed list; each gets, with
     the reader's cookies, more than thirty requests of other sites (origins, referers, fetch metadata, body types,
     overridden methods) and must refuse them all with 403, 404 or 405. Afterwards the asset must be what it was, the session
-    alive, and our own form must work. Cookies alone must open nothing at the API.
+    alive, and our own forms must work: one renames the asset, one deletes it and leads to the list. Cookies alone must
+    open nothing at the API.
 
     Not covered: routes that no page, script or answer names; whether a browser obeys SameSite (SEC-HTTP-01 reads the
     attribute); what a link opens (SEC-HMAC-04).
@@ -255,6 +256,12 @@ def _forge(exercise: Exercise, cases: Cases, browser: Browser, session: Session,
         answer = browser.send("POST", path, data={"title": title}, headers=ours)
         require(answer.status == 303, "303 for our own form", _said(answer))
         require(session.asset(asset.id).title == title, "the new title", session.asset(asset.id).title)
+    with cases("our own form deletes"):
+        answer = browser.send("POST", f"/assets/{asset.id}/delete", headers=ours)
+        led = (answer.status, urlsplit(answer.headers.get("location", "")).path)
+        require(led == (303, "/"), "the list after our own form to delete", f"{led}")
+        left = session.call("GET", f"/v1/assets/{asset.id}").status
+        require(left == 404, "no asset any more", left)
     for door, via in doors(exercise, "api").items():
         with cases(f"cookies alone at {door}"):
             cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())

@@ -27,6 +27,7 @@ class Product:
     """A session and a store in one, which keep a promoted master for so long."""
 
     def __init__(self, retained_s: float, *, locks: bool = True, marks: bool = False) -> None:
+        self.origin = "https://app.test"
         self.until = datetime.now(UTC) + timedelta(seconds=retained_s)
         self.locks, self.marks = locks, marks
         self.versions: dict[str, Any] = {"Versions": [{"Key": "m", "VersionId": "v"}]}
@@ -40,10 +41,15 @@ class Product:
 
     def delete(self, _: str) -> Any:
         kept = datetime.now(UTC) < self.until
-        return SimpleNamespace(status=409 if kept else 204, json=lambda: {"retained_until": ""}, text="")
+        return SimpleNamespace(
+            status=409 if kept else 204, json=lambda: {"retained_until": "", "detail": "kept"}, text=""
+        )
 
     def remove(self, _: str) -> None:
         self.versions = {"DeleteMarkers": [{"Key": "m", "VersionId": "w"}], **self.versions} if self.marks else {}
+
+    def send(self, *_: str, headers: object) -> Any:
+        return SimpleNamespace(status=self.delete("").status, error=None, text="<p>kept</p>")
 
     def service(self, _: str) -> "Product":
         return self
@@ -69,6 +75,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, folder: Path, product: Product) -> t
     clip = SimpleNamespace(sha256=SHA256)
     monkeypatch.setattr(flow, "require_removable_masters", lambda _: None)
     monkeypatch.setattr(flow, "signed_in", lambda _: product)
+    monkeypatch.setattr(flow, "signed_in_browser", lambda _: product)
     monkeypatch.setattr(flow, "small_clip", lambda: clip)
     monkeypatch.setattr(flow, "ready_asset", lambda *_: SimpleNamespace(id="1"))
     return ended(exercise, promotion_writes_one_locked_master)
