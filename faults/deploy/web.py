@@ -81,6 +81,19 @@ class AnotherCodec(PatchedRelease):
     ]
 
 
+@fault("link-renewed-to-the-poster", kind="code", caught_by={"DEP-WEB-01": "can be read by another link"}, takes_s=40.0)
+class RenewedToThePoster(PatchedRelease):
+    """The link that a player asks for when its own has ended opens the poster: what is paused for long cannot be played on.
+
+    Source: https://html.spec.whatwg.org/multipage/media.html#dom-mediaerror-media_err_src_not_supported
+    """
+
+    services = ("frontend",)
+    patch: ClassVar = [
+        Patch(file="system/frontend/pages.py", find='json={"variant": "preview"}', replace='json={"variant": "poster"}')
+    ]
+
+
 @fault("promote-button-of-no-form", kind="code", caught_by={"DEP-WEB-01": "the asset after promoting"}, takes_s=70.0)
 class OfNoForm(PatchedRelease):
     """The button that promotes is one of type "button", which does nothing, and no script gives it something to do.
