@@ -7,6 +7,7 @@ from seatrial import fault
 from seatrial.platform import Patch
 
 CONSUMER, SOURCE, UPLOADS = "system/worker/consumer.py", "system/worker/source.py", "system/api/uploads.py"
+STORAGE = "system/worker/storage.py"
 
 
 @fault("bad-file-kills-worker", kind="code", caught_by={"DEP-FLOW-03": "not restarted"}, takes_s=60.0)
@@ -98,3 +99,14 @@ class NotVerified(PatchedRelease):
         Patch(file=UPLOADS, find='    if size_bytes != row["size_bytes"]:\n', replace="    if size_bytes < 0:\n"),
         Patch(file=UPLOADS, find='    if sha256 != row["sha256"]:\n', replace="    if not sha256:\n"),
     ]
+
+
+@fault("original-not-compared", kind="code", caught_by={"DEP-FLOW-03": "a replaced original that fails"}, takes_s=60.0)
+class NotCompared(PatchedRelease):
+    """The worker makes a preview of whatever it fetched: what was changed or lost on the way is found out years later.
+
+    Source: CWE-354 (Improper Validation of Integrity Check Value)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [Patch(file=STORAGE, find="if digest.hexdigest() != job.sha256:", replace="if not job.sha256:")]

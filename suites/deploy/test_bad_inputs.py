@@ -7,13 +7,14 @@ from contextlib import suppress
 from typing import Any
 
 from seatrial import BLOCKER, Exercise, Failure, Invalid, check, eventually, require
-from suites.client import Asset, Session, remove, signed_in, small_clip, uploaded_asset
+from suites.client import Asset, Session, generated_clip, remove, signed_in, small_clip, uploaded_asset
 from suites.deploy._bad_media import Bad, bad_files
 from suites.security._browser import PAGE, Browser, signed_in_browser
 
 DEAD = "jobs:preview:dead"
 # What means something to whoever runs the system, and to its user nothing.
 INTERNAL = re.compile(r"Traceback|Error\b|Exception|errno|0x[0-9a-f]+|/(tmp|usr|home|var|proc)/", re.IGNORECASE)
+ANOTHER = "not the one that was announced"
 LIKELY_KINDS = 9
 
 
@@ -25,14 +26,16 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
     (a poison message) until no worker is left; one that is decoded for an hour stops everybody's previews; one that fails
     without a reason ends as a call to support.
 
-    How it is measured: files are uploaded of which each is bad in its own way: empty, cut short, a zip bomb, a picture, sound
-    alone, a playlist that names a file of the server, too wide, too many pixels, too long; behind them a good clip. That must
-    be ready within targets.preview_s of its first call. Each bad one must be failed by then, its reason must
-    name what is wrong and hold nothing of the inside, and stand on the asset's page, its one job must have ended at the
-    first attempt, and no preview may have been published. A file of another length or other content than was
-    announced, sent in a part (a single PUT is signed for its length), must be refused at completion with 409 and the
-    reason, and not be queued. What is announced as no video at all must be 422. Afterwards no dead letter has been
-    added, and, where a platform tells, every worker is the process that it was.
+    How it is measured: files are uploaded of which each is bad in its own way: empty, cut short, a zip bomb, a picture,
+    sound alone, a playlist that names a file of the server, too wide, too many pixels, too long; behind them a good clip.
+    That must be ready within targets.preview_s of its first call. Each bad one must be failed by then, its reason must name
+    what is wrong and hold nothing of the inside, and stand on the asset's page, its one job must have ended at the first
+    attempt, and no preview may have been published. A file of another length or other content than was announced, sent in a
+    part (a single PUT is signed for its length), must be refused at completion with 409 and the reason, and not be queued.
+    What is announced as no video at all must be 422. When the good clip is ready, other bytes take the place of its
+    original and its preview is removed, both with the API's key; made again, it must fail as another file than was
+    announced, which of a file over 1 GiB only the worker finds out. Afterwards no dead letter has been added, and, where a
+    platform tells, every worker is the process that it was.
 
     Not covered: files made to attack a decoder (keep FFmpeg up to date).
     """
@@ -47,7 +50,7 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
     until_s = time.monotonic() + budget_s
     beside = uploaded_asset(exercise, session, good, "beside them")
     told: dict[str, str] = {}
-    with exercise.cases(at_least=3 * LIKELY_KINDS + 5 + told_of) as cases:
+    with exercise.cases(at_least=3 * LIKELY_KINDS + 6 + told_of) as cases:
         with cases("the good clip beside them"):
             session.wait(beside.id, within_s=max(0.0, until_s - time.monotonic()))
         for each in bad:
@@ -63,6 +66,8 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
         with cases("announced as no video"):
             answer = session.call("POST", "/v1/assets", json=_no_video())
             require(answer.status == 422, "422 for a content type that is no video's", f"{answer.status}", "api")
+        with cases("another original afterwards"):
+            told["another original"] = _require_noticed(exercise, session, beside, budget_s)
         if told_of:
             with cases("the workers"):
                 now, what = _workers(exercise), "every worker the process that it was, not restarted"
@@ -119,6 +124,24 @@ def _require_refused(exercise: Exercise, session: Session, announced: bytes, sen
     status = session.asset(created.asset.id).status
     require(status == "awaiting_upload", "nothing queued", f"status {status}", "api")
     return said
+
+
+def _require_noticed(exercise: Exercise, session: Session, asset: Asset, within_s: float) -> str:
+    """Put another clip in the place of an original that was accepted, and have the preview made again; return its reason."""
+    other = generated_clip(seed=2, duration_s=1, width=320, height=240, frames_per_s=10)
+    api = exercise.s3.service("api")
+    for done in (
+        api.call("put_object", Bucket="staging", Key=f"uploads/{asset.id}", Body=other.content),
+        api.call("delete_object", Bucket="previews", Key=f"previews/{asset.id}/preview.mp4"),
+    ):
+        if not done.ok:
+            raise Invalid(f"the original could not be replaced, or its preview removed: {done}")
+    session.remake(asset.id)
+    seen = session.wait(asset.id, within_s=within_s, until=frozenset({"failed"}))
+    said = f"{seen.status}, {seen.failure_reason}"
+    noticed = seen.status == "failed" and ANOTHER in (seen.failure_reason or "")
+    require(noticed, f"a replaced original that fails as {ANOTHER!r}", said, "worker")
+    return str(seen.failure_reason)
 
 
 def _no_video() -> dict[str, Any]:
