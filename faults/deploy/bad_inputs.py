@@ -87,6 +87,23 @@ class HugeAccepted(PatchedRelease):
     patch: ClassVar = [Patch(file=SOURCE, find="    max_side: int = 8192\n", replace="    max_side: int = 1 << 20\n")]
 
 
+@fault("too-much-work-accepted", kind="code", caught_by={"DEP-FLOW-03": "a file that is too much work"}, takes_s=60.0)
+class TooMuchAccepted(PatchedRelease):
+    """Size and length have their bounds, and nobody multiplies them: one upload holds a worker for a day.
+
+    Source: CWE-400 (Uncontrolled Resource Consumption)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(
+            file=SOURCE,
+            find="    if source.work_pixels > limits.max_work_pixels:\n",
+            replace="    if source.work_pixels > 60 * limits.max_work_pixels:\n",
+        )
+    ]
+
+
 @fault("upload-not-verified", kind="code", caught_by={"DEP-FLOW-03": "409 for what is not as announced"}, takes_s=60.0)
 class NotVerified(PatchedRelease):
     """Completion takes whatever lies in the store for what was announced.

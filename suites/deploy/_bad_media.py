@@ -15,6 +15,9 @@ from suites.client.clips import GENERATED
 BOMB_BYTES = 64 << 20
 PLAYLIST = b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/hostname\n#EXT-X-ENDLIST\n"
 _H264 = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p")
+_WORK = (
+    "color=size=3840x2160:rate=240,setpts=N*3600/TB"  # announces an hour of 4K at 240 frames a second, and holds two
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,11 @@ def bad_files() -> list[Bad]:
         Bad("too wide", _made("wide.mp4", "color=size=16000x64:rate=1:duration=1", *_H264), "16000 x 64"),
         Bad("too many pixels", _made("vast.mp4", "color=size=8192x4352:rate=1:duration=1", *_H264), "8192 x 4352"),
         Bad("too long", _made("long.mp4", "color=size=64x64:rate=1/3600:duration=18000", *_H264), "lasts"),
+        Bad(
+            "too much work",
+            _made("work.mkv", _WORK, "-frames:v", "2", *_H264, "-fps_mode", "passthrough"),
+            "together at most",
+        ),
     ]
 
 

@@ -15,7 +15,7 @@ DEAD = "jobs:preview:dead"
 # What means something to whoever runs the system, and to its user nothing.
 INTERNAL = re.compile(r"Traceback|Error\b|Exception|errno|0x[0-9a-f]+|/(tmp|usr|home|var|proc)/", re.IGNORECASE)
 ANOTHER = "not the one that was announced"
-LIKELY_KINDS = 9
+LIKELY_KINDS = 10
 
 
 @check("DEP-FLOW-03", severity=BLOCKER, component="worker")
@@ -27,15 +27,15 @@ def test_bad_files_fail_with_a_reason_and_hold_nothing_up(exercise: Exercise) ->
     without a reason ends as a call to support.
 
     How it is measured: files are uploaded of which each is bad in its own way: empty, cut short, a zip bomb, a picture,
-    sound alone, a playlist that names a file of the server, too wide, too many pixels, too long; behind them a good clip.
-    That must be ready within targets.preview_s of its first call. Each bad one must be failed by then, its reason must name
-    what is wrong and hold nothing of the inside, and stand on the asset's page, its one job must have ended at the first
-    attempt, and no preview may have been published. A file of another length or other content than was announced, sent in a
-    part (a single PUT is signed for its length), must be refused at completion with 409 and the reason, and not be queued.
-    What is announced as no video at all must be 422. When the good clip is ready, other bytes take the place of its
-    original and its preview is removed, both with the API's key; made again, it must fail as another file than was
-    announced, which of a file over 1 GiB only the worker finds out. Afterwards no dead letter has been added, and, where a
-    platform tells, every worker is the process that it was.
+    sound alone, a playlist that names a file of the server, too wide, too many pixels, too long, too many frames for an
+    encoder; behind them a good clip. That must be ready within targets.preview_s of its first call. Each bad one must be
+    failed by then, its reason must name what is wrong and hold nothing of the inside, and stand on the asset's page, its
+    one job must have ended at the first attempt, and no preview may have been published. A file of another length or other
+    content than was announced, sent in a part (a single PUT is signed for its length), must be refused at completion with
+    409 and the reason, and not be queued. What is announced as no video at all must be 422. When the good clip is ready,
+    other bytes take the place of its original and its preview is removed, both with the API's key; made again, it must fail
+    as another file than was announced, which of a file over 1 GiB only the worker finds out. Afterwards no dead letter has
+    been added, and, where a platform tells, every worker is the process that it was.
 
     Not covered: files made to attack a decoder (keep FFmpeg up to date).
     """

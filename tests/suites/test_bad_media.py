@@ -12,7 +12,7 @@ from suites.deploy._bad_media import BOMB_BYTES, bad_files
 
 def test_there_is_one_of_every_kind_and_none_is_mistaken_for_another() -> None:
     files = {each.name: each.content for each in bad_files()}
-    assert len(files) == len(set(files.values())) == 9
+    assert len(files) == len(set(files.values())) == 10
     assert not files["empty"]
     with zipfile.ZipFile(io.BytesIO(files["zip bomb"])) as archive:
         assert archive.infolist()[0].file_size == BOMB_BYTES > 500 * len(files["zip bomb"])
@@ -24,6 +24,15 @@ def test_the_huge_pictures_announce_their_size(name: str, size: tuple[int, int])
     with av.open(io.BytesIO(content), "r") as container:
         context = container.streams.video[0].codec_context
         assert (context.width, context.height) == size
+
+
+def test_too_much_work_is_announced_by_two_frames() -> None:
+    content = next(each.content for each in bad_files() if each.name == "too much work")
+    with av.open(io.BytesIO(content), "r") as container:
+        stream = container.streams.video[0]
+        assert stream.average_rate == 240
+        assert (container.duration or 0) / 1_000_000 == pytest.approx(3600, abs=1)
+        assert sum(1 for _ in container.decode(video=0)) == 2
 
 
 def test_the_one_cut_short_announces_more_than_it_holds() -> None:
