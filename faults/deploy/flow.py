@@ -190,6 +190,22 @@ class SaidToBeDeleted(PatchedRelease):
     ]
 
 
+@fault(
+    "deleted-preview-stays-cached",
+    kind="code",
+    caught_by={"DEP-FLOW-02": "404 for a deleted asset's link"},
+    takes_s=30.0,
+)
+class StaysCached(PatchedRelease):
+    """An edge asks the store again after three hours: until then it plays what was deleted to whoever has a link.
+
+    Source: RFC 9111, section 4.2.4 (what is stale is not to be served unless the origin cannot be asked)
+    """
+
+    services = ("edge",)
+    patch: ClassVar = [Patch(file="system/edge/cache.py", find="RECHECK_S = 10.0\n", replace="RECHECK_S = 10_000.0\n")]
+
+
 @fault("promoted-every-time", kind="code", caught_by={"DEP-FLOW-02": "promoted once"}, takes_s=30.0)
 class EveryTime(PatchedRelease):
     """Each request to promote writes a master of its own.

@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from seatrial import BLOCKER, Exercise, Invalid, check, require
+from seatrial import BLOCKER, Exercise, Invalid, check, eventually, require
 from suites.client import (
     Asset,
     Clip,
     Master,
     Session,
     camera_clip,
+    doors,
     generated_clip,
     ready_asset,
     remove_object,
@@ -33,6 +35,7 @@ POSTER_WITHIN_S = 2.0
 OTHERS = ("matroska", "avi", "mpegts")  # what else browsers and cameras record
 CONTAINER = {"major_brand", "minor_version", "compatible_brands", "encoder"}  # what whoever writes an MP4 says of it
 ASKED_AT_ONCE = 8
+GONE_WITHIN_S = 15.0  # an edge may give for some seconds what it has
 LEFT_S = 1.0  # of the retention, for one question about it
 
 
@@ -156,13 +159,13 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
     Why it matters: the master is the only original once staging has expired. A copy that differs, that can be deleted,
     or that exists twice is found out when it is needed.
 
-    How it is measured: a ready upload is promoted by eight requests at once and by two more after them; all must
-    answer 200 with the same master. The object in the masters bucket must have the upload's bytes, by SHA-256 and by
-    size, and exactly one version. Its retention must be COMPLIANCE and end when the API says, which is after the promotion
-    was asked for; deleting the asset must be 409 meanwhile, and the site's form must say why. Where the retention is
-    over before these were tried, nothing is concluded. When it has ended, the asset is deleted, and of its master neither
-    a version nor a marker may be left in the bucket; so the check needs a retention of a minute at most
-    (targets.master_retention_s).
+    How it is measured: a ready upload is promoted by eight requests at once and by two more after them; all must answer 200
+    with the same master. The object in the masters bucket must have the upload's bytes, by SHA-256 and by size, and exactly
+    one version. Its retention must be COMPLIANCE and end when the API says, which is after the promotion was asked for;
+    deleting the asset must be 409 meanwhile, and the site's form must say why. Where the retention is over before these
+    were tried, nothing is concluded. When it has ended, the asset is deleted, and of its master neither a version nor a
+    marker may be left in the bucket; the link by which each edge has played it before must be 404 at each within 15 s. So
+    the check needs a retention of a minute at most (targets.master_retention_s).
 
     Not covered: attempts on the lock with the store's own API (INF-S3-03); a promotion that is interrupted.
     """
@@ -170,8 +173,10 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
     session, browser = signed_in(exercise), signed_in_browser(exercise)
     clip = small_clip()
     asset = ready_asset(exercise, session, clip)
+    link = session.playback(asset.id).url
+    _require_at_each_edge(exercise, link, 200)
     asked = datetime.now(UTC)
-    with exercise.cases(at_least=7) as cases:
+    with exercise.cases(at_least=8) as cases:
         with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
             answers = list(pool.map(lambda _: session.promote(asset.id), range(ASKED_AT_ONCE)))
         master = answers[0].master
@@ -203,7 +208,20 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
         with cases("gone with its asset"):
             session.remove(asset.id)
             _require_gone(exercise, master)
+        with cases("its link"):
+            what = "404 for a deleted asset's link at each edge"
+            eventually(
+                lambda: _require_at_each_edge(exercise, link, 404), within_s=GONE_WITHIN_S, every_s=0.5, what=what
+            )
     exercise.evidence("master", {"requests": len(answers), "versions": 1, "retained_until": f"{master.retained_until}"})
+
+
+def _require_at_each_edge(exercise: Exercise, link: str, status: int) -> bool:
+    host = {"Host": urlsplit(link).netloc}
+    for door, via in doors(exercise, "edge").items():
+        answer = exercise.http.get(link, headers=host if via else None, via=via)
+        require(answer.status == status, f"{status} for the asset's link", answer.error or answer.status, door)
+    return True
 
 
 def _require_one(answers: Sequence[Asset]) -> None:

@@ -45,6 +45,9 @@ class Product:
             status=409 if kept else 204, json=lambda: {"retained_until": "", "detail": "kept"}, text=""
         )
 
+    def playback(self, _: str) -> Any:
+        return SimpleNamespace(url="https://play.test/v/1/preview")
+
     def remove(self, _: str) -> None:
         self.versions = {"DeleteMarkers": [{"Key": "m", "VersionId": "w"}], **self.versions} if self.marks else {}
 
@@ -76,6 +79,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, folder: Path, product: Product) -> t
     monkeypatch.setattr(flow, "require_removable_masters", lambda _: None)
     monkeypatch.setattr(flow, "signed_in", lambda _: product)
     monkeypatch.setattr(flow, "signed_in_browser", lambda _: product)
+    monkeypatch.setattr(flow, "_require_at_each_edge", lambda *_: True)
     monkeypatch.setattr(flow, "small_clip", lambda: clip)
     monkeypatch.setattr(flow, "ready_asset", lambda *_: SimpleNamespace(id="1"))
     return ended(exercise, promotion_writes_one_locked_master)
