@@ -206,6 +206,25 @@ class StaysCached(PatchedRelease):
     patch: ClassVar = [Patch(file="system/edge/cache.py", find="RECHECK_S = 10.0\n", replace="RECHECK_S = 10_000.0\n")]
 
 
+@fault(
+    "changed-original-promoted", kind="code", caught_by={"DEP-FLOW-02": "an original that has changed"}, takes_s=30.0
+)
+class ChangedPromoted(PatchedRelease):
+    """What was copied is read and not compared: other bytes than were uploaded become the only original, and are locked.
+
+    Source: CWE-354 (Improper Validation of Integrity Check Value)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=PROMOTION,
+            find="if await services.object_sha256(bucket, key, version_id, between=still_claimed) != announced:",
+            replace="if not await services.object_sha256(bucket, key, version_id, between=still_claimed):",
+        )
+    ]
+
+
 @fault("promoted-every-time", kind="code", caught_by={"DEP-FLOW-02": "promoted once"}, takes_s=30.0)
 class EveryTime(PatchedRelease):
     """Each request to promote writes a master of its own.

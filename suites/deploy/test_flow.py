@@ -160,12 +160,13 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
     or that exists twice is found out when it is needed.
 
     How it is measured: a ready upload is promoted by eight requests at once and by two more after them; all must answer 200
-    with the same master. The object in the masters bucket must have the upload's bytes, by SHA-256 and by size, and exactly
-    one version. Its retention must be COMPLIANCE and end when the API says, which is after the promotion was asked for;
-    deleting the asset must be 409 meanwhile, and the site's form must say why. Where the retention is over before these
-    were tried, nothing is concluded. When it has ended, the asset is deleted, and of its master neither a version nor a
-    marker may be left in the bucket; the link by which each edge has played it before must be 404 at each within 15 s. So
-    the check needs a retention of a minute at most (targets.master_retention_s).
+    with the same master. Another upload, whose original in staging has been replaced by other bytes of its length, must be
+    409. The object in the masters bucket must have the upload's bytes, by SHA-256 and by size, and exactly one version. Its
+    retention must be COMPLIANCE and end when the API says, which is after the promotion was asked for; deleting the asset
+    must be 409 meanwhile, and the site's form must say why. Where the retention is over before these were tried, nothing is
+    concluded. When it has ended, the asset is deleted, and of its master neither a version nor a marker may be left in the
+    bucket; the link by which each edge has played it before must be 404 at each within 15 s. So the check needs a retention
+    of a minute at most (targets.master_retention_s).
 
     Not covered: attempts on the lock with the store's own API (INF-S3-03); a promotion that is interrupted.
     """
@@ -176,7 +177,7 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
     link = session.playback(asset.id).url
     _require_at_each_edge(exercise, link, 200)
     asked = datetime.now(UTC)
-    with exercise.cases(at_least=8) as cases:
+    with exercise.cases(at_least=9) as cases:
         with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
             answers = list(pool.map(lambda _: session.promote(asset.id), range(ASKED_AT_ONCE)))
         master = answers[0].master
@@ -205,6 +206,8 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
         with cases("in the masters bucket"):
             declared = exercise.s3.bucket("masters")
             require(master.bucket == declared, f"bucket {declared}", master.bucket)
+        with cases("a changed original"):
+            _require_unchanged(exercise, session)
         with cases("gone with its asset"):
             session.remove(asset.id)
             _require_gone(exercise, master)
@@ -214,6 +217,18 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
                 lambda: _require_at_each_edge(exercise, link, 404), within_s=GONE_WITHIN_S, every_s=0.5, what=what
             )
     exercise.evidence("master", {"requests": len(answers), "versions": 1, "retained_until": f"{master.retained_until}"})
+
+
+def _require_unchanged(exercise: Exercise, session: Session) -> None:
+    """Demand that an original which was replaced after it was accepted is not made a master."""
+    asset = ready_asset(exercise, session)
+    other = small_clip().content[::-1]
+    put = exercise.s3.service("api").call("put_object", Bucket="staging", Key=f"uploads/{asset.id}", Body=other)
+    if not put.ok:
+        raise Invalid(f"the original could not be replaced: {put}")
+    answer = session.call("POST", f"/v1/assets/{asset.id}/promote", timeout_s=30.0)
+    said = answer.error or f"{answer.status} {answer.text[:200]}"
+    require(answer.status == 409, "409 for promoting an original that has changed", said)
 
 
 def _require_at_each_edge(exercise: Exercise, link: str, status: int) -> bool:

@@ -79,6 +79,7 @@ def judged(monkeypatch: pytest.MonkeyPatch, folder: Path, product: Product) -> t
     monkeypatch.setattr(flow, "require_removable_masters", lambda _: None)
     monkeypatch.setattr(flow, "signed_in", lambda _: product)
     monkeypatch.setattr(flow, "signed_in_browser", lambda _: product)
+    monkeypatch.setattr(flow, "_require_unchanged", lambda *_: None)
     monkeypatch.setattr(flow, "_require_at_each_edge", lambda *_: True)
     monkeypatch.setattr(flow, "small_clip", lambda: clip)
     monkeypatch.setattr(flow, "ready_asset", lambda *_: SimpleNamespace(id="1"))
