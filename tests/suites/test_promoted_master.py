@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from seatrial import Failure
 from seatrial.environment import Environment
 from seatrial.impact import Exercise
 from seatrial.profile import load
@@ -117,3 +118,44 @@ def test_a_master_that_a_marker_only_hides_is_found(monkeypatch: pytest.MonkeyPa
     outcome, said = judged(monkeypatch, tmp_path, Product(60.0, marks=True))
 
     assert (outcome, said) == ("FAILED", "gone with its asset: ['v', 'w']")
+
+
+@pytest.mark.parametrize(("status", "found"), [(409, False), (200, True)])
+def test_a_changed_original_that_is_promoted_is_found(
+    status: int, found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored: list[bytes] = []
+
+    def put(*_: str, Body: bytes, **__: str) -> Any:  # noqa: N803 - boto3's name
+        stored.append(Body)
+        return SimpleNamespace(ok=True)
+
+    exercise: Any = SimpleNamespace(s3=SimpleNamespace(service=lambda _: SimpleNamespace(call=put)))
+    session: Any = SimpleNamespace(call=lambda *_, **__: SimpleNamespace(status=status, error=None, text=""))
+    monkeypatch.setattr(flow, "ready_asset", lambda *_: SimpleNamespace(id="1"))
+    monkeypatch.setattr(flow, "small_clip", lambda: SimpleNamespace(content=BODY))
+
+    if found:
+        with pytest.raises(Failure, match="409 for promoting an original that has changed"):
+            flow._require_unchanged(exercise, session)
+    else:
+        flow._require_unchanged(exercise, session)
+
+    assert stored == [BODY[::-1]]
+
+
+def test_an_edge_that_still_plays_a_deleted_asset_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str | None, Any]] = []
+
+    def get(_: str, *, headers: Any, via: str | None) -> Any:
+        asked.append((via, headers))
+        return SimpleNamespace(status=200 if via == "b" else 404, error=None)
+
+    exercise: Any = SimpleNamespace(http=SimpleNamespace(get=get))
+    monkeypatch.setattr(flow, "doors", lambda *_: {"public": None, "edge-1": "a", "edge-2": "b"})
+
+    with pytest.raises(Failure, match="404 for the asset's link; saw 200") as failed:
+        flow._require_at_each_edge(exercise, "https://play.test:8443/v/1/preview?sig=x", 404)
+
+    assert failed.value.where == "edge-2"
+    assert asked == [(None, None), ("a", {"Host": "play.test:8443"}), ("b", {"Host": "play.test:8443"})]
