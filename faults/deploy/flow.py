@@ -255,3 +255,25 @@ class EveryTime(PatchedRelease):
         ),
         Patch(file=PROMOTION, find=" and master_key is null returning", replace=" returning"),
     ]
+
+
+@fault(
+    "locked-for-the-copying-only",
+    kind="code",
+    caught_by={"DEP-FLOW-02": "when the promotion was asked for"},
+    takes_s=30.0,
+)
+class LockedForTheCopyingOnly(PatchedRelease):
+    """A master keeps the short lock under which it was copied: whoever has the API's key deletes the original soon after.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html (a retain-until date protects until then)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file=PROMOTION,
+            find="key, version_id, retain_until=retain_until)",
+            replace="key, version_id, retain_until=soon)",
+        )
+    ]

@@ -1,5 +1,6 @@
 """What can break the object store's doors, its locks and the road of an upload."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from faults._code import PatchedRelease
@@ -14,6 +15,7 @@ ROOT_RULE = "\theader @root -Access-Control-*\n"
 STORAGE = "system/api/storage.py"
 PUBLISHED = "press"
 UNLOCKED = "trial/no-default-retention"
+PROMOTED = "masters/copied-by-hand"
 
 
 def _allow(bucket: str, *actions: str) -> dict[str, Any]:
@@ -276,6 +278,50 @@ class NoDefaultRetention:
         """Find the object, and no lock on it."""
         seen = observe.s3.get("masters", UNLOCKED)
         return seen.ok and not seen.data.keys() & {"ObjectLockMode", "ObjectLockRetainUntilDate"}
+
+
+@fault(
+    "master-without-its-lock",
+    kind="data",
+    caught_by={"INF-S3-07": f"{PROMOTED} locked as COMPLIANCE until"},
+)
+class MasterWithoutItsLock:
+    """An asset's master was copied by hand while the bucket had no rule: the rule is back, and the copy has no retention for ever.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-lock.html (a bucket's default applies to new objects only)
+    """
+
+    def strike(self, destroy: Destroy) -> None:
+        """Write it without the rule, set the rule again, and add the asset."""
+        lock = destroy.s3.call("get_object_lock_configuration", Bucket="masters").data["ObjectLockConfiguration"]
+        retention = lock["Rule"]["DefaultRetention"]
+        destroy.s3.set_default_retention("masters", None)
+        destroy.s3.put_object("masters", PROMOTED, b"a master")
+        destroy.s3.set_default_retention("masters", retention["Mode"], retention["Days"])
+        version_id = destroy.s3.head("masters", PROMOTED).data["VersionId"]
+        nobody = "00000000-0000-0000-0000-000000000000"
+        asset = {
+            "id": nobody,
+            "account_id": nobody,
+            "title": "a master",
+            "filename": "a.mp4",
+            "content_type": "video/mp4",
+            "size_bytes": 8,
+            "sha256": "0" * 64,
+            "status": "ready",
+            "master_bucket": destroy.s3.bucket("masters"),
+            "master_key": PROMOTED,
+            "master_version_id": version_id,
+            "master_retained_until": datetime.now(UTC) + timedelta(days=1),
+        }
+        destroy.pg.insert_row("assets", asset)
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Ask for the retention of the version that the row names."""
+        rows = observe.pg.rows("select master_version_id from assets where master_key = %s", (PROMOTED,))
+        which = [{"Bucket": "masters", "Key": PROMOTED, "VersionId": row["master_version_id"]} for row in rows]
+        asked = [observe.s3.call("get_object_retention", **each) for each in which]
+        return any(each.answered and not each.ok for each in asked)
 
 
 @fault("s3-governance-bypass", kind="cloud objects", caught_by={"INF-S3-03": "deletes it with bypass"})

@@ -83,8 +83,9 @@ async def _write_master(services: Services, held: Claim, row: DictRow) -> DictRo
         raise Problem(409, "The original has expired from staging; upload it again.")
     if stated not in (announced, (announced[0], None)):
         raise _changed()
+    # Well before the retention's own end, also where that is short: so nobody takes the one for the other.
     soon = row["claimed_at"].replace(microsecond=0) + timedelta(
-        seconds=min(CLAIM_S, services.settings.master_retention_s) + 1
+        seconds=min(CLAIM_S, services.settings.master_retention_s // 2) + 1
     )
     version_id = await services.bulk.run(lambda s3: copy_once(s3, source, (bucket, key), retain_until=soon))
 

@@ -20,6 +20,7 @@ from suites.deploy.test_flow import test_promotion_writes_one_locked_master as p
 from tests.checking import ended
 from tests.waiting import wait_for
 
+DECLARED_S = 1.0
 BODY = b"a video"
 SHA256 = hashlib.sha256(BODY).hexdigest()
 
@@ -73,7 +74,10 @@ class Product:
 
 def judged(monkeypatch: pytest.MonkeyPatch, folder: Path, product: Product) -> tuple[str, str]:
     file = folder / "here.toml"
-    file.write_text(f'name = "here"\nmax_impact = "exercise"\ntree = {json.dumps(str(folder))}\n[urls]\n')
+    file.write_text(
+        f'name = "here"\nmax_impact = "exercise"\ntree = {json.dumps(str(folder))}\n[urls]\n'
+        f"[targets]\nmaster_retention_s = {DECLARED_S}\n"
+    )
     exercise: Any = Exercise(Environment(load(file)), "test")
     exercise.s3 = product
     clip = SimpleNamespace(sha256=SHA256)
@@ -103,6 +107,12 @@ def test_a_retention_that_is_over_before_it_was_tried_says_nothing(
 
     assert outcome == "INVALID"
     assert "too slow a machine" in said
+
+
+def test_a_master_that_is_locked_for_less_than_declared_is_found(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    assert judged(monkeypatch, tmp_path, Product(-DECLARED_S))[0] == "FAILED"
 
 
 def test_a_master_without_a_lock_is_found_before_its_time_counts(

@@ -201,7 +201,7 @@ def _api(layout: Layout, _programs: Programs) -> dict[str, str]:
         "LINK_KEYS": SECRET,
         "API_ORIGIN": addresses.origin("api"),
         "PLAY_ORIGIN": addresses.origin("play"),
-        "MASTER_RETENTION_S": "5",
+        "MASTER_RETENTION_S": "8",
         "LINK_LIFETIME_S": "300",
         "LINK_MAX_LIFETIME_S": _LINKS["LINK_MAX_LIFETIME_S"],
     }
