@@ -1,8 +1,10 @@
 """What can keep an object from coming back."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from faults._code import PatchedRelease
 from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
 
 ACCOUNT = "arn:aws:iam::000000000000"
 KEPT_DAYS = 1
@@ -110,3 +112,19 @@ class RestoreKeyDeletes:
     def in_effect(self, observe: Observe) -> bool:
         """Read the policy back."""
         return "user/restore" in str(observe.s3.policy("backups"))
+
+
+@fault("recovers-deletions-too", kind="code", caught_by={"DR-S3-01": "to be brought back"}, takes_s=30.0)
+class RecoversDeletionsToo(PatchedRelease):
+    """The command takes the marker of an object that had been deleted before for its version: it breaks off there, halfway.
+
+    Source: https://docs.aws.amazon.com/AmazonS3/latest/userguide/DeleteMarker.html (a marker has no data, and HEAD of it is 405)
+    """
+
+    patch: ClassVar = [
+        Patch(
+            file="system/recovery/objects.py",
+            find="if then is None or not then.there:",
+            replace="if then is None:",
+        )
+    ]

@@ -13,8 +13,8 @@ from suites.infra._versions import kept_days, require_default_lock, versioning
 
 # Whose key writes to a bucket, and may remove versions of what a check has written there.
 WRITERS = {"masters": "api", "backups": "backup"}
-DELETED, OVERWRITTEN, UNTOUCHED, LATER = "deleted", "overwritten", "untouched", "later"
-# A healthy run needs three; the check waits for the end of it.
+GONE, DELETED, OVERWRITTEN, UNTOUCHED, LATER = "gone before", "deleted", "overwritten", "untouched", "later"
+# A healthy run needs four; the check waits for the end of it.
 LOCK_S = 12.0
 RESTORE_KEY = "restore"
 
@@ -38,10 +38,11 @@ def test_deleted_and_overwritten_objects_come_back_and_locked_masters_cannot_go(
     keeps versions, nothing of it is gone, if they are kept long enough and somebody knows the command.
 
     How it is measured: in each bucket of targets.versioned_buckets versioning must be on, and no lifecycle rule may drop
-    versions before targets.versions_kept_days. With the key of the service that writes there three objects of the check's
-    own are written, masters with a retention of seconds; then one is deleted, one overwritten, and a fourth is made. The
-    documented command (`recover` of the platform's control interface) is asked first what it would bring back, and must
-    change nothing; then it must bring back the two, with their bytes, and leave the other two as they are. Masters must be
+    versions before targets.versions_kept_days. With the key of the service that writes there an object of the check's own is
+    written and deleted, and three more are written, masters with a retention of seconds; from then on, one of the three is
+    deleted, one overwritten, and a fifth is made. The documented command (`recover` of the platform's control interface) is
+    asked first what it would bring back, and must change nothing; then it must bring back the two, with their bytes, and leave
+    the others as they are: one that had been deleted before stays so. Masters must be
     locked by default as targets.masters_lock_mode and targets.masters_lock_days say, and a version under retention, the
     original and the one that was brought back, must be refused to be deleted with the API's key and with the key that
     restores, which may delete nothing in any bucket.
@@ -55,7 +56,7 @@ def test_deleted_and_overwritten_objects_come_back_and_locked_masters_cannot_go(
     unknown = sorted(set(buckets) - WRITERS.keys())
     if unknown:
         raise Invalid(f"nobody is known to write to {', '.join(unknown)}")
-    with exercise.cases(at_least=9 * len(buckets) + 3) as cases:
+    with exercise.cases(at_least=10 * len(buckets) + 3) as cases:
         with cases("locked by default"):
             require_default_lock(exercise)
         for bucket in buckets:
@@ -69,6 +70,9 @@ def test_deleted_and_overwritten_objects_come_back_and_locked_masters_cannot_go(
             if not on:
                 continue  # nothing would come back, and a store may keep the marker of a deletion that has no version
             with cases(f"objects of {bucket}"):
+                gone = _written(exercise, bucket, GONE)
+                _whole_second_after(exercise, gone.modified)  # of one second, the version would count
+                gone.delete()
                 probes = {name: _written(exercise, bucket, name) for name in (DELETED, OVERWRITTEN, UNTOUCHED)}
                 at = _whole_second_after(exercise, max(each.modified for each in probes.values()))
                 probes[DELETED].delete()
@@ -84,6 +88,8 @@ def test_deleted_and_overwritten_objects_come_back_and_locked_masters_cannot_go(
                 for name in (DELETED, OVERWRITTEN):
                     with cases(f"{bucket}: {name}"):
                         probes[name].require_back()
+                with cases(f"{bucket}: {GONE}"):
+                    require(not gone.there(), f"{bucket}/{gone.key} deleted as before", "it is back", bucket)
                 with cases(f"{bucket}: untouched"):
                     probes[UNTOUCHED].require_same_version()
                 with cases(f"{bucket}: made later"):
