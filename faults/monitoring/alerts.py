@@ -70,6 +70,25 @@ class AboutOneTier(EditedFile):
 
 
 @fault(
+    "figure-of-one-tier",
+    kind="configuration",
+    caught_by={"MON-02": "tier:requests:rate5m to count all tiers and routes"},
+)
+class FigureOfOneTier(EditedFile):
+    """The alert looks at all tiers, and the figure that is recorded for it has one: nobody is told of errors anywhere else.
+
+    Source: https://prometheus.io/docs/practices/rules/ (a rule's output is what its own selectors and labels leave)
+    """
+
+    part, shows = "prometheus", '/version",tier="api"}'
+    find = (
+        "tier:requests:rate5m\n"
+        '        expr: sum by (tier) (rate(http_requests_total{route!~"/livez|/readyz|/metrics|/version"}'
+    )
+    replace = find.replace('/version"}', shows)
+
+
+@fault(
     "alert-about-one-host",
     kind="configuration",
     caught_by={"MON-08": "PublicHostDown to look at each public host"},

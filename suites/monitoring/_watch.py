@@ -63,6 +63,12 @@ def rules(observe: Observe) -> list[Rule]:
         return _loaded(observe)
 
 
+def recorded(observe: Observe) -> list[tuple[str, str]]:
+    """Return name and query of every figure that Prometheus records for the alerts."""
+    groups = _data(observe, "/api/v1/rules?type=record")["groups"]
+    return [(each["name"], each["query"]) for group in groups for each in group["rules"]]
+
+
 def _evaluated(observe: Observe) -> list[Rule]:
     """Return the alerts once each has been evaluated, and none before."""
     now = _loaded(observe)

@@ -24,6 +24,11 @@ WRITING = "select pg_walfile_name(pg_current_wal_lsn()) as segment"
 _MATCHERS = re.compile(r"\{[^}]*\}")
 # Whom an alert is about stands in these labels, and what it is about in others.
 _WHOM = re.compile(r'[{,]\s*"?(component|instance|tier)"?\s*[=!]')
+_SELECTOR = re.compile(r"(\w+)\{([^}]*)\}")
+_MATCHER = re.compile(r'"?(\w+)"?\s*(=~|!~|!=|=)\s*"([^"]*)"')
+# What the objectives are about: all answers but those to probes; of how long they took, not the edge's, nor streams of events.
+_PROBES = frozenset({"/livez", "/readyz", "/metrics", "/version"})
+_TIMES, _TIMED_TIERS, _STREAMS = "http_request_duration_seconds_", "api|frontend", ".*/events"
 
 
 @dataclass(frozen=True)
@@ -90,16 +95,18 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
     Why it matters: a rule is written for a day that has not come yet. One with a metric that was renamed since, a label
     that is not there, or a threshold that nothing reaches looks like all the others, and is silent on that day.
 
-    How it is measured: once no alert fires, in two rounds. First the object store and the pooler are frozen while the API
-    is asked eight times a second and a segment of the log ends. After the undo, an instance of the edge, the Redis
-    replica, the standby and the backups are stopped, the other edge's disk is filled, Redis gets a certificate that ends
-    in a day, a job is uploaded that no attempt survives, and then the worker is left without an encoder and a job
-    uploaded. Prometheus is asked four times a second which alerts fire: each must fire, with the component in its labels,
-    within its line of targets.alert_times after the strike, and end within it after the undo. Every alert that Prometheus
-    has loaded must be one that is struck here, evaluate without an error, and look at all that have its figure, though one
-    of them is struck: but for EncoderFallback, no matcher may name a component, an instance or a tier, and its expression,
-    with comparisons that leave nothing out, must return as much as without its matchers. Where the platform cannot fill a
-    disk, all others are judged, and then the check is INVALID; where no segment of the log can be ended, it is so at once.
+    How it is measured: once no alert fires, in two rounds. First the object store and the pooler are frozen while the API is
+    asked eight times a second and a segment of the log ends. After the undo, an instance of the edge, the Redis replica, the
+    standby and the backups are stopped, the other edge's disk is filled, Redis gets a certificate that ends in a day, a job
+    is uploaded that no attempt survives, and then the worker is left without an encoder and a job uploaded. Prometheus is
+    asked four times a second which alerts fire: each must fire, with the component in its labels, within its line of
+    targets.alert_times after the strike, and end within it after the undo. Every alert that Prometheus has loaded must be one
+    that is struck here, evaluate without an error, and look at all that have its figure, though one of them is struck: but
+    for EncoderFallback, no matcher may name a component, an instance or a tier, and its expression, with comparisons that
+    leave nothing out, must return as much as without its matchers. The figures that are recorded for the objectives must
+    count all tiers and routes: their matchers may leave probes out and, of durations, the edge and streams of events, may
+    choose errors and answers within a second, and nothing else. Where the platform cannot fill a disk, all others are judged,
+    and then the check is INVALID; where no segment of the log can be ended, it is so at once.
 
     Not covered: the way to people (MON-03), the silence of the monitoring itself (MON-04), and branches of a rule beside
     the one that is struck (unit tests of the rules).
@@ -120,6 +127,10 @@ def test_every_alert_fires_names_the_component_and_clears(disrupt: Disrupt) -> N
                 require(known, "a strike for every alert that is loaded", f"none for {rule.name}", "prometheus")
                 require(rule.health == "ok", f"{rule.name} to be evaluated", rule.health, "prometheus")
                 _require_about_all(disrupt, rule)
+        for name, query in watch.recorded(disrupt):
+            with cases(f"{name} counts all"):
+                left_out = _left_out(query)
+                require(not left_out, f"{name} to count all tiers and routes", f"{', '.join(left_out)}", "prometheus")
         session = signed_in(disrupt)
         rounds: list[_Round] = []
         for alerts, strike in ((hanging, _hanging), (gone, _gone)):
@@ -167,6 +178,30 @@ def _require_about_all(observe: Observe, rule: Rule) -> None:
         return True
 
     eventually(about_all, within_s=SCRAPED_WITHIN_S, what=what, where="prometheus")
+
+
+def _left_out(query: str) -> list[str]:
+    """Return the matchers of a recorded figure that leave somebody out whom the objectives are about."""
+    return [
+        f'{metric}{{{label}{how}"{value}"}}'
+        for metric, matchers in _SELECTOR.findall(query)
+        for label, how, value in _MATCHER.findall(matchers)
+        if not _meant(metric, label, how, value)
+    ]
+
+
+def _meant(metric: str, label: str, how: str, value: str) -> bool:
+    timed = metric.startswith(_TIMES)
+    match label, how:
+        case "route", "!~":
+            return set(value.split("|")) <= _PROBES | ({_STREAMS} if timed else set())
+        case "tier", "=~":
+            return timed and value == _TIMED_TIERS
+        case "status", "=~":
+            return not timed and value == "5.."
+        case "le", "=":
+            return timed and float(value) == 1.0
+    return False
 
 
 def _until_quiet(observe: Observe, but: Collection[str]) -> None:

@@ -12,12 +12,13 @@ from suites.monitoring import _watch as watch
 from suites.monitoring import test_alerts as alerts
 from suites.monitoring._watch import Rule
 
-RULES: dict[str, str] = {
-    rule["alert"]: rule["expr"]
+SHIPPED = [
+    rule
     for group in yaml.safe_load(Path("system/monitoring/rules.yaml").read_text())["groups"]
     for rule in group["rules"]
-    if "alert" in rule
-}
+]
+RULES: dict[str, str] = {rule["alert"]: rule["expr"] for rule in SHIPPED if "alert" in rule}
+RECORDED: dict[str, str] = {rule["record"]: rule["expr"] for rule in SHIPPED if "record" in rule}
 HERE: list[dict[str, Any]] = [{"metric": {"dependency": name}, "value": [0, "1"]} for name in ("redis", "s3")]
 
 
@@ -61,3 +62,25 @@ def test_an_alert_may_name_what_it_is_about(monkeypatch: pytest.MonkeyPatch) -> 
 def test_an_alert_whose_matchers_leave_somebody_out_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Failure, match=r"it leaves out \[\{'dependency': 's3'\}\]"):
         judge(monkeypatch, "DependencyLost", 'dependency_up{dependency="redis"} == 0', fresh=False)
+
+
+@pytest.mark.parametrize("name", RECORDED)
+def test_the_figures_as_shipped_count_all(name: str) -> None:
+    assert alerts._left_out(RECORDED[name]) == []
+
+
+@pytest.mark.parametrize(
+    "narrowed",
+    [
+        'http_requests_total{tier="api"}',
+        'http_requests_total{tier=~"api|frontend"}',
+        'http_requests_total{route!~"/livez|/v1/assets"}',
+        'http_requests_total{route!~".*/events"}',
+        'http_requests_total{status=~"500"}',
+        'http_request_duration_seconds_count{tier=~"api"}',
+        'http_request_duration_seconds_bucket{le="5.0"}',
+        'http_requests_total{component="api-1"}',
+    ],
+)
+def test_a_figure_that_leaves_somebody_out_is_found(narrowed: str) -> None:
+    assert alerts._left_out(f'sum by (tier) (rate({narrowed[:-1]},route!~"/readyz"}}[5m]))') == [narrowed]
