@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._instance import dependency, door
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -26,8 +27,8 @@ class InstanceDown:
         destroy.platform.stop("edge-2")
 
     def in_effect(self, observe: Observe) -> bool:
-        """Look for its process."""
-        return not any(each.part == "edge-2" for each in observe.platform.processes())
+        """Find nobody listening at its address."""
+        return door(observe, "edge", "edge-2") == "refused"
 
 
 @fault("worker-hangs", kind="process", caught_by={"DEP-HLT-01": "timed out"})
@@ -42,8 +43,10 @@ class WorkerHangs:
         destroy.platform.pause("worker-1")
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the platform for its state."""
-        return observe.platform.status().part("worker-1").state == "paused"
+        """Connect, and wait in vain for an answer."""
+        place = observe.profile.services["worker"].instances["worker-1"]
+        silent = observe.http.get("api:/livez", via=place, timeout_s=1.0).status is None
+        return silent and door(observe, "worker", "worker-1") == "open"
 
 
 @fault("store-at-another-place", kind="configuration", caught_by={"DEP-HLT-01": "200 from the ready probe of edge-2"})
@@ -59,10 +62,9 @@ class StoreElsewhere:
         destroy.platform.restart("edge-2", {"S3_ENDPOINT": NOBODY}, at_once=True)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find it alive with that address."""
-        given = observe.platform.config()["edge-2"]["S3_ENDPOINT"]
-        place = observe.profile.services["edge"].instances["edge-2"]
-        return given == NOBODY and observe.http.get("play:/livez", via=place).status == 200
+        """Find it alive and without a store, and the other instance with it."""
+        lost, whole = (dependency(observe, "edge", name, "s3") for name in ("edge-2", "edge-1"))
+        return lost is False and whole is True
 
 
 @fault(
@@ -83,8 +85,9 @@ class AsksSomebodyElse:
         destroy.platform.restart("frontend-1", {"API_INTERNAL_URL": self._edge(destroy)})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the address that it was given."""
-        return observe.platform.config()["frontend-1"]["API_INTERNAL_URL"] == self._edge(observe)
+        """Have it ask for somebody's assets, of which the API says 401 and an edge, which knows no such path, 404."""
+        via, asked = observe.profile.services["frontend"].instances["frontend-1"], {"Cookie": "__Host-access=none"}
+        return observe.http.get("app:/", via=via, headers=asked | {"Accept": "text/html"}).status == 404
 
     @staticmethod
     def _edge(handle: Observe) -> str:

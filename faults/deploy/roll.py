@@ -139,7 +139,7 @@ class Pinned:
         destroy.platform.restart("api-2", {"LINK_LIFETIME_S": "300"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the platform for the overrides of that instance."""
+        """Ask the platform for the overrides of that instance: the one thing that has changed, until somebody deploys."""
         return "LINK_LIFETIME_S" in observe.platform.status().part("api-2").settings
 
 

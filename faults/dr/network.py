@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._pooler import pool_connections
 from faults.security._ingress import PatchedIngress
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
@@ -91,10 +92,9 @@ class DistanceExhaustsThePool:
         destroy.platform.deploy(settings={"api": {"DATABASE_POOL_SIZE": "2"}}, at_once=True)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the variable that every instance runs with."""
-        config = observe.platform.config()
-        names = [each.name for each in observe.platform.status().instances("api")]
-        return bool(names) and all(config[name].get("DATABASE_POOL_SIZE") == "2" for name in names)
+        """Read how many connections each says that its pool holds, beside the one that listens."""
+        names = observe.profile.services["api"].instances
+        return bool(names) and all(pool_connections(observe, name) == 1 for name in names)
 
 
 @fault(

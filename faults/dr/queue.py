@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._instance import started_with
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -32,8 +33,9 @@ class AttemptsWithoutLimit:
         destroy.platform.restart("worker-1", {"JOB_ATTEMPTS": "100"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the variable that the worker runs with."""
-        return observe.platform.config()["worker-1"].get("JOB_ATTEMPTS") == "100"
+        """Read the variable that the worker was told, and find it in its process' environment."""
+        told = observe.platform.config()["worker-1"].get("JOB_ATTEMPTS") == "100"
+        return told and started_with(observe, "worker-1", "JOB_ATTEMPTS", "100")
 
 
 @fault("dead-letters-dropped", kind="code", caught_by={"DR-WK-02": "one dead letter"}, takes_s=30.0)

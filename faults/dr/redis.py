@@ -77,10 +77,13 @@ class ClientsPinned:
         destroy.platform.deploy(settings=settings, at_once=True)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the variables that every instance runs with."""
-        config = observe.platform.config()
-        parts = [each.name for service in FOLLOWERS for each in observe.platform.status().instances(service)]
-        return bool(parts) and not any("REDIS_SENTINELS" in config[name] for name in parts)
+        """Find the address and no Sentinel in the environment of every instance's process."""
+        parts = {each.name for service in FOLLOWERS for each in observe.platform.status().instances(service)}
+        scan = observe.platform.scan(canaries=["REDIS_URL=", "REDIS_SENTINELS="])
+        told = {(each.name, each.place.split(" ")[0]) for each in scan.canaries if each.kind == "environment"}
+        return bool(parts) and all(
+            ("REDIS_URL=", name) in told and ("REDIS_SENTINELS=", name) not in told for name in parts
+        )
 
 
 @fault(

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._instance import started_with
 from faults.monitoring._files import EditedFile
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
@@ -40,8 +41,9 @@ class LeaseTooLong:
         destroy.platform.restart("worker-1", {"JOB_LEASE_S": "60"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the variable that the worker runs with."""
-        return observe.platform.config()["worker-1"].get("JOB_LEASE_S") == "60"
+        """Read the variable that the worker was told, and find it in its process' environment."""
+        told = observe.platform.config()["worker-1"].get("JOB_LEASE_S") == "60"
+        return told and started_with(observe, "worker-1", "JOB_LEASE_S", "60")
 
 
 @fault("stream-trimmed", kind="code", caught_by={"DR-WK-03": "on neither"}, takes_s=30.0)

@@ -39,8 +39,9 @@ class TakesCleartext:
         destroy.platform.restart(POOLER, {"client_tls_sslmode": "allow"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask its console what it runs with."""
-        return pooler_setting(observe, "client_tls_sslmode") == "allow"
+        """Be asked for the password in cleartext."""
+        answer = observe.pg.attempt(user="api", sslmode="disable", pooled=True)
+        return "no password supplied" in (answer.error or "")
 
 
 @fault("service-past-the-pooler", kind="configuration", caught_by={"INF-PG-09": "past it: api-1"}, takes_s=30.0)
@@ -61,10 +62,10 @@ class PastThePooler:
         destroy.platform.restart(INSTANCE, {"DATABASE_URL": url.replace(pooler, server)})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the address that the platform gave to it."""
-        place = observe.profile.postgres
-        given = observe.platform.config()[INSTANCE]["DATABASE_URL"]
-        return place is not None and f"@{place.address or place.host}:{place.port}/" in given
+        """Find sessions of its at the server, none of them the pooler's."""
+        own = "select pid from pg_stat_activity where application_name = %s"
+        pids = {row["pid"] for row in observe.pg.rows(own, (INSTANCE,))}
+        return bool(pids) and not pids & {int(row["remote_pid"]) for row in observe.pg.show("SERVERS")}
 
 
 @fault("migrations-through-the-pooler", kind="process", caught_by={"INF-PG-09": "also of migrator"}, takes_s=20.0)

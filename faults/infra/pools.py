@@ -3,7 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
-from faults._pooler import pooler_setting
+from faults._pooler import pool_connections, pooler_setting
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -22,8 +22,8 @@ class ServicePoolTooLarge:
         destroy.platform.restart(INSTANCE, {"DATABASE_POOL_SIZE": "40"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the override that the platform has for it."""
-        return dict(observe.platform.status().part(INSTANCE).settings) == {"DATABASE_POOL_SIZE": "40"}
+        """Read how many connections it says that its pool holds."""
+        return pool_connections(observe, INSTANCE) > 30
 
 
 @fault(

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._instance import dependency, started_with
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -44,10 +45,9 @@ class SilentCpu(PatchedRelease):
             destroy.platform.restart(name, {"ENCODER": "nvenc"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the setting beside the release."""
-        config = observe.platform.config()
+        """Find the setting in the processes' environment, beside the release."""
         names = observe.profile.services["worker"].instances
-        return super().in_effect(observe) and all(config[name]["ENCODER"] == "nvenc" for name in names)
+        return super().in_effect(observe) and all(started_with(observe, name, "ENCODER", "nvenc") for name in names)
 
 
 @fault("gpu-asked-for-where-none-is", kind="configuration", caught_by={"INF-GPU-01": "x264 reported by worker-1"})
@@ -62,10 +62,10 @@ class NvencWithoutGpu:
         destroy.platform.restart("worker-1", {"ENCODER": "nvenc"}, at_once=True)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find it alive with that setting."""
-        given = observe.platform.config()["worker-1"].get("ENCODER")
+        """Find it alive, and without an encoder that works."""
         place = observe.profile.services["worker"].instances["worker-1"]
-        return given == "nvenc" and observe.http.get("api:/livez", via=place).status == 200
+        alive = observe.http.get("api:/livez", via=place).status == 200
+        return alive and dependency(observe, "worker", "worker-1", "ffmpeg") is False
 
 
 @fault("gpu-probe-lies", kind="code", caught_by={"INF-GPU-01": "x264 reported by worker-1"}, takes_s=30.0)

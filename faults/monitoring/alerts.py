@@ -3,6 +3,8 @@
 from faults.monitoring._files import EditedFile, series
 from seatrial import Destroy, Observe, fault
 
+WATCHED = "app,api,s3"
+
 
 @fault(
     "alert-on-a-renamed-metric",
@@ -112,12 +114,13 @@ class HostNotWatched:
     def strike(self, destroy: Destroy) -> None:
         """Leave it out."""
         self._before = _started(destroy)
-        destroy.platform.restart("exporter", {"hosts": "app,api,s3"})
+        destroy.platform.restart("exporter", {"hosts": WATCHED})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the platform which hosts are asked, and wait until Prometheus has asked the new exporter."""
-        hosts = observe.platform.config()["exporter"]["hosts"]
-        return "play" not in hosts and _started(observe) not in {"", self._before}
+        """Read with which words its process runs, and wait until Prometheus has asked the new exporter."""
+        mine = [each.command for each in observe.platform.processes() if each.part == "exporter"]
+        told = any(f"--hosts={WATCHED}" in command.split() for command in mine)
+        return told and _started(observe) not in {"", self._before}
 
 
 def _started(observe: Observe) -> str:

@@ -4,6 +4,7 @@ import json
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._instance import started_with
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 from suites.client import instances
@@ -118,16 +119,18 @@ class KeyPublished:
     Source: RFC 8725, section 2.2, "Weak Symmetric Keys"
     """
 
+    _keys = json.dumps({"active": "k1", "keys": {"k1": bytes(range(32)).hex()}})
+
     def strike(self, destroy: Destroy) -> None:
         """Give each instance the key of the first test vector."""
-        keys = json.dumps({"active": "k1", "keys": {"k1": bytes(range(32)).hex()}})
         for each in instances(destroy, "api"):
-            destroy.platform.restart(each.name, {"JWT_KEY": keys})
+            destroy.platform.restart(each.name, {"JWT_KEY": self._keys})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read which overrides the instances were started with."""
+        """Read which overrides the instances were told, and find the key in their processes' environment."""
         parts = observe.platform.status().instances("api")
-        return bool(parts) and all("JWT_KEY" in part.settings for part in parts)
+        told = bool(parts) and all("JWT_KEY" in part.settings for part in parts)
+        return told and all(started_with(observe, part.name, "JWT_KEY", self._keys) for part in parts)
 
 
 @fault(

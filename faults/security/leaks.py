@@ -4,6 +4,7 @@ import base64
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._instance import started_with
 from faults._tree import PatchedTree
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
@@ -116,8 +117,9 @@ class InEnvironment:
         destroy.platform.restart("edge-1", {"LINK_KEYS": destroy.credential("links").password})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find the variable among the overrides, masked."""
-        return "LINK_KEYS" in observe.platform.status().part("edge-1").settings
+        """Find the variable among the overrides, masked, and in the process' environment."""
+        told = "LINK_KEYS" in observe.platform.status().part("edge-1").settings
+        return told and started_with(observe, "edge-1", "LINK_KEYS")
 
 
 @fault("secret-committed", kind="data", caught_by={"SEC-SEC-02": "an AWS access key"})
@@ -143,6 +145,8 @@ class InHistory:
         destroy.source.remember([Patch(file=NOTES, find="", replace=f"Authorization: Basic {pair}\n")])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find a repository whose files do not have it."""
+        """Find a repository that had it in a commit, and whose files do not have it."""
         copy = observe.tree
-        return copy != observe.profile.tree and (copy / ".git").is_dir() and not (copy / NOTES).exists()
+        log = copy / ".git/logs/HEAD"
+        had = copy != observe.profile.tree and log.exists() and "with the edits" in log.read_text()
+        return had and not (copy / NOTES).exists()

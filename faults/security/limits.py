@@ -5,6 +5,7 @@ from typing import ClassVar
 from faults._code import PatchedRelease
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
+from suites.client import made_up_address
 
 CLIENT, LIMITS, EVENTS, INSTANCE = "system/common/client.py", "system/api/limits.py", "system/api/events.py", "api-2"
 EVERYBODY = "0.0.0.0/0,::/0"
@@ -84,8 +85,14 @@ class InstanceWithoutLimits:
         destroy.platform.restart(INSTANCE, {"UNLIMITED_NETWORKS": EVERYBODY})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the setting that the platform gave to it."""
-        return observe.platform.config()[INSTANCE].get("UNLIMITED_NETWORKS") == EVERYBODY
+        """Read the setting that the platform gave to it, and ask there more often than anybody may."""
+        told = observe.platform.config()[INSTANCE].get("UNLIMITED_NETWORKS") == EVERYBODY
+        return told and not self._refuses(observe)
+
+    @staticmethod
+    def _refuses(observe: Observe) -> bool:
+        via, claim = observe.profile.services["api"].instances[INSTANCE], {"X-Forwarded-For": made_up_address()}
+        return any(observe.http.get("/v1/assets", via=via, headers=claim).status == 429 for _ in range(60))
 
 
 @fault("streams-without-share", kind="code", caught_by={"SEC-HTTP-03": "429 for one stream more"}, takes_s=40.0)

@@ -3,7 +3,9 @@
 import json
 from typing import ClassVar
 
+from faults._instance import started_with
 from faults._tree import PatchedTree
+from faults.security._own_link import opens
 from seatrial import Destroy, Observe, fault
 from suites.security.signer import Ring
 
@@ -12,20 +14,19 @@ PUBLISHED = bytes(range(32)).hex()  # k1 of docs/signing-vectors.json
 
 
 class StartedWith:
-    """Start a part with another value; in effect when it is ready and was started with it."""
+    """Start a part with a ring of another key alone; in effect when an edge opens links of that key."""
 
     part: ClassVar[str]
     variable: ClassVar[str]
 
     def start(self, destroy: Destroy, key: str) -> None:
-        """Restart the part with a ring of this key alone."""
-        ring = json.dumps({"active": "k1", "keys": {"k1": key}})
-        destroy.platform.restart(self.part, {self.variable: ring})
+        """Restart the part with it."""
+        self._ring = json.dumps({"active": "k1", "keys": {"k1": key}})
+        destroy.platform.restart(self.part, {self.variable: self._ring})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find the part ready, and the variable, masked, among what it was started with."""
-        part = observe.platform.status().part(self.part)
-        return part.state == "ready" and self.variable in part.settings
+        """Open a link that was signed with it."""
+        return opens(observe, self.part, Ring.parse(self._ring), 60)
 
 
 @fault("secret-default", kind="configuration", caught_by={"SEC-SEC-01": "holds the word 'changeme'"})
@@ -69,6 +70,12 @@ class OfTwo(StartedWith):
         """Start the api with the links' key."""
         ring = Ring.parse(destroy.credential("links").password)
         self.start(destroy, ring.keys[ring.active].hex())
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Find the part ready, the variable among what it was told, and in its process' environment."""
+        part = observe.platform.status().part(self.part)
+        told = part.state == "ready" and self.variable in part.settings
+        return told and started_with(observe, self.part, self.variable)
 
 
 @fault("secret-of-two-environments", kind="data", caught_by={"SEC-SEC-01": "redis-observer of staging"})
