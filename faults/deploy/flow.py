@@ -3,6 +3,8 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._instance import door
+from faults._store import OTHER_DIGEST, refused
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -112,8 +114,8 @@ class NoWorker:
         destroy.platform.stop("worker-1")
 
     def in_effect(self, observe: Observe) -> bool:
-        """Look for its process."""
-        return not any(each.part == "worker-1" for each in observe.platform.processes())
+        """Find nobody listening at its address."""
+        return door(observe, "worker", "worker-1") == "refused"
 
 
 @fault("master-without-lock", kind="code", caught_by={"DEP-FLOW-02": "locks the master"}, takes_s=30.0)
@@ -143,6 +145,7 @@ class MastersShut:
 
     def strike(self, destroy: Destroy) -> None:
         """Set the policy."""
+        self._api = destroy.s3.service("api")
         statement = {
             "Effect": "Deny",
             "Principal": {"AWS": API_KEY},
@@ -151,9 +154,9 @@ class MastersShut:
         }
         destroy.s3.set_policy("masters", {"Version": "2012-10-17", "Statement": [statement]})
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return API_KEY in str(observe.s3.policy("masters"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be refused with the api's key, for bytes under another's digest."""
+        return refused(self._api, "masters", "put_object", Body=b"x", ContentMD5=OTHER_DIGEST) is True
 
 
 @fault("master-outlives-its-asset", kind="code", caught_by={"DEP-FLOW-02": "no version of a deleted"}, takes_s=30.0)

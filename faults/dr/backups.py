@@ -3,6 +3,7 @@
 import re
 
 from faults._backups import BUCKET, PREFIX, Spoilt, cut_before, data_of_newest, flipped, infos, text
+from faults._store import refused
 from seatrial import Destroy, Observe, fault
 
 ACCOUNT = "arn:aws:iam::000000000000"
@@ -138,6 +139,7 @@ class Unreadable:
 
     def strike(self, destroy: Destroy) -> None:
         """Deny it by a policy of the bucket."""
+        self._backup = destroy.s3.service("backup")
         statement = {
             "Effect": "Deny",
             "Principal": {"AWS": f"{ACCOUNT}:user/backup"},
@@ -146,9 +148,9 @@ class Unreadable:
         }
         destroy.s3.set_policy(BUCKET, {"Version": "2012-10-17", "Statement": [statement]})
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return "user/backup" in str(observe.s3.policy(BUCKET))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be refused with the key that backs up."""
+        return refused(self._backup, BUCKET, name=f"{PREFIX}/base/not-there") is True
 
 
 @fault("backup-not-encrypted", kind="configuration", caught_by={"DR-PG-04": "encrypted at rest by"}, takes_s=30.0)
@@ -168,5 +170,6 @@ class NotEncrypted:
         destroy.s3.put_object(BUCKET, self._key, text(destroy, self._key).encode())
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the bucket for its rule."""
-        return observe.s3.call("get_bucket_encryption", Bucket=BUCKET).status == 404
+        """Ask for what was written how it is encrypted."""
+        seen = observe.s3.head(BUCKET, self._key)
+        return seen.ok and "ServerSideEncryption" not in seen.data

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from faults._code import PatchedRelease
+from faults._store import NO_VERSION, refused
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
@@ -68,7 +69,7 @@ class ExpireEarly:
         destroy.s3.set_lifecycle("backups", [rule])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask for the rules by the older call."""
+        """Ask for the rules by the older call: what they do shows after a day."""
         rules = observe.s3.call("get_bucket_lifecycle", Bucket="backups").data.get("Rules", [])
         return [rule.get("ID") for rule in rules] == ["cheaper"]
 
@@ -88,12 +89,12 @@ class ShutOut:
 
     def strike(self, destroy: Destroy) -> None:
         """Deny it by a policy of the bucket."""
-        masters = destroy.s3.bucket("masters")
+        self._restore, masters = destroy.s3.service("restore"), destroy.s3.bucket("masters")
         destroy.s3.set_policy("masters", _policy("Deny", ["s3:GetObject", "s3:GetObjectVersion"], masters))
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return "user/restore" in str(observe.s3.policy("masters"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be refused with the restoring key."""
+        return refused(self._restore, "masters") is True
 
 
 @fault("restore-key-deletes", kind="cloud objects", caught_by={"DR-S3-01": "restore refused to delete"}, takes_s=30.0)
@@ -106,12 +107,12 @@ class RestoreKeyDeletes:
 
     def strike(self, destroy: Destroy) -> None:
         """Allow it by a policy of the bucket."""
-        backups = destroy.s3.bucket("backups")
+        self._restore, backups = destroy.s3.service("restore"), destroy.s3.bucket("backups")
         destroy.s3.set_policy("backups", _policy("Allow", ["s3:DeleteObject", "s3:DeleteObjectVersion"], backups))
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return "user/restore" in str(observe.s3.policy("backups"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be let past the rights with the restoring key, for a version that nobody has."""
+        return refused(self._restore, "backups", "delete_object", VersionId=NO_VERSION) is False
 
 
 @fault("recovers-deletions-too", kind="code", caught_by={"DR-S3-01": "to be brought back"}, takes_s=30.0)

@@ -4,6 +4,7 @@ import re
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._store import refused
 from faults.security._ingress import PatchedIngress
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
@@ -82,6 +83,7 @@ class ShutOutOfMasters:
 
     def strike(self, destroy: Destroy) -> None:
         """Deny it by a policy of the bucket."""
+        self._worker = destroy.s3.service("worker")
         statement = {
             "Effect": "Deny",
             "Principal": {"AWS": f"{ACCOUNT}:user/worker"},
@@ -90,6 +92,6 @@ class ShutOutOfMasters:
         }
         destroy.s3.set_policy("masters", {"Version": "2012-10-17", "Statement": [statement]})
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return "user/worker" in str(observe.s3.policy("masters"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be refused with the worker's key."""
+        return refused(self._worker, "masters") is True

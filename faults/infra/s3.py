@@ -4,16 +4,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from faults._code import PatchedRelease
+from faults._store import NO_VERSION, OTHER_DIGEST, STRANGER, refused, uploads_allowed
+from faults.security._ingress import PatchedIngress
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
 
 # SeaweedFS' account, under which its identities have their names.
 ACCOUNT = "arn:aws:iam::000000000000"
-# The ingress' site block for the store, as it stands in the Caddyfile that the platform's `config` shows.
+# The ingress' site block for the store, as it stands in the Caddyfile.
 SITE_HEAD = "https://s3.seatrial.localhost {\n"
 ROOT_RULE = "\theader @root -Access-Control-*\n"
 STORAGE = "system/api/storage.py"
 PUBLISHED = "press"
+OLD_ORIGIN = "https://old.seatrial.example"
 UNLOCKED = "trial/no-default-retention"
 PROMOTED = "masters/copied-by-hand"
 
@@ -42,8 +45,8 @@ class PublicRead:
         destroy.s3.set_policy("previews", _allow(previews, "s3:ListBucket", "s3:GetObject"))
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back with a key."""
-        return '"Principal": "*"' in str(observe.s3.policy("previews")).replace("'", '"')
+        """List it without a key."""
+        return observe.s3.anonymous("GET", "previews", query="list-type=2").status == 200
 
 
 @fault("s3-public-folder", kind="cloud objects", caught_by={"INF-S3-01": "no policy that lets everybody into"})
@@ -98,13 +101,13 @@ class EdgeWrites:
 
     def strike(self, destroy: Destroy) -> None:
         """Set the policy."""
-        previews = destroy.s3.bucket("previews")
+        self._edge, previews = destroy.s3.service("edge"), destroy.s3.bucket("previews")
         policy = _policy("Allow", ("s3:PutObject",), [f"arn:aws:s3:::{previews}/*"], {"AWS": f"{ACCOUNT}:user/edge"})
         destroy.s3.set_policy("previews", policy)
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return f"{ACCOUNT}:user/edge" in str(observe.s3.policy("previews"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be let past the rights with the edge's key, for bytes under another's digest."""
+        return refused(self._edge, "previews", "put_object", Body=b"x", ContentMD5=OTHER_DIGEST) is False
 
 
 @fault("s3-worker-shut-out", kind="cloud objects", caught_by={"INF-S3-02": "worker may read staging"})
@@ -116,13 +119,13 @@ class WorkerShutOut:
 
     def strike(self, destroy: Destroy) -> None:
         """Set the policy."""
-        staging = destroy.s3.bucket("staging")
+        self._worker, staging = destroy.s3.service("worker"), destroy.s3.bucket("staging")
         policy = _policy("Deny", ("s3:GetObject",), [f"arn:aws:s3:::{staging}/*"], {"AWS": f"{ACCOUNT}:user/worker"})
         destroy.s3.set_policy("staging", policy)
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return f"{ACCOUNT}:user/worker" in str(observe.s3.policy("staging"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be refused with the worker's key."""
+        return refused(self._worker, "staging") is True
 
 
 @fault("s3-no-lifecycle", kind="cloud objects", caught_by={"INF-S3-04": "no rule in force among 0"})
@@ -137,7 +140,7 @@ class NoLifecycle:
         destroy.s3.set_lifecycle("staging", None)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask by the older call."""
+        """Ask by the older call: what a rule does shows after a day."""
         return observe.s3.call("get_bucket_lifecycle", Bucket="staging").code == "NoSuchLifecycleConfiguration"
 
 
@@ -154,7 +157,7 @@ class LifecycleElsewhere:
         destroy.s3.set_lifecycle("staging", [rule])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask by the older call."""
+        """Ask by the older call: what a rule does shows after a day."""
         rules = observe.s3.call("get_bucket_lifecycle", Bucket="staging").data.get("Rules", [])
         return [rule.get("ID") for rule in rules] == ["incoming"]
 
@@ -178,7 +181,7 @@ class LifecycleTooEarly:
         destroy.s3.set_lifecycle("staging", [rule])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask by the older call."""
+        """Ask by the older call: what a rule does shows after a day."""
         rules = observe.s3.call("get_bucket_lifecycle", Bucket="staging").data.get("Rules", [])
         return [rule.get("ID") for rule in rules] == ["too-early"]
 
@@ -198,7 +201,7 @@ class LifecycleNarrower:
         destroy.s3.set_lifecycle("staging", [*now, rule])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask by the older call."""
+        """Ask by the older call: what a rule does shows after a day."""
         rules = observe.s3.call("get_bucket_lifecycle", Bucket="staging").data.get("Rules", [])
         return "large" in [rule.get("ID") for rule in rules]
 
@@ -216,9 +219,8 @@ class CorsForEverybody:
         destroy.s3.set_cors("staging", [rule])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the rule back."""
-        rules = observe.s3.call("get_bucket_cors", Bucket="staging").data.get("CORSRules", [])
-        return any("*" in rule["AllowedOrigins"] for rule in rules)
+        """Ask from a stranger's origin."""
+        return uploads_allowed(observe, STRANGER)
 
 
 @fault("s3-cors-old-origin", kind="cloud objects", caught_by={"INF-S3-05": "Access-Control-Allow-Origin https://"})
@@ -231,31 +233,32 @@ class CorsForTheOldOrigin:
     def strike(self, destroy: Destroy) -> None:
         """Set the rule."""
         rule = {
-            "AllowedOrigins": ["https://old.seatrial.example"],
+            "AllowedOrigins": [OLD_ORIGIN],
             "AllowedMethods": ["PUT"],
             "AllowedHeaders": ["content-type", "x-amz-checksum-sha256"],
         }
         destroy.s3.set_cors("staging", [rule])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the rule back."""
-        return "old.seatrial.example" in str(observe.s3.call("get_bucket_cors", Bucket="staging").data)
+        """Ask from the old origin, and from that of now."""
+        return uploads_allowed(observe, OLD_ORIGIN) and not uploads_allowed(observe, observe.profile.urls["app"])
 
 
 @fault("s3-cors-at-the-root", kind="configuration", caught_by={"INF-S3-05": "at the store's root"})
-class CorsAtTheRoot:
+class CorsAtTheRoot(PatchedIngress):
     """The ingress lost the rule that strips the store's own `*`: SeaweedFS allows every origin at its root.
 
     Source: https://github.com/seaweedfs/seaweedfs/pull/5109 (the gateway's own allowed origins, `*` by default)
     """
 
-    def strike(self, destroy: Destroy) -> None:
-        """Restart the ingress without the rule."""
-        destroy.platform.restart("ingress", {"patch": [{"find": ROOT_RULE, "replace": ""}]})
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Leave the rule out."""
+        return [(ROOT_RULE, "")]
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Miss the rule in what the ingress runs with."""
-        return "@root -Access-Control" not in observe.platform.config()["ingress"]["Caddyfile"]
+    def shows(self, observe: Observe) -> bool:
+        """Ask the root from a stranger's origin."""
+        answer = observe.http.get("s3:/", headers={"Origin": STRANGER})
+        return "access-control-allow-origin" in answer.headers
 
 
 @fault(
@@ -333,13 +336,14 @@ class GovernanceBypass:
 
     def strike(self, destroy: Destroy) -> None:
         """Set the policy."""
-        masters = destroy.s3.bucket("masters")
+        self._edge, masters = destroy.s3.service("edge"), destroy.s3.bucket("masters")
         actions = ("s3:BypassGovernanceRetention", "s3:DeleteObject", "s3:DeleteObjectVersion")
         destroy.s3.set_policy("masters", _allow(masters, *actions))
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return "BypassGovernanceRetention" in str(observe.s3.policy("masters"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be let past the rights with the edge's key, for a version that nobody has."""
+        which: dict[str, Any] = {"VersionId": NO_VERSION, "BypassGovernanceRetention": True}
+        return refused(self._edge, "masters", "delete_object", **which) is False
 
 
 @fault("s3-retention-shortened", kind="cloud objects", caught_by={"INF-S3-03": "worker shortens its retention"})
@@ -351,14 +355,15 @@ class RetentionShortened:
 
     def strike(self, destroy: Destroy) -> None:
         """Set the policy."""
-        masters = destroy.s3.bucket("masters")
+        self._worker, masters = destroy.s3.service("worker"), destroy.s3.bucket("masters")
         actions = ("s3:PutObjectRetention", "s3:BypassGovernanceRetention")
         worker = {"AWS": f"{ACCOUNT}:user/worker"}
         destroy.s3.set_policy("masters", _policy("Allow", actions, [f"arn:aws:s3:::{masters}/*"], worker))
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return "s3:PutObjectRetention" in str(observe.s3.policy("masters"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be let past the rights with the worker's key, for an object that is not there."""
+        change: dict[str, Any] = {"Retention": {}, "BypassGovernanceRetention": True}
+        return refused(self._worker, "masters", "put_object_retention", **change) is False
 
 
 @fault("s3-no-multipart", kind="cloud objects", caught_by={"INF-S3-06": "AccessDenied"})
@@ -370,29 +375,25 @@ class MultipartDenied:
 
     def strike(self, destroy: Destroy) -> None:
         """Set the policy."""
-        staging = destroy.s3.bucket("staging")
+        self._api, staging = destroy.s3.service("api"), destroy.s3.bucket("staging")
         destroy.s3.set_policy("staging", _policy("Deny", ("s3:UploadPart",), [f"arn:aws:s3:::{staging}/*"]))
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Read the policy back."""
-        return "s3:UploadPart" in str(observe.s3.policy("staging"))
+    def in_effect(self, _observe: Observe) -> bool:
+        """Be refused with the api's key, for a part of an upload that nobody began."""
+        part: dict[str, Any] = {"Body": b"x", "UploadId": "0" * 32, "PartNumber": 1}
+        return refused(self._api, "staging", "upload_part", **part) is True
 
 
 @fault("s3-body-limit", kind="configuration", caught_by={"INF-S3-06": "413"})
-class BodyLimitAtTheIngress:
+class BodyLimitAtTheIngress(PatchedIngress):
     """The proxy in front of the store refuses large bodies, as nginx does from 1 MB on by default.
 
     Source: https://nginx.org/en/docs/http/ngx_http_core_module.html#client_max_body_size
     """
 
-    def strike(self, destroy: Destroy) -> None:
-        """Restart the ingress with a limit."""
-        limited = SITE_HEAD + "\trequest_body {\n\t\tmax_size 1MB\n\t}\n"
-        destroy.platform.restart("ingress", {"patch": [{"find": SITE_HEAD, "replace": limited}]})
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Find the limit in what the ingress runs with."""
-        return SITE_HEAD + "\trequest_body" in observe.platform.config()["ingress"]["Caddyfile"]
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Limit bodies in the store's site."""
+        return [(SITE_HEAD, f"{SITE_HEAD}\trequest_body {{\n\t\tmax_size 1MB\n\t}}\n")]
 
 
 @fault("s3-unsigned-length", kind="code", takes_s=30.0, caught_by={"INF-S3-06": "wrong length, longer: refused 200"})

@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from faults._code import PatchedRelease
+from faults._store import STRANGER, uploads_allowed
 from faults.security._ingress import PatchedIngress
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
@@ -10,7 +11,7 @@ from seatrial.platform import Patch
 SESSION = "system/frontend/session.py"
 # A directive for every site, after which others of the same kind can be put.
 COMMON = "\theader -Via\n"
-PAGE, POLICY, STRANGER = "app:/sign-in", "content-security-policy", "https://stranger.example"
+PAGE, POLICY, OLD_ORIGIN = "app:/sign-in", "content-security-policy", "https://old.example"
 
 
 @fault(
@@ -119,8 +120,8 @@ class UploadOriginAny:
         destroy.s3.set_cors("staging", [rule])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the store for the rules."""
-        return "'AllowedOrigins': ['*']" in str(observe.s3.call("get_bucket_cors", Bucket="staging").data)
+        """Ask from a stranger's origin."""
+        return uploads_allowed(observe, STRANGER)
 
 
 @fault("upload-origin-lost", kind="cloud objects", caught_by={"SEC-HTTP-02": "for the upload's preflight"})
@@ -132,9 +133,9 @@ class UploadOriginLost:
 
     def strike(self, destroy: Destroy) -> None:
         """Replace the rule."""
-        rule = {"AllowedOrigins": ["https://old.example"], "AllowedMethods": ["PUT"], "AllowedHeaders": ["*"]}
+        rule = {"AllowedOrigins": [OLD_ORIGIN], "AllowedMethods": ["PUT"], "AllowedHeaders": ["*"]}
         destroy.s3.set_cors("staging", [rule])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the store for the rules."""
-        return "old.example" in str(observe.s3.call("get_bucket_cors", Bucket="staging").data)
+        """Ask from the old origin, and from that of now."""
+        return uploads_allowed(observe, OLD_ORIGIN) and not uploads_allowed(observe, observe.profile.urls["app"])
