@@ -64,5 +64,8 @@ class Hangs:
         destroy.platform.pause(PART)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask for its state."""
-        return observe.platform.status().part(PART).state == "paused"
+        """Connect, and wait in vain for an answer."""
+        part = observe.platform.status().part(PART)
+        place = part.address or "", part.port or 0
+        silent = observe.http.get("/metrics", via=f"{place[0]}:{place[1]}", timeout_s=1.0).status is None
+        return silent and observe.tcp.connect(*place) == "open"

@@ -2,6 +2,7 @@
 
 from seatrial import Destroy, Observe, fault
 from seatrial.platform import Patch
+from suites.client import instances, running
 
 PACKAGE = "system/common/problem.py"
 
@@ -14,19 +15,16 @@ class OldRelease:
     seven of eight servers.
     """
 
-    def __init__(self) -> None:
-        self._old = ""
-
     def strike(self, destroy: Destroy) -> None:
         """Deploy a release that differs in a comment, and put one instance back."""
         comment = Patch(file=PACKAGE, find='"""Answer every error', replace='# next\n"""Answer every error')
-        self._old = destroy.platform.deploy([comment]).previous
-        destroy.platform.restart("api-2", release=self._old)
+        self._deployed = destroy.platform.deploy([comment])
+        destroy.platform.restart("api-2", release=self._deployed.previous)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Compare what the platform started that instance with, and what it calls current."""
-        status = observe.platform.status()
-        return status.part("api-2").release == self._old != status.release
+        """Ask every instance which release it runs."""
+        seen = {each.name: running(observe, each).release for each in instances(observe)}
+        return seen.pop("api-2") == self._deployed.previous and set(seen.values()) == {self._deployed.release}
 
 
 @fault("instance-nobody-declared", kind="configuration", caught_by={"DEP-VER-01": "'api-3'"}, takes_s=60.0)
@@ -41,8 +39,8 @@ class NobodyDeclared:
         destroy.platform.scale("api", 3)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Count the instances that the platform lists."""
-        return len(observe.platform.status().instances("api")) == 3
+        """Be answered by it, in its turn."""
+        return any(observe.http.get("api:/version").json().get("instance") == "api-3" for _ in range(9))
 
 
 @fault("release-label-pinned", kind="configuration", caught_by={"DEP-VER-01": "on edge-1"})
@@ -57,5 +55,5 @@ class LabelPinned:
         destroy.platform.restart("edge-1", {"RELEASE": "0123456789ab"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the variable."""
-        return observe.platform.config()["edge-1"].get("RELEASE") == "0123456789ab"
+        """Ask the instance which release it runs."""
+        return any(running(observe, each).release == "0123456789ab" for each in instances(observe, "edge"))

@@ -1,7 +1,7 @@
 """What can open the private network to the public."""
 
+from faults.security._ingress import PatchedIngress
 from seatrial import Destroy, Observe, fault
-from suites.infra._ports import covers_any
 
 ADMIN_PORT = 2019
 ADMIN_ON_SOCKET = "admin unix/"
@@ -26,10 +26,10 @@ class PostgresEverywhere:
         destroy.platform.restart("postgres", {"listen_addresses": "*"})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find its socket at every address."""
+        """Connect at the public address."""
         place = observe.profile.postgres
         address = str(observe.target("public_address"))
-        return place is not None and covers_any(observe.platform.listeners().now, address, place.port)
+        return place is not None and observe.tcp.connect(address, place.port) == "open"
 
 
 @fault(
@@ -49,10 +49,10 @@ class RedisPublic:
         destroy.redis.config_set("bind", f"{bound} {destroy.target('public_address')}")
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find its socket at the public address."""
+        """Connect at the public address."""
         place = observe.profile.redis
         address = str(observe.target("public_address"))
-        return place is not None and covers_any(observe.platform.listeners().now, address, place.port)
+        return place is not None and observe.tcp.connect(address, place.port) == "open"
 
 
 @fault(
@@ -60,19 +60,20 @@ class RedisPublic:
     kind="configuration",
     caught_by={"INF-NET-01": "no success for /metrics in public", "DEP-API-01": "404 for /metrics"},
 )
-class MetricsPublic:
+class MetricsPublic(PatchedIngress):
     """The ingress lost the rule that keeps /metrics inside.
 
     Source: https://jfrog.com/blog/dont-let-prometheus-steal-your-fire (what open metrics give away)
     """
 
-    def strike(self, destroy: Destroy) -> None:
-        """Restart it without the rule."""
-        destroy.platform.restart("ingress", {"patch": [{"find": METRICS_RULE, "replace": ""}]})
+    def edits(self, _loaded: str) -> list[tuple[str, str]]:
+        """Leave the rule out."""
+        return [(METRICS_RULE, "")]
 
-    def in_effect(self, observe: Observe) -> bool:
-        """Miss the rule in what the ingress runs with."""
-        return "@metrics" not in observe.platform.config()["ingress"]["Caddyfile"]
+    def shows(self, observe: Observe) -> bool:
+        """Be given metrics."""
+        answer = observe.http.get("api:/metrics")
+        return answer.status == 200 and "# TYPE" in answer.text
 
 
 @fault("net-admin-public", kind="configuration", caught_by={"INF-NET-01": "Caddy admin closed at the public address"})

@@ -152,9 +152,5 @@ class EndpointFollowsStandby:
         destroy.platform.restart(STANDBY, moved, at_once=True)  # at its own address it does not become ready
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask the platform whose socket is open at the endpoint."""
-        place = observe.profile.postgres
-        now = observe.platform.listeners().now
-        return place is not None and any(
-            (each.address, each.port, each.part) == (place.address, place.port, STANDBY) for each in now
-        )
+        """Ask the server at the endpoint what it is."""
+        return bool(observe.pg.rows("select pg_is_in_recovery() as standby")[0]["standby"])
