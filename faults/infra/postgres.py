@@ -1,5 +1,7 @@
 """What can break PostgreSQL's place, its door and its durability."""
 
+from typing import ClassVar
+
 from seatrial import Destroy, Observe, fault
 
 # The loopback's clients arrive from 127.0.0.1, and from the private network elsewhere.
@@ -11,11 +13,21 @@ WORLD_HBA = "hostssl all all 0.0.0.0/0 scram-sha-256\n"
 SAMENET_HBA = "hostssl all observer samenet scram-sha-256\n"
 
 
-def _reads(observe: Observe, line: str) -> bool:
-    """Say whether the server itself reads a line with that method for that network."""
-    *_, network, method = line.split()
-    found = "select 1 from pg_hba_file_rules where auth_method = %s and address = %s"
-    return bool(observe.pg.rows(found, (method, network.partition("/")[0])))
+class WithLine:
+    """Restart the server with a line in front; in effect when it reads the line, and has loaded its lines since."""
+
+    line: ClassVar[str]
+
+    def strike(self, destroy: Destroy) -> None:
+        """Restart it."""
+        self._before = destroy.pg.rows("select now() as at")[0]["at"]
+        destroy.platform.restart("postgres", {"hba": self.line})
+
+    def in_effect(self, observe: Observe) -> bool:
+        """Look for that method for that network among the lines that the server reads."""
+        *_, network, method = self.line.split()
+        found = "select 1 from pg_hba_file_rules where auth_method = %s and address = %s and pg_conf_load_time() > %s"
+        return bool(observe.pg.rows(found, (method, network.partition("/")[0], self._before)))
 
 
 @fault("pg-read-only", kind="configuration", caught_by={"INF-PG-01": "read-only"})
@@ -117,9 +129,9 @@ class CleartextForAdmin:
         destroy.platform.restart("postgres", {"hba": ADMIN_HBA})
 
     def in_effect(self, observe: Observe) -> bool:
-        """Find the line in what the server reads."""
-        rows = observe.pg.rows("select 1 from pg_hba_file_rules where type = 'host' and 'admin' = any(user_name)")
-        return bool(rows)
+        """Be asked for the password in cleartext: without the line there is none for such a connection."""
+        answer = observe.pg.attempt(user="admin", sslmode="disable")
+        return "no password supplied" in (answer.error or "")
 
 
 @fault("pg-other-name", kind="TLS", caught_by={"INF-PG-02": "certificate for the host name"})
@@ -216,51 +228,33 @@ class TrustLine:
 
 
 @fault("pg-md5-line", kind="configuration", caught_by={"INF-PG-03": "no network line with trust, md5"})
-class Md5Line:
+class Md5Line(WithLine):
     """A line from an old server says md5: the next password that is set the old way goes over the wire as a hash.
 
     Source: https://www.postgresql.org/docs/16/auth-password.html (md5: no protection if the hash is stolen)
     """
 
-    def strike(self, destroy: Destroy) -> None:
-        """Restart the server with the line."""
-        destroy.platform.restart("postgres", {"hba": MD5_HBA})
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Find the line among those that the server reads."""
-        return _reads(observe, MD5_HBA)
+    line = MD5_HBA
 
 
 @fault("pg-open-to-the-world", kind="network", caught_by={"INF-PG-08": "only addresses in trusted networks"})
-class OpenToTheWorld:
+class OpenToTheWorld(WithLine):
     """A line lets every address try, added for somebody who works from elsewhere.
 
     Source: https://www.postgresql.org/docs/16/auth-pg-hba-conf.html (0.0.0.0/0 represents all IPv4 addresses)
     """
 
-    def strike(self, destroy: Destroy) -> None:
-        """Restart the server with the line."""
-        destroy.platform.restart("postgres", {"hba": WORLD_HBA})
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Find the line among those that the server reads."""
-        return _reads(observe, WORLD_HBA)
+    line = WORLD_HBA
 
 
 @fault("pg-samenet", kind="configuration", caught_by={"INF-PG-08": "samenet"})
-class WholeSubnet:
+class WholeSubnet(WithLine):
     """A line is for whatever network the server happens to stand in, which after a move is another one.
 
     Source: https://www.postgresql.org/docs/16/auth-pg-hba-conf.html (samenet: any subnet that the server is connected to)
     """
 
-    def strike(self, destroy: Destroy) -> None:
-        """Restart the server with the line."""
-        destroy.platform.restart("postgres", {"hba": SAMENET_HBA})
-
-    def in_effect(self, observe: Observe) -> bool:
-        """Find the line among those that the server reads."""
-        return _reads(observe, SAMENET_HBA)
+    line = SAMENET_HBA
 
 
 @fault("pg-fsync-off", kind="configuration", caught_by={"INF-PG-05": "fsync is off"})
