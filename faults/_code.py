@@ -29,7 +29,7 @@ class PatchedRelease:
 class NextRelease:
     """Patch what the next release is built from, and leave what runs: for checks that deploy a release themselves.
 
-    In effect when the platform names the patched files.
+    In effect when the platform names the patched files: nothing runs with them before the check deploys.
     """
 
     patch: ClassVar[Sequence[Patch]]

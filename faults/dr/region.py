@@ -20,7 +20,7 @@ class LacksASecret:
         destroy.platform.keep([KEYS])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the names that the plan has."""
+        """Read the names that the plan has, which the platform alone can open."""
         return KEYS not in observe.platform.plan().secrets
 
 
@@ -38,7 +38,7 @@ class LacksABucket:
         destroy.platform.keep([BUCKET])
 
     def in_effect(self, observe: Observe) -> bool:
-        """Read the buckets that the plan has."""
+        """Read the buckets that the plan has, which the platform alone can open."""
         return BUCKET not in observe.platform.plan().buckets
 
 
@@ -61,5 +61,5 @@ class LeftBehind:
         destroy.platform.retire(KEYS)
 
     def in_effect(self, observe: Observe) -> bool:
-        """Ask whether the plan has what is in force."""
+        """Ask whether the plan has what is in force: the platform alone can read both."""
         return not observe.platform.plan().current
