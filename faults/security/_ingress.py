@@ -11,7 +11,12 @@ from seatrial import Destroy, Observe
 
 def configuration(observe: Observe) -> str:
     """Return the configuration that the ingress was started with, as the platform shows it."""
-    return "\n".join(observe.platform.config()["ingress"].values())
+    return observe.platform.config()["ingress"]["Caddyfile"]
+
+
+def in_force(observe: Observe) -> str:
+    """Return what the ingress itself says that it runs with; empty while it does not answer."""
+    return observe.platform.config()["ingress"]["in force"]
 
 
 def site(loaded: str, role: str) -> str:
@@ -33,7 +38,11 @@ def served_chain(observe: Observe) -> tuple[x509.Certificate, ...]:
 
 
 class PatchedIngress(ABC):
-    """Restart the ingress with edits; in effect when the platform shows each of them, and one answer, where one tells, is so."""
+    """Restart the ingress with edits.
+
+    In effect when it was told each of them, says that it runs with something else than before, and one answer, where one
+    tells, is so.
+    """
 
     @abstractmethod
     def edits(self, loaded: str) -> list[tuple[str, str]]:
@@ -41,6 +50,7 @@ class PatchedIngress(ABC):
 
     def strike(self, destroy: Destroy) -> None:
         """Edit the configuration that is loaded now, and start with it."""
+        self._before = in_force(destroy)
         self._replacements = [replace for _, replace in self.edits(configuration(destroy))]
         patch = [{"find": find, "replace": replace} for find, replace in self.edits(configuration(destroy))]
         destroy.platform.restart("ingress", {"patch": patch})
@@ -48,7 +58,8 @@ class PatchedIngress(ABC):
     def in_effect(self, observe: Observe) -> bool:
         """Read the configuration that the platform has made, and ask the ingress itself."""
         loaded = configuration(observe)
-        return all(replace in loaded for replace in self._replacements) and self.shows(observe)
+        told = all(replace in loaded for replace in self._replacements)
+        return told and in_force(observe) not in {"", self._before} and self.shows(observe)
 
     def shows(self, observe: Observe) -> bool:  # noqa: ARG002 - for those that no single request shows
         """Say whether the ingress does so."""

@@ -59,8 +59,23 @@ def test_an_authority_is_forgotten_for_want_of_its_key_alone(
     assert issuer.exists() is kept
 
 
+def test_the_ingress_says_itself_what_it_runs_with(running: Running) -> None:
+    def in_force() -> str:
+        return str(running.get("config")["parts"]["ingress"]["in force"])
+
+    def patched(*edits: dict[str, str]) -> str:
+        running.post("restart", {"part": "ingress", "settings": {"patch": list(edits)}})
+        return in_force()
+
+    before = in_force()
+    assert before.startswith("{")
+    assert '"interval":60000000000' not in before
+    assert '"interval":60000000000' in patched({"find": "health_interval 1s", "replace": "health_interval 60s"})
+    assert patched() == before
+
+
 def test_every_fault_of_the_ingress_finds_its_place_in_the_configuration(running: Running) -> None:
-    loaded = "\n".join(running.get("config")["parts"]["ingress"].values())
+    loaded = running.get("config")["parts"]["ingress"]["Caddyfile"]
     wrong, tried = [], 0
     for fault in load_faults(Path("faults")).values():
         if isinstance(fault.strike, PatchedIngress):

@@ -3,7 +3,9 @@
 import asyncio
 import re
 import shutil
+import socket
 import ssl
+from functools import partial
 from pathlib import Path
 
 from system.platforms.local.addresses import INSTANCES, SLOTS
@@ -248,6 +250,7 @@ _AUTOMATIC = """tls {{
 		}}
 	}}"""
 LIFETIME_S = 75
+_SAYS_WITHIN_S = 1.0
 PUBLIC = ("app", "api", "play", "s3")
 
 
@@ -270,13 +273,14 @@ class Ingress(Part):
         self._authority = Authority(layout.ca)
         self._storage = layout.data / "ingress"
         self._file = layout.run / "Caddyfile"
+        self._admin = layout.run / "ingress.sock"
         self.lifetime_s = LIFETIME_S
         self.by_hand: LeafFiles | None = None
 
     async def prepare(self) -> None:
         """Write the Caddyfile."""
         self._storage.mkdir(mode=0o700, exist_ok=True)
-        (self.layout.run / "ingress.sock").unlink(missing_ok=True)
+        self._admin.unlink(missing_ok=True)
         self._file.write_text(self.caddyfile())
 
     def caddyfile(self) -> str:
@@ -290,7 +294,7 @@ class Ingress(Part):
             for service, names in balanced.items()
         }
         text = _TEMPLATE.format(
-            admin=self.layout.run / "ingress.sock",
+            admin=self._admin,
             storage=self._storage,
             address=addresses.endpoint("https").address,
             http=addresses.endpoint("http").port,
@@ -363,8 +367,19 @@ class Ingress(Part):
         return ""
 
     def config(self) -> dict[str, str]:
-        """Give the Caddyfile."""
-        return {"Caddyfile": self.caddyfile()}
+        """Give the Caddyfile, and what the process itself says it runs with; that is empty while nobody answers."""
+        return {"Caddyfile": self.caddyfile(), "in force": self._in_force()}
+
+    def _in_force(self) -> str:
+        with socket.socket(socket.AF_UNIX) as asked:
+            asked.settimeout(_SAYS_WITHIN_S)
+            try:
+                asked.connect(str(self._admin))
+                asked.sendall(b"GET /config/ HTTP/1.0\r\n\r\n")
+                answer = b"".join(iter(partial(asked.recv, 1 << 16), b""))
+            except OSError:
+                return ""
+        return answer.partition(b"\r\n\r\n")[2].decode()
 
 
 def _instances(service: str) -> tuple[str, ...]:
