@@ -164,10 +164,10 @@ def test_promotion_writes_one_locked_master(exercise: Exercise) -> None:
     with the same master. Another upload, whose original in staging has been replaced by other bytes of its length, must be
     409. The object in the masters bucket must have the upload's bytes, by SHA-256 and by size, and exactly one version. Its
     retention must be COMPLIANCE and end when the API says, which is targets.master_retention_s after the promotion was asked
-    for (a second less, for the clocks); deleting the asset must be 409 meanwhile, and the site's form must say why. Where the retention is over before these were tried, nothing is
-    concluded. When it has ended, the asset is deleted, and of its master neither a version nor a marker may be left in the
-    bucket; the link by which each edge has played it before must be 404 at each within 15 s. So the check needs a retention
-    of a minute at most (targets.master_retention_s).
+    for (a second less, for the clocks); deleting the asset must be 409 meanwhile, and the site's form must say why. Where the
+    retention is over before these were tried, nothing is concluded. When it has ended, the asset is deleted, and of its
+    master neither a version nor a marker may be left in the bucket; the link by which each edge has played it before must be
+    404 at each within 15 s. So the check needs a retention of a minute at most (targets.master_retention_s).
 
     Not covered: attempts on the lock with the store's own API (INF-S3-03); a promotion that is interrupted.
     """

@@ -1,5 +1,6 @@
 """`seatrial secrets` with the real SOPS and real age keys."""
 
+import json
 import os
 from pathlib import Path
 
