@@ -15,10 +15,10 @@ from suites.infra._balance import Absence, Hit, judge, require_none_failed, weig
 REQUESTS_PER_S = 10.0
 REQUEST_TIMEOUT_S = 2.0
 STARTS_WITHIN_S = 30.0
-# What makes an instance of any of our services unready and leaves it alive: a store that refuses every connection.
 # What a balancer may send to a pool of its own, since it takes long: it needs no account to be refused.
 THOROUGH = {"api": "/v1/assets/00000000-0000-4000-8000-000000000000/promote"}
 THOROUGH_PER_S = 2.0
+# What makes an instance of any of our services unready and leaves it alive: a store that refuses every connection.
 UNREADY = {"S3_ENDPOINT": "http://127.0.0.1:1"}
 
 
