@@ -143,7 +143,12 @@ def test_a_dry_run_strikes_nothing_and_needs_no_environment(tiny: Tiny) -> None:
     run = tiny.seatrial("drill", "--dry-run", "--suites", "suites")
 
     assert run.code == 0, run.output
-    for words in ("DR-TC-01", "the port is stopped", "callers", "seatrial drill DR-TC-01 --arm disrupt=here"):
+    for words in (
+        "DR-TC-01",
+        "the port is stopped",
+        "callers",
+        "seatrial drill DR-TC-01 --profile here.toml --arm disrupt=here",
+    ):
         assert words in run.output
     assert not tiny.state.exists()
 
