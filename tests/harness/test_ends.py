@@ -107,6 +107,7 @@ def test_there_is_nothing_to_heal_without_a_platform(bench: Bench) -> None:
     assert "it has no [platform]" in run.output
 
 
+@pytest.mark.slow
 def test_a_second_interrupt_waits_for_the_undo_of_the_first(tiny: Tiny) -> None:
     tiny.suite(DRILL.replace("drill.undo()", "import signal; signal.pause()"), "dr/test_port.py")
     assert tiny.seatrial("up").code == 0
@@ -234,6 +235,7 @@ def test_old_news_without_times_cost_no_drill(tiny: Tiny) -> None:
     assert run.code == 0, run.output
 
 
+@pytest.mark.slow
 def test_a_variable_leaves_no_drill_out(tiny: Tiny) -> None:
     tiny.suite(
         DRILL + CLOSED.replace("INF-TC-02", "DR-TC-03").replace("component=", "plan=PLAN, component="),

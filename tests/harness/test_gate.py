@@ -118,6 +118,7 @@ def test_a_second_try_classifies_and_excuses_nothing(bench: Bench) -> None:
     assert run.verdict["results"][0]["marks"] == ["FLAKY"]
 
 
+@pytest.mark.slow
 def test_pytest_options_in_the_environment_do_not_reach_the_gate(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.suite(OPEN + CLOSED)
     monkeypatch.setenv("PYTEST_ADDOPTS", "-k open")

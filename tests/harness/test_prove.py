@@ -51,6 +51,7 @@ def test_a_fault_that_proves_nothing_is_never_caught(
     assert tiny.is_open()
 
 
+@pytest.mark.slow
 def test_what_an_uncaught_fault_leaves_is_not_taken_for_the_next_ones_doing(tiny: Tiny) -> None:
     tiny.suite(OPEN + '    require(not __import__("os").path.exists("mark"), "open", "a mark")\n')
     leaves = FAULT.replace("port-stopped", "a-mark").replace(

@@ -59,6 +59,7 @@ def test_a_default_user_without_rights_costs_every_transaction(tmp_path: Path) -
     assert kept(tmp_path, NOBODY.replace("~* &* +@all", "resetkeys resetchannels -@all")) == ["1", None, None]
 
 
+@pytest.mark.slow
 def test_nobody_is_let_in_as_the_default_user(tmp_path: Path) -> None:
     with served(tmp_path, NOBODY) as client:
         path = client.connection_pool.connection_kwargs["path"]
