@@ -21,6 +21,9 @@ def main(arguments: list[str]) -> int:
     except PlatformError as error:
         print(f"{options.name}: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"{options.name}: interrupted", file=sys.stderr)
+        return 130
 
 
 def _parser() -> argparse.ArgumentParser:
