@@ -46,6 +46,42 @@ class LeaseTooLong:
         return told and started_with(observe, "worker-1", "JOB_LEASE_S", "60")
 
 
+@fault("killer-never-given-up", kind="code", caught_by={"DR-WK-01": "status failed within"}, takes_s=45.0)
+class KillerNeverGivenUp(PatchedRelease):
+    """A job whose attempts ended with their workers is looked at each lease, found to have none left, and left alone for ever.
+
+    Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html (messages that
+    are received too often must go somewhere, also where nobody said why)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(
+            file="system/worker/consumer.py",
+            find="                await self._give_up(message, entry, None)\n",
+            replace="                pass\n",
+        )
+    ]
+
+
+@fault("late-worker-has-the-last-word", kind="code", caught_by={"DR-WK-01": "whose lease was taken"}, takes_s=45.0)
+class LateWorkerHasTheLastWord(PatchedRelease):
+    """Whoever works on a job extends and ends it, whosever lease it is by now: one that was asleep replaces its successor's result.
+
+    Source: https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html (a client that is paused for longer than its
+    lease goes on, unless the store refuses it)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(
+            file="system/worker/jobs.py",
+            find="id = %(id)s and lease_owner = %(owner)s and state = 'running'\"",
+            replace="id = %(id)s and state = 'running'\"",
+        )
+    ]
+
+
 @fault("stream-trimmed", kind="code", caught_by={"DR-WK-03": "on neither"}, takes_s=30.0)
 class StreamTrimmed(PatchedRelease):
     """The stream is kept short, whatever is on it: while nobody reads, the oldest jobs fall off.

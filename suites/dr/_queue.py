@@ -4,6 +4,7 @@ from seatrial import Invalid, Observe, eventually
 from suites.client import Asset
 
 STREAM, GROUP, DEAD = "jobs:preview", "workers", "jobs:preview:dead"
+GAVE_UP = "gave up after {} attempts"
 _JOBS = "select id::text, state, attempts, error from jobs where asset_id = any(%s) order by created_at"
 _HELD = "select id::text, lease_owner from jobs where asset_id = %s and state = 'running'"
 _UNSENT = "select job_id::text from outbox where sent_at is null and job_id = any(%s::uuid[])"
@@ -27,6 +28,11 @@ def unsent(observe: Observe, job_ids: list[str]) -> set[str]:
 def pending(observe: Observe) -> int:
     """Return how many entries a worker was given and has not put away."""
     return int(observe.redis.read("XPENDING", STREAM, GROUP)["pending"])
+
+
+def letters_of(observe: Observe, job: str) -> list[dict[str, str]]:
+    """Return the dead letters that name a job."""
+    return [fields for _, fields in observe.redis.read("XRANGE", DEAD, "-", "+") if fields.get("job_id") == job]
 
 
 def in_the_middle_of(observe: Observe, asset: Asset) -> tuple[str, str]:

@@ -2,10 +2,15 @@
 
 from seatrial import Exercise, require
 from seatrial.drills import Ledger, require_whole
-from suites.client import Asset, Created, Session, generated_clip, remove, small_clip
+from suites.client import Asset, Clip, Created, Session, generated_clip, remove, small_clip
 
 PREVIEW, POSTER = "preview.mp4", "poster.jpg"
 LONG_S = 20.0
+
+
+def long_clip(duration_s: float = LONG_S) -> Clip:
+    """Return a clip that keeps a worker busy for seconds."""
+    return generated_clip(seed=2, duration_s=int(duration_s), width=1920, height=1080)
 
 
 class Uploads:
@@ -16,8 +21,7 @@ class Uploads:
 
     def long(self) -> Asset:
         """Upload a clip that keeps a worker busy for seconds."""
-        clip = generated_clip(seed=2, duration_s=int(LONG_S), width=1920, height=1080)
-        return self.upload("long", clip.content)
+        return self.upload("long", long_clip().content)
 
     def short(self, count: int) -> list[Asset]:
         """Upload so many clips that cost little."""

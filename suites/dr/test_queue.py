@@ -4,13 +4,12 @@ from seatrial import BLOCKER, Destroy, Exercise, Invalid, Plan, check, eventuall
 from seatrial.drills import Drill
 from suites.client import Asset, Session, instances, poison_clip, signed_in, small_clip, uploaded_asset
 from suites.dr._callers import Callers
-from suites.dr._queue import DEAD, GROUP, STREAM, jobs, on_stream, pending
+from suites.dr._queue import DEAD, GAVE_UP, GROUP, STREAM, jobs, on_stream, pending
 from suites.dr._steady import steady
 from suites.dr._uploads import Uploads, results
 
 WAITING = 4
 BESIDE = 3
-GAVE_UP = "gave up after {} attempts"
 
 
 @check(

@@ -2,17 +2,28 @@
 
 from seatrial import BLOCKER, Destroy, Disrupt, Invalid, Plan, check, eventually, require
 from seatrial.drills import Drill
-from suites.client import Asset, Session, instances, signed_in
+from suites.client import Asset, Session, instances, signed_in, uploaded_asset
 from suites.deploy import media
 from suites.dr import _alarm as alarm
 from suites.dr._callers import Callers
-from suites.dr._queue import DEAD, in_the_middle_of, jobs, on_stream, pending, unsent
+from suites.dr._queue import (
+    DEAD,
+    GAVE_UP,
+    in_the_middle_of,
+    jobs,
+    letters_of,
+    on_stream,
+    pending,
+    unsent,
+)
 from suites.dr._steady import steady
-from suites.dr._uploads import LONG_S, Uploads, results
+from suites.dr._uploads import LONG_S, Uploads, long_clip, results
 
 BESIDE = 3
 WAITING = 5
 GRACE_S = 2.0
+NOBODY = "nobody.00000000"
+SHORTER_S = 8.0
 ALERT = "InstanceDown"
 
 
@@ -21,9 +32,9 @@ ALERT = "InstanceDown"
     severity=BLOCKER,
     component="worker",
     plan=Plan(
-        strikes="the worker that holds a job is killed in the middle of it, with its FFmpeg",
+        strikes="the worker that holds a job is killed in the middle of it, with its FFmpeg; another job of its own gets another owner",
         noticed="whoever waits for that preview: it comes later by the lease and a second attempt",
-        undone="waits until the worker is back",
+        undone="waits until the worker is back, and puts the row of the other job back",
         undo_s=60,
         answered_by=("INF-RD-05", "DEP-HLT-01"),
     ),
@@ -32,7 +43,8 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
     """A worker killed in the middle of a job: the job is reclaimed within lease + 2 s, with exactly one visible result.
 
     Why it matters: machines die, and at-least-once delivery has two ways to go wrong: the job waits for ever with the
-    dead worker, or it is done twice and the second result replaces what somebody is watching.
+    dead worker, or it is done twice and the second result replaces what somebody is watching. A file that kills whoever
+    works on it takes one worker after the other, unless somebody gives it up.
 
     How it is measured: four uploads are acknowledged, one of them long. While that one is being worked on, the worker
     which holds its lease is killed with SIGKILL. Manipulation check: the process and its FFmpeg are gone from the
@@ -40,10 +52,14 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
     second attempt in Postgres), the preview is ready. The claim must come within targets.lease_s + 2 s. Afterwards
     there is one job, done in two attempts, two objects of the asset and no more, a preview of the full duration that
     is not replaced later, no pending entry, no new dead letter, every instance ready, every acknowledged upload
-    found, once, and ready, and no call of others failed.
+    found, once, and ready, and no call of others failed. Then another long upload is worked on, and its row in Postgres is
+    changed to what it would be if this worker had been asleep for longer than its lease: the last of targets.job_attempts, and
+    held by a worker that there is not. What the first one makes late may not become visible, and since nobody extends that lease,
+    the asset must have failed within three leases, with a reason that its owner can read and one dead letter, nothing published
+    and nothing pending. The letter must be gone within two leases of the asset.
 
-    Not covered: a worker that hangs instead of dying, and its late write; a lost machine with its disk; jobs that kill
-    every worker (DR-WK-02).
+    Not covered: a worker that was asleep while it published; a lost machine with its disk; jobs whose attempts end in an error
+    (DR-WK-02).
     """
     _workers_offered(destroy, "kill")
     session = signed_in(destroy)
@@ -70,7 +86,7 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
                 where="worker",
                 stop=callers.harm,
             )
-        with destroy.cases(at_least=5) as cases:
+        with destroy.cases(at_least=6) as cases:
             with cases("nobody else notices"):
                 callers.judge()
             with cases("exactly one visible result"):
@@ -91,6 +107,41 @@ def test_a_killed_workers_job_is_reclaimed(destroy: Destroy) -> None:
                 require(seen == [("done", 2)], "one job, done in two attempts", f"{seen}", "postgres")
                 now = results(destroy, long)
                 require(now == etags, "the result that was visible first", "another one by now", "s3")
+            with cases("late, and in vain"):
+                _require_given_up(destroy, session, drill)
+
+
+def _require_given_up(destroy: Destroy, session: Session, drill: Drill) -> None:
+    """Take the lease of a job in its last attempt from a worker that goes on, and demand that the job ends without its result."""
+    attempts, lease_s = int(destroy.target("job_attempts")), float(destroy.target("lease_s"))
+    last = uploaded_asset(destroy, session, long_clip(SHORTER_S), "last attempt")
+    job, part = in_the_middle_of(destroy, last)
+
+    def pass_on() -> None:
+        destroy.pg.update_row("jobs", {"id": job}, "attempts", attempts)
+        destroy.pg.update_row("jobs", {"id": job}, "lease_owner", NOBODY)
+
+    drill.strike(f"the lease of {part} passed on", pass_on, lambda: _owner(destroy, job) == NOBODY)
+    ended = session.wait(last.id, within_s=3 * lease_s, until=frozenset({"failed"}))
+    drill.event("given up")
+    made = f"no result of {part}, whose lease was taken"
+    require(ended.status == "failed", made, f"{ended.status} {ended.failure_reason or ''}", "worker")
+    told, reason = ended.failure_reason or "", GAVE_UP.format(attempts)
+    require(reason in told, f"a reason that says {reason!r}", repr(told), "worker")
+    letters = letters_of(destroy, job)
+    require(len(letters) == 1, "one dead letter that names the job", f"{len(letters)}", "redis")
+    keys = [each.key for each in destroy.s3.list("previews", f"previews/{last.id}/")]
+    require(not keys, "nothing published", f"{keys}", "s3")
+    eventually(lambda: pending(destroy) == 0, within_s=5, what="no pending entry on the stream", where="redis")
+    drill.undo()
+    session.remove(last.id)
+    what = "no dead letter of an asset that is gone"
+    eventually(lambda: not letters_of(destroy, job), within_s=2 * lease_s, what=what, where="worker")
+
+
+def _owner(destroy: Destroy, job: str) -> str:
+    rows = destroy.pg.rows("select lease_owner from jobs where id = %s::uuid", (job,))
+    return str(rows[0]["lease_owner"]) if rows else ""
 
 
 @check(
