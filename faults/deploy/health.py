@@ -170,3 +170,20 @@ class ProbeHangs(PatchedRelease):
         ),
         Patch(file="system/common/database.py", find="wait_s: float = 2.0", replace="wait_s: float = 30.0"),
     ]
+
+
+@fault("ready-without-an-encoder", kind="code", caught_by={"DEP-HLT-02": "naming ffmpeg"}, takes_s=30.0)
+class ReadyWithoutAnEncoder(PatchedRelease):
+    """The worker is ready once it has a program to run, and not once that has encoded something: a broken release is rolled out.
+
+    Source: https://aws.amazon.com/builders-library/implementing-health-checks/ (checks that pass while the work cannot be done)
+    """
+
+    services = ("worker",)
+    patch: ClassVar = [
+        Patch(
+            file="system/worker/service.py",
+            find="if self._encoder is None or not os.access(self._ffmpeg, os.X_OK):",
+            replace="if not os.access(self._ffmpeg, os.X_OK):",
+        )
+    ]

@@ -1,13 +1,15 @@
 """Health endpoints: who lives, who is ready, and whether they tell the truth when a dependency is lost."""
 
 import itertools
+import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from seatrial import BLOCKER, Disrupt, Invalid, Observe, check, eventually, require
+from seatrial import BLOCKER, Disrupt, Failure, Invalid, Observe, check, eventually, require
 from seatrial.probes.http import HttpAnswer
 from seatrial.traffic import Traffic
 from suites.client import Instance, instances
@@ -103,6 +105,8 @@ HELD_S = 6.0  # what makes a platform restart instances is a live that is red fo
 LIVE_PER_S = 2.0
 ENOUGH = 0.5  # of the questions that were due
 LATE = 1  # no platform restarts an instance for a single answer that is late
+FFMPEG, NO_ENCODER = "ffmpeg", "/bin/false"  # which can be run, and encodes nothing
+TRIED = "cannot encode"
 
 
 @check("DEP-HLT-02", severity=BLOCKER, component="services")
@@ -117,19 +121,21 @@ def test_ready_tells_of_a_lost_dependency(disrupt: Disrupt) -> None:
     answer 503 and name that dependency, and no other, as lost. The part stays lost for six seconds more; live of each instance
     is asked twice a second from the loss to its end, and must be 200 each time. Both must answer within targets.answer_s, but
     for a single answer of live; where answers are slower and this machine itself asked late, or too seldom, nothing is
-    concluded. When the part is back, ready of each must be 200 again within targets.ready_s.
+    concluded. When the part is back, ready of each must be 200 again within targets.ready_s. At last every worker is restarted
+    with a program in the place of FFmpeg that encodes nothing. Once its log says that it has tried, else INVALID, ready must be 503
+    and name FFmpeg, and 200 again within targets.ready_s after the undo.
 
-    Not covered: a live that turns red later than that; slow or lossy networks (DR-NET-01); the cache, FFmpeg and the worker's
-    disk, which are inside the instance (DR-DSK-01).
+    Not covered: a live that turns red later than that; slow or lossy networks (DR-NET-01); an FFmpeg that is lost later; the cache
+    and the worker's disk, which are inside the instance (DR-DSK-01).
     """
     within_s, budget_s = float(disrupt.target("ready_s")), float(disrupt.target("answer_s"))
     took: dict[str, Any] = {}
-    for call in ("stop", "start", "pause", "resume"):
+    for call in ("stop", "start", "pause", "resume", "restart"):
         if not disrupt.platform.offers(call):
             raise Invalid(f"the platform does not offer {call}")
     if hidden := [service for service in SERVICES if not instances(disrupt, service)]:
         raise Invalid(f"no instance of {hidden[0]} could tell of a loss: [services.{hidden[0]}.instances] is empty")
-    with disrupt.cases(at_least=len(LOSSES) * 2) as cases:
+    with disrupt.cases(at_least=(len(LOSSES) + 1) * 2) as cases:
         for loss in LOSSES:
             watched = instances(disrupt, *loss.services)
             _require_all_ready(disrupt, watched, within_s, f"before {loss.name} is lost")
@@ -143,7 +149,32 @@ def test_ready_tells_of_a_lost_dependency(disrupt: Disrupt) -> None:
                 started = time.monotonic()
                 _require_all_ready(disrupt, watched, within_s, f"after {loss.name} is back")
                 took[f"{loss.name}: green after"] = round(time.monotonic() - started, 2)
+        workers = instances(disrupt, "worker")
+        with cases("ffmpeg lost by a restart"):
+            _encode_nothing(disrupt, workers, within_s)
+            ends_s = time.monotonic() + float(disrupt.target("lost_noticed_s"))
+            _at_once(workers, lambda each: _slow_until_red(disrupt, each, FFMPEG, budget_s, ends_s))
+        with cases("ffmpeg is back"):
+            disrupt.undo()
+            _require_all_ready(disrupt, workers, within_s, "after ffmpeg is back")
     disrupt.evidence("seconds", took)
+
+
+def _encode_nothing(disrupt: Disrupt, workers: Sequence[Instance], within_s: float) -> None:
+    """Restart workers so that they cannot encode, and wait until each has tried: before, none is ready in any case."""
+    since = datetime.now(UTC)
+    for each in workers:
+        disrupt.platform.restart(each.name, {"FFMPEG": NO_ENCODER}, at_once=True)
+
+    def tried(part: str) -> bool:
+        said = [json.loads(line) for line in disrupt.platform.logs(part) if TRIED in line]
+        return any(datetime.fromisoformat(each["ts"]) >= since for each in said)
+
+    what = f"{TRIED!r} in the log of each worker"
+    try:
+        eventually(lambda: all(tried(each.name) for each in workers), within_s=within_s, every_s=0.2, what=what)
+    except Failure as failure:
+        raise Invalid(f"no worker is without an encoder: {failure}") from None
 
 
 @dataclass(frozen=True)
