@@ -1,8 +1,10 @@
 """What keeps a database from surviving the loss of a server, or its clients from noticing where it is now."""
 
-from typing import Any
+from typing import Any, ClassVar
 
+from faults._code import PatchedRelease
 from seatrial import Destroy, Observe, fault
+from seatrial.platform import Patch
 
 PRIMARY, STANDBY, POOLER = "postgres", "postgres-standby", "pgbouncer"
 REPLICATOR = "replicator"
@@ -157,3 +159,21 @@ class OneSender:
     def in_effect(self, observe: Observe) -> bool:
         """Ask a session under way."""
         return bool(observe.pg.rows("show max_wal_senders")[0]["max_wal_senders"] == "1")
+
+
+@fault("claims-for-ever", kind="code", caught_by={"DR-PG-01": "whose claim has run out"}, takes_s=150.0)
+class ClaimsForEver(PatchedRelease):
+    """A claim is given back or lasts for ever: an asset whose request was cut off from the database can never be deleted again.
+
+    Source: C. Gray and D. Cheriton, "Leases: An Efficient Fault-Tolerant Mechanism for Distributed File Cache Consistency",
+    SOSP 1989 (what a holder that failed has locked must come free with time)
+    """
+
+    services = ("api",)
+    patch: ClassVar = [
+        Patch(
+            file="system/api/claims.py",
+            find="(claim_until is null or claim_until < now())",
+            replace="claim_until is null",
+        )
+    ]

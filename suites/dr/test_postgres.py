@@ -1,9 +1,11 @@
 """Measured drills on PostgreSQL: its primary lost, its roles changed on purpose, its standby lost."""
 
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from seatrial import BLOCKER, Destroy, Disrupt, Failure, Invalid, Plan, check, eventually, require
@@ -44,9 +46,11 @@ def test_a_lost_primary_is_replaced_by_itself(destroy: Destroy) -> None:
     of it is left, and its port refuses. Clocks from the kill: the lost one's lock is over, another server holds it, it takes
     writes, the pooler is pointed at it, and a write that fell due after the kill is acknowledged, which must be within the target.
     Every instance must be ready then. The lost one is started, must come back in sync with the new primary, and the roles are
-    switched back. In the end each write that was ever acknowledged must be listed once, and none that nobody asked for.
+    switched back. In the end each write that was ever acknowledged must be listed once, and none that nobody asked for. A row of
+    the client's is added to the assets with the claim of a request that was cut off, as it is a minute after its end: the asset
+    must be deleted when that is asked for.
 
-    Not covered: a primary that is cut off and goes on (DR-NET-01); both servers at once (DR-ALL-01); clients that connect past the
+    Not covered: how long a claim lasts; a primary that is cut off and goes on (DR-NET-01); both servers at once (DR-ALL-01); clients that connect past the
     pooler; what asynchronous standbys would lose.
     """
     pair, writes = Pair.of(destroy, "kill", "switchover"), Writes(destroy)
@@ -64,6 +68,7 @@ def test_a_lost_primary_is_replaced_by_itself(destroy: Destroy) -> None:
         pair.require_in_sync()
         drill.require_steady("after the undo")
     _judge(destroy, writes, drill.struck_s)
+    _require_taken_over(destroy, writes)
 
 
 @check(
@@ -223,6 +228,25 @@ def _judge(handle: Disrupt, writes: Writes, struck_s: float) -> None:
     audit = writes.audit(struck_s)
     handle.evidence("RPO, audit of acknowledged writes", audit.to_json())
     require_whole(audit, at_least=2 * int(PER_S))
+
+
+def _require_taken_over(destroy: Destroy, writes: Writes) -> None:
+    """Leave an asset claimed, as a request does that cannot reach the database any more, and demand that it can be deleted."""
+    known = "select account_id::text as id from assets where title = any(%s) limit 1"
+    claimed = {
+        "id": str(uuid.uuid4()),
+        "account_id": destroy.pg.rows(known, (writes.ledger.acknowledged,))[0]["id"],
+        "title": f"{destroy.marker} claimed",
+        "filename": "claimed.mp4",
+        "content_type": "video/mp4",
+        "size_bytes": 1,
+        "sha256": "0" * 64,
+        "claim_owner": str(uuid.uuid4()),
+        "claim_until": datetime.now(UTC) - timedelta(minutes=1),
+    }
+    destroy.pg.insert_row("assets", claimed)
+    answer = writes.session.delete(claimed["id"])
+    require(answer.status == 204, "204 for deleting an asset whose claim has run out", f"{answer}", "api")
 
 
 def _standby(handle: Disrupt, pair: Pair, query: str) -> list[dict[str, Any]]:
