@@ -40,11 +40,13 @@ def instance() -> Iterator[Endpoint]:
         yield Endpoint("127.0.0.1", port)
 
 
-def wanted(count: int, *rates: float) -> int:
-    """Give what is wanted after a rate each second."""
-    demand = Demand(POLICY)
-    for at_s, per_s in enumerate(rates):
-        demand.add(float(at_s), per_s)
+def wanted(count: int, *rates: float | None) -> int:
+    """Give what is wanted after a rate each second; None is a second in which the instance does not say what it did."""
+    demand, answered = Demand(POLICY), 0.0
+    demand.add(0.0, {"frontend-1": answered})
+    for at_s, per_s in enumerate(rates, 1):
+        answered += 90.0 if per_s is None else per_s
+        demand.add(float(at_s), {} if per_s is None else {"frontend-1": answered})
     return demand.wanted(count)
 
 
@@ -54,17 +56,19 @@ def wanted(count: int, *rates: float) -> int:
         pytest.param(1, [90.0], 1, id="a single moment"),
         pytest.param(1, [90.0, 90.0, 90.0], 2, id="three seconds of more"),
         pytest.param(1, [0.0] * 20 + [90.0, 90.0], 1, id="two seconds of more"),
-        pytest.param(1, [90.0, 90.0, 10.0, 90.0, 90.0], 1, id="more, with a pause"),
-        pytest.param(1, [200.0, 70.0, 130.0], 2, id="as many as were needed all the while"),
+        pytest.param(1, [90.0, 90.0, 50.0, 90.0, 90.0], 2, id="more, though not evenly"),
+        pytest.param(1, [90.0, 90.0, 0.0, 0.0, 90.0], 1, id="more, with a pause"),
+        pytest.param(1, [90.0, 90.0, None, 90.0], 2, id="more, by one that was too busy to say so"),
+        pytest.param(1, [200.0, 70.0, 60.0], 2, id="as many as the mean needs"),
         pytest.param(1, [999.0] * 9, 3, id="the most"),
         pytest.param(2, [90.0] * 9 + [0.0] * 5, 2, id="five seconds of quiet"),
         pytest.param(2, [90.0] * 9 + [0.0] * 9, 1, id="nine seconds of quiet"),
-        pytest.param(3, [0.0] * 5 + [90.0] + [0.0] * 5, 2, id="quiet, with a moment that needed two"),
+        pytest.param(3, [0.0] * 5 + [90.0] * 3 + [0.0] * 5, 2, id="quiet, with a moment that needed two"),
         pytest.param(2, [0.0, 0.0], 2, id="just started"),
         pytest.param(5, [0.0], 3, id="above the most"),
     ],
 )
-def test_what_lasts_is_acted_on(count: int, rates: list[float], expected: int) -> None:
+def test_what_lasts_is_acted_on(count: int, rates: list[float | None], expected: int) -> None:
     assert wanted(count, *rates) == expected
 
 

@@ -27,28 +27,44 @@ _WANTED = Gauge("autoscaler_wanted_instances", "How many instances the service s
 
 
 class Demand:
-    """How many instances the requests of the last seconds need."""
+    """How many instances the requests of the last seconds need.
+
+    More than there are by the mean of `out_after_s`, since a busy service does not answer evenly; fewer only where that was enough
+    at each moment of `in_after_s`.
+    """
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
+        self._answered: deque[tuple[float, Mapping[str, float]]] = deque()
         self._needed: deque[tuple[float, int]] = deque()
 
-    def add(self, at_s: float, per_s: float) -> None:
-        """Note how many requests a second there were up to now."""
+    def add(self, at_s: float, answered: Mapping[str, float]) -> float:
+        """Note how many requests each instance has answered by now; return how many all did a second, in the mean.
+
+        Who has too much to do to say so is left out, and what it did meanwhile is counted once it says so again.
+        """
+        self._answered.append((at_s, answered))
+        while len(self._answered) > 1 and self._answered[1][0] <= at_s - self._policy.out_after_s:
+            self._answered.popleft()
+        total, known = 0.0, dict[str, float]()
+        for _, counts in self._answered:
+            # What was started anew counts from zero, and what is new was never asked before.
+            total += sum(max(0.0, count - known[name]) for name, count in counts.items() if name in known)
+            known |= counts
+        per_s = total / (at_s - self._answered[0][0]) if len(self._answered) > 1 else 0.0
         self._needed.append((at_s, max(1, math.ceil(per_s / self._policy.requests_per_s))))
-        while self._needed[0][0] < at_s - max(self._policy.in_after_s, self._policy.out_after_s):
+        while self._needed[0][0] < at_s - self._policy.in_after_s:
             self._needed.popleft()
+        return per_s
 
     def wanted(self, count: int) -> int:
-        """Return how many there should be where there are `count`: more or fewer only when that was so all the while."""
-        policy = self._policy
-        now_s, first_s = self._needed[-1][0], self._needed[0][0]
-        lately = [needed for at_s, needed in self._needed if at_s > now_s - policy.out_after_s]
-        for_long = [needed for _, needed in self._needed]
-        if now_s - first_s >= policy.out_after_s - _EVERY_S and min(lately) > count:
-            count = min(lately)
-        elif now_s - first_s >= policy.in_after_s - _EVERY_S and max(for_long) < count:
-            count = max(for_long)
+        """Return how many there should be where there are `count`."""
+        policy, (now_s, needed) = self._policy, self._needed[-1]
+        for_long = max(each for _, each in self._needed)
+        if now_s - self._answered[0][0] >= policy.out_after_s and needed > count:
+            count = needed
+        elif now_s - self._needed[0][0] >= policy.in_after_s - _EVERY_S and for_long < count:
+            count = for_long
         return min(policy.most, max(policy.least, count))
 
 
@@ -64,15 +80,12 @@ def main(arguments: list[str]) -> None:
     policy = Policy(**options)
     endpoint = layout.addresses.endpoint(NAME)
     start_http_server(endpoint.port, endpoint.address)
-    demand, before, at_s = Demand(policy), dict[str, float](), time.monotonic()
+    demand = Demand(policy)
     while True:
         try:
             instances = _instances(layout, policy.service)
-            now, now_s = answered(instances), time.monotonic()
-            # What was started anew counts from zero, and what is new was never asked before.
-            per_s = sum(max(0.0, now[name] - before[name]) for name in now.keys() & before.keys()) / (now_s - at_s)
-            before, at_s = now, now_s
-            demand.add(now_s, per_s)
+            counts = answered(instances)
+            per_s = demand.add(time.monotonic(), counts)
             wanted = demand.wanted(len(instances))
             _RATE.set(per_s)
             _WANTED.set(wanted)

@@ -18,7 +18,7 @@ class Policy:
         service: whose.
         least, most: how many instances there are at all times.
         requests_per_s: what one instance is to answer.
-        out_after_s: so long more instances must have been needed before one comes.
+        out_after_s: over so long requests are counted before an instance comes.
         in_after_s: so long fewer must have been enough before one goes.
     """
 
