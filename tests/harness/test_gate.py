@@ -126,6 +126,7 @@ def test_pytest_options_in_the_environment_do_not_reach_the_gate(bench: Bench, m
     assert bench.gate().code == 1
 
 
+@pytest.mark.slow
 def test_a_suite_by_name_is_the_scope(bench: Bench) -> None:
     bench.suite(OPEN)
     bench.suite(CLOSED, "security/test_port.py")

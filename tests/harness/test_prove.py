@@ -243,6 +243,7 @@ def test_a_fault_file_that_is_wrong_is_refused_with_its_reason(tiny: Tiny, text:
     assert message in run.output
 
 
+@pytest.mark.slow
 def test_a_fault_of_a_check_that_is_not_applicable_is_named_and_left_out(tiny: Tiny) -> None:
     profile = tiny.folder / "here.toml"
     profile.write_text(profile.read_text() + '[expect.not_applicable]\n"INF-TC-09" = "there is no such thing here"\n')

@@ -67,6 +67,7 @@ def test_what_is_waived_is_go_and_said(bench: Bench) -> None:
     ],
     ids=["needed", "over", "not needed"],
 )
+@pytest.mark.slow
 def test_workers_of_raw_pytest_change_nothing_of_what_is_accepted(
     bench: Bench, rows: list[Waiver], code: int, words: str
 ) -> None:
