@@ -9,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec
 
-from seatrial import pictures
+from seatrial import kept
 from seatrial.cases import CaseFailures, Cases
 from seatrial.environment import Environment
 from seatrial.errors import Failure, Invalid
@@ -165,7 +165,7 @@ class Observe:
 
     def picture(self, name: str, png: bytes) -> None:
         """Keep a picture for the report. Nothing in it can be redacted: it may show no secret."""
-        self._evidence[name] = pictures.keep(png, self.profile.name)
+        self._evidence[name] = kept.keep("picture", png, self.profile.name)
 
     @contextmanager
     def cases(self, at_least: int) -> Iterator[Cases]:

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Generator
+from dataclasses import replace
 
 import pytest
 
 from seatrial import plans
 from seatrial.errors import Invalid
 from seatrial.outcome import Level, Outcome
+from seatrial.plugin._logs import keep_logs
 from seatrial.plugin._state import TRIAL, Given, is_parallel, open_state, planned, plugin_of
 from seatrial.session import NotRun, Trial, check_of, level_of
 
@@ -75,6 +77,8 @@ def pytest_runtest_makereport(
             and trial.reason.startswith("nothing was measured")
         ):
             report.outcome, report.longrepr = "failed", f"INVALID: {result.id} {result.reason}"
+        if result.outcome in {Outcome.FAILED, Outcome.INVALID} and plugin_of(item.config, Given) is None:
+            result = replace(result, evidence={**result.evidence, **keep_logs(open_state(item.config).environment)})
         report.seatrial = json.dumps(result.to_json(), default=str)  # type: ignore[attr-defined]  # xdist carries text only
     return report
 

@@ -1,6 +1,6 @@
 """Reports of a verdict: JSON, JUnit, one HTML page, Allure, the terminal, and pages about checks."""
 
-from seatrial.pictures import OUT
+from seatrial.kept import OUT
 from seatrial.report._changes import Change, Changes, compare, previous
 from seatrial.report._site import Site, site
 from seatrial.report._write import write

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
-from seatrial import pictures
+from seatrial import kept
 from seatrial.outcome import Outcome, Result, Severity
 from seatrial.report._files import Folder, printable
 from seatrial.secrecy.redaction import Redactor
@@ -50,11 +50,12 @@ def _write_result(folder: Folder, verdict: Verdict, result: Result) -> None:
     uuid = _uuid(verdict, result.id)
     attachments = []
     beside = folder.path.parent
-    shown = {name: beside / file for name, file in pictures.named(result.evidence) if (beside / file).is_file()}
+    shown = {name: beside / file for name, file in kept.named(result.evidence) if (beside / file).is_file()}
     for name, file in shown.items():
-        source = f"{_uuid(verdict, result.id, str(name))}-attachment.png"
+        source = f"{_uuid(verdict, result.id, str(name))}-attachment{file.suffix}"
         folder.copy(source, file)
-        attachments.append({"name": printable(str(name)), "type": "image/png", "source": source})
+        kind = "image/png" if file.suffix == ".png" else "text/plain"
+        attachments.append({"name": printable(str(name)), "type": kind, "source": source})
     for name, value in result.evidence.items():
         if name in shown:
             continue

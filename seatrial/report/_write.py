@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from seatrial import pictures
-from seatrial.pictures import OUT
+from seatrial import kept
+from seatrial.kept import OUT
 from seatrial.report._allure import write_results
 from seatrial.report._changes import compare, history_file
 from seatrial.report._files import Folder
@@ -32,6 +32,6 @@ def write(
     folder.put("junit.xml", junit(verdict))
     folder.put("verdict.html", page(verdict, changes))
     write_results(verdict, out / "allure-results", redactor or Redactor())
-    shown = (file for result in verdict.results for _, file in pictures.named(result.evidence))
-    pictures.forget_others(out, verdict.environment, shown)
+    shown = (file for result in verdict.results for _, file in kept.named(result.evidence))
+    kept.forget_others(out, verdict.environment, shown)
     folder.put_json(str(history_file(out, verdict.environment).relative_to(out)), data)

@@ -7,6 +7,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seatrial import kept
+from seatrial.kept import LOGS, OUT
 from seatrial.outcome import Outcome, Result
 from seatrial.report._digest import cost, digest, rows, seconds
 from seatrial.report._files import printable
@@ -91,6 +93,7 @@ def _lines(result: Result, verdict: Verdict) -> list[tuple[str, str]]:
         lines += [("expected", finding.expected), ("seen", finding.seen), ("where", finding.where)]
     if waiver := verdict.waivers.get(result.id):
         lines.append(("waived", f"by {waiver['owner']} until {waiver['expires']}: {waiver['reason']}"))
+    lines += [(name, str(OUT / file)) for name, file in kept.named(result.evidence) if name == LOGS]
     lines += [("repeat", result.repeat)] if result.repeat else []
     lines += [("runbook", result.runbook)] if result.runbook else []
     return lines

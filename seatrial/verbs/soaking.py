@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from seatrial import conclude, expected, hosting, pictures
+from seatrial import conclude, expected, hosting, kept
 from seatrial.environment import Environment
 from seatrial.errors import EnvironmentFault, SeatrialError, UsageError
 from seatrial.profile import Profile
@@ -121,7 +121,7 @@ class Soak:
         folder.put("verdict.html", verdict_page(verdict, None))
         folder.put("output.txt", output)
         for result in verdict.results:
-            for _, file in pictures.named(result.evidence):
+            for _, file in kept.named(result.evidence):
                 if (OUT / file).is_file():  # another trial of the environment may have ended since
                     folder.copy(file, OUT / file)
         return name

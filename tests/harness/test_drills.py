@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.harness.tiny import Tiny
+from tests.harness.tiny_platform import LOGGED
 from tests.waiting import wait_for
 
 ARMED = ("--arm", "disrupt=here", "--suites", "suites")
@@ -119,10 +120,11 @@ def test_a_failure_is_not_hidden_by_an_earlier_rehearsal_that_measured_nothing(t
             "FAILED",
             "too many; broken off and undone",
         ),
-        (
+        pytest.param(
             [(UNDO, ""), (RECOVER, '{"open": is_open}, within_s=0, stop=lambda: "too many"')],
             "FAILED",
             "too many; broken off and undone",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -137,6 +139,9 @@ def test_what_goes_wrong_is_told_and_undone(
     assert run.outcome("DR-TC-01") == outcome, run.output
     assert words in run.output
     assert tiny.is_open()
+    (logs,) = (tiny.folder / "reports/out/evidence/here").iterdir()
+    assert f"reports/out/evidence/here/{logs.name}" in run.output
+    assert f"== port\n{LOGGED}\n" in logs.read_text()
 
 
 def test_a_dry_run_strikes_nothing_and_needs_no_environment(tiny: Tiny) -> None:

@@ -22,7 +22,8 @@ from typing import Any
 
 from tests.harness import journal
 
-CALLS = ["status", "releases", "start", "stop", "restart", "deploy", "rollback"]
+CALLS = ["status", "releases", "logs", "start", "stop", "restart", "deploy", "rollback"]
+LOGGED = "something went wrong here"
 UP = {
     "at": "2026-11-01T00:00:00Z",
     "release": "r1",
@@ -97,7 +98,7 @@ class Parts:
 
     def say(self, call: str) -> dict[str, Any]:
         """Answer a call that changes nothing."""
-        return {"changes": [UP]} if call == "releases" else self.status()
+        return {"changes": [UP]} if call == "releases" else {"lines": [LOGGED]} if call == "logs" else self.status()
 
     def answer(self, call: str, asked: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         """Carry a call out, or refuse it; return the status and the answer."""
@@ -166,7 +167,7 @@ def serve(state: Path, number: int, lifeline: int | None) -> None:
             """Say nothing."""
 
         def do_GET(self) -> None:
-            call = self.path.rpartition("/")[2]
+            call = self.path.rpartition("/")[2].partition("?")[0]
             if not journal.step(state, f"{call} asked", caller(self.connection)):
                 self.answer(parts.say(call))
 
