@@ -106,6 +106,7 @@ def test_neither_limits_nor_readiness_share_connections_with_what_else_asks(url:
     async def work() -> None:
         async with open_services(settings) as services:
             pool: Any = services.redis.connection_pool  # redis-py leaves its calls untyped
+            pool.connection_kwargs["socket_connect_timeout"] = 30.0  # a machine full of tests connects late
             taken = [await pool.get_connection() for _ in range(pool.max_connections)]
             passed = [await passes(services.limits) for _ in range(4)]
             report = await services.readiness.report()
