@@ -8,10 +8,11 @@ from seatrial.platform import PlatformClient
 LINES = 1000  # of each part
 
 
-def keep_logs(environment: Environment) -> dict[str, dict[str, str]]:
+def keep_logs(environment: Environment) -> dict[str, dict[str, str] | str]:
     """Write the last lines of every part's log, redacted, beside the reports; return what names them among the evidence.
 
-    Nothing where no platform offers any. One that does not answer is told of in their place.
+    Nothing where no platform offers any. One that does not answer is told of in their place, and so is a disk that takes nothing:
+    what the check has found is not lost with them.
     """
     platform = environment.profile.platform
     if platform is None:
@@ -25,7 +26,10 @@ def keep_logs(environment: Environment) -> dict[str, dict[str, str]]:
     except EnvironmentFault as fault:
         told = f"{fault}\n"
     content = environment.redactor.text(told).encode(errors="backslashreplace")
-    return {kept.LOGS: kept.keep("log", content, environment.profile.name)}
+    try:
+        return {kept.LOGS: kept.keep("log", content, environment.profile.name)}
+    except OSError as error:
+        return {kept.LOGS: f"could not be kept: {error}"}
 
 
 def _of_part(client: PlatformClient, part: str) -> str:

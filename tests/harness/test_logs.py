@@ -35,7 +35,9 @@ class Platform:
         return ["started", f"signed in with {SECRET}"]
 
 
-def logged(monkeypatch: pytest.MonkeyPatch, folder: Path, socket: str = "control.sock") -> dict[str, dict[str, str]]:
+def logged(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, socket: str = "control.sock"
+) -> dict[str, dict[str, str] | str]:
     """Keep the logs of an environment with a secret, below a folder."""
     monkeypatch.chdir(folder)
     monkeypatch.setattr(_logs, "PlatformClient", Platform)
@@ -61,3 +63,11 @@ def test_a_platform_that_does_not_answer_is_told_of(monkeypatch: pytest.MonkeyPa
 def test_where_none_are_offered_none_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(Platform, "calls", frozenset[str]())
     assert logged(monkeypatch, tmp_path) == {}
+
+
+def test_a_disk_that_takes_nothing_costs_no_finding(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(kept, "keep", full)
+    assert logged(monkeypatch, tmp_path) == {kept.LOGS: "could not be kept: [Errno 28] No space left on device"}
