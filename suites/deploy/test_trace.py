@@ -8,7 +8,7 @@ from typing import Any
 from seatrial import MAJOR, Exercise, Failure, Invalid, check, eventually, require
 from seatrial.cases import Cases
 from seatrial.probes.http import HttpAnswer
-from suites.client import generated_clip, instances, signed_in
+from suites.client import generated_clip, signed_in
 from suites.deploy._traced import traceparent, upload
 from suites.security._browser import signed_in_browser
 
@@ -39,6 +39,7 @@ def test_one_trace_id_crosses_every_service(exercise: Exercise) -> None:
     trace = secrets.token_hex(16)
     clip = generated_clip(seed=4)
     session, browser = signed_in(exercise), signed_in_browser(exercise)
+    logs = _Logs(exercise)
     with exercise.cases(at_least=14) as cases:
         created, answers = upload(exercise, browser, session, clip, traceparent(trace))
         asset_id = created.asset.id
@@ -52,10 +53,10 @@ def test_one_trace_id_crosses_every_service(exercise: Exercise) -> None:
         with cases("the stream"):  # first, since the entry goes when the job has ended
             entry = _entry(exercise, asset_id)
             require(entry.get("trace") == trace, f"trace {trace} in the stream's entry", f"{entry}", "api")
-        _require_lines(exercise, cases, wanted, trace)
+        _require_lines(logs, cases, wanted, trace)
         with cases("from the answers at the frontend to their trace"):
             for answer in answers:
-                _require_findable(exercise, "frontend", answer, trace)
+                _require_findable(logs, "frontend", answer, trace)
         with cases("the outbox"):
             rows = exercise.pg.rows(
                 "select trace from outbox join jobs on jobs.id = job_id where asset_id = %s", (asset_id,)
@@ -76,13 +77,11 @@ def test_one_trace_id_crosses_every_service(exercise: Exercise) -> None:
             "claiming by the worker": ("worker", lambda line: line.get("message") == "job claimed"),
             "ending by the worker": ("worker", lambda line: line.get("message") == "preview ready"),
         }
-        _require_lines(exercise, cases, wanted, trace)
+        _require_lines(logs, cases, wanted, trace)
         with cases("from the answer at the edge to its trace"):
-            _require_findable(exercise, "edge", played, trace)
+            _require_findable(logs, "edge", played, trace)
         with cases("no other id in the worker"):
-            others = {
-                f"{each.get('trace_id')}" for each in _lines(exercise, "worker") if each.get("asset_id") == asset_id
-            }
+            others = {f"{each.get('trace_id')}" for each in logs.lines("worker") if each.get("asset_id") == asset_id}
             require(
                 others == {trace},
                 f"trace {trace} alone in the worker's lines of this asset",
@@ -112,17 +111,17 @@ def _request(method: str, path: str) -> Callable[[Line], bool]:
 
 
 def _require_lines(
-    exercise: Exercise, cases: Cases, wanted: Mapping[str, tuple[str, Callable[[Line], bool]]], trace: str
+    logs: "_Logs", cases: Cases, wanted: Mapping[str, tuple[str, Callable[[Line], bool]]], trace: str
 ) -> None:
     """Look for the lines at once after what wrote them: a platform shows the last ones, and others write too."""
     for what, (service, fits) in wanted.items():
         with cases(what):
-            _require_line(exercise, service, what, trace, fits)
+            _require_line(logs, service, what, trace, fits)
 
 
-def _require_line(exercise: Exercise, service: str, what: str, trace: str, fits: Callable[[Line], bool]) -> None:
+def _require_line(logs: "_Logs", service: str, what: str, trace: str, fits: Callable[[Line], bool]) -> None:
     def found() -> bool:
-        seen = [f"{line.get('trace_id')}" for line in _lines(exercise, service) if fits(line)]
+        seen = [f"{line.get('trace_id')}" for line in logs.lines(service) if fits(line)]
         if trace in seen:
             return True
         raise Failure(
@@ -132,21 +131,34 @@ def _require_line(exercise: Exercise, service: str, what: str, trace: str, fits:
     eventually(found, within_s=WRITTEN_WITHIN_S, what=f"{what}: a line with trace {trace}", where=service)
 
 
-def _require_findable(exercise: Exercise, service: str, answer: HttpAnswer, trace: str) -> None:
+def _require_findable(logs: "_Logs", service: str, answer: HttpAnswer, trace: str) -> None:
     given = answer.headers.get("x-request-id", "")
-    seen = {f"{line.get('trace_id')}" for line in _lines(exercise, service) if line.get("request_id") == given}
+    seen = {f"{line.get('trace_id')}" for line in logs.lines(service) if line.get("request_id") == given}
     require(seen == {trace}, f"X-Request-Id {given} to lead to trace {trace}", f"it leads to {sorted(seen)}", service)
 
 
-def _lines(exercise: Exercise, service: str) -> list[Line]:
-    """Return the last lines of every instance of a service; what is no JSON is not the service's own."""
-    found: list[Line] = []
-    for each in instances(exercise, service):
-        for text in exercise.platform.logs(each.name, LINES):
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue
-            if isinstance(line, dict):
-                found.append(line)
-    return found
+class _Logs:
+    """The logs of each instance that there has been since this was made: who answered may have been scaled away since, or come."""
+
+    def __init__(self, exercise: Exercise) -> None:
+        self._platform = exercise.platform
+        self._names: dict[str, set[str]] = {}
+        self._note()
+
+    def lines(self, service: str) -> list[Line]:
+        """Return the last lines of every instance of a service; what is no JSON is not the service's own."""
+        self._note()
+        found: list[Line] = []
+        for name in sorted(self._names.get(service, ())):
+            for text in self._platform.logs(name, LINES):
+                try:
+                    line = json.loads(text)
+                except ValueError:
+                    continue
+                if isinstance(line, dict):
+                    found.append(line)
+        return found
+
+    def _note(self) -> None:
+        for part in self._platform.status().parts.values():
+            self._names.setdefault(part.service, set()).add(part.name)
